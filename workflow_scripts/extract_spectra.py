@@ -1,0 +1,68 @@
+"""Rebin and normalise spectra into a pool file, or into a labelled set.
+
+Sources: DESI coadds (--coadd, or whole tiles with --tile), BOSS/SDSS spec files
+(--boss), QuasarNET's training pair (--training-data with --truth).
+"""
+
+import argparse
+from collections import Counter
+
+from quasarnet_al import boss, desi, pool, truth
+from quasarnet_al.files import program
+from quasarnet_al.grid import GRIDS
+from quasarnet_al.progress import progress
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--coadd", nargs="+", help="DESI coadd files")
+    source.add_argument(
+        "--tile", nargs="+", help="tiles of --input-root: TILEID/NIGHT, TILEID/EXPID or "
+        "SURVEY/PROGRAM/PIXEL, by --layout"
+    )  # fmt: skip
+    source.add_argument("--boss", nargs="+", help="BOSS/SDSS spec-*.fits files: a labelled set")
+    source.add_argument("--training-data", help="data_dr12.fits; its truth by --truth")
+    parser.add_argument("--input-root", default="", help="folder of the production")
+    parser.add_argument("--layout", choices=desi.LAYOUTS, default="cumulative")
+    parser.add_argument(
+        "--targets", choices=desi.TARGETS, default="qso", help="quasar targets, all targets, or "
+        "sky fibres (default: %(default)s)"
+    )  # fmt: skip
+    parser.add_argument("--grid", choices=GRIDS, default="log", help="(default: %(default)s)")
+    parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
+    parser.add_argument("--origin", default="", help="name of the labelled set")
+    parser.add_argument("--output", required=True, help="pool file (FITS)")
+    args = parser.parse_args(argv)
+    grid = GRIDS[args.grid]
+
+    labels = None
+    if args.boss:
+        extraction, labels = boss.extract_spec(args.boss, grid)
+    elif args.training_data:
+        if not args.truth or args.grid != "log":
+            parser.error("--training-data needs --truth, and the log grid that it was made on")
+        extraction, labels = boss.extract_training(args.training_data, args.truth)
+    else:
+        coadds = args.coadd or [
+            path for tile in args.tile for path in desi.coadds(args.input_root, args.layout, tile)
+        ]
+        extraction = desi.concatenate(
+            [
+                desi.extract(path, grid, args.targets, args.input_root)
+                for path in progress(coadds, "coadds")
+            ]
+        )
+    dropped = Counter(extraction.dropped)
+    spectra, catalog = extraction.spectra, extraction.catalog
+    if args.truth and not args.training_data:
+        known = truth.read(args.truth)
+        spectra, catalog, labels, more = truth.label(spectra, catalog, known, args.origin)
+        dropped.update(more)
+    pool.write(args.output, spectra, catalog, grid, labels, dict(sorted(dropped.items())))
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
+    print(f"{args.output}: {len(spectra)} spectra; left out: {left_out or 'none'}")
+
+
+if __name__ == "__main__":
+    program(main)

@@ -1,0 +1,278 @@
+"""DESI coadds: where they lie, which spectra count as targets, and what is beside them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import fitsio
+import numpy as np
+
+from quasarnet_al import pool, spectra
+from quasarnet_al.files import InputError
+from quasarnet_al.grid import Grid
+
+ARMS = "BRZ"
+#: Bit 2 of DESI_TARGET and of its forms in survey validation (desitarget).
+QSO_BIT = 1 << 2
+TARGET_COLUMNS = ("DESI_TARGET", "SV1_DESI_TARGET", "SV2_DESI_TARGET", "SV3_DESI_TARGET")
+#: Fibre states with good data: none, or bit 3, a restricted positioner range.
+GOOD_FIBERSTATUS = (0, 8)
+TARGETS = ("qso", "all", "sky")
+#: Where a production keeps the coadds of one unit (desidatamodel): {tile} is TILEID/NIGHT,
+#: TILEID/EXPID, or SURVEY/PROGRAM/PIXEL.
+LAYOUTS = ("cumulative", "perexp", "healpix")
+
+
+def coadds(root: str | Path, layout: str, tile: str) -> list[Path]:
+    """Return the coadd files of one tile (or healpix pixel) of a production, sorted.
+
+    Parameters
+    ----------
+    root : a production's folder, the one that holds `tiles` and `healpix`
+    layout : "cumulative", "perexp" or "healpix"
+    tile : "TILEID/NIGHT", "TILEID/EXPID", or "SURVEY/PROGRAM/PIXEL"
+
+    Raises
+    ------
+    InputError where there is none
+    """
+    if layout == "healpix":
+        survey, program, pixel = tile.split("/")
+        folder = Path(root, "healpix", survey, program, str(int(pixel) // 100), pixel)
+    else:
+        folder = Path(root, "tiles", layout, tile)
+    found = sorted(folder.glob("coadd-*.fits*"))
+    if not found:
+        raise InputError(
+            folder,
+            f"holds no coadd-*.fits for the tile {tile}",
+            "check the config's input root, layout and tiles",
+        )
+    return found
+
+
+@dataclass
+class Extraction:
+    """Normalised spectra of a set of coadds, and how many were left out by reason."""
+
+    spectra: np.ndarray
+    catalog: np.ndarray
+    dropped: Counter
+
+
+def extract(
+    path: str | Path, grid: Grid, targets: str = "qso", root: str | Path = ""
+) -> Extraction:
+    """Read one coadd file and return its targets, normalised.
+
+    Parameters
+    ----------
+    targets : "qso" (quasar targets), "all" (all targets) or "sky" (sky fibres)
+    root : folder that SOURCE in the catalogue is relative to
+
+    Raises
+    ------
+    InputError for a file that is damaged or is no coadd
+    """
+    path = Path(path)
+    with _open(path) as fits:
+        fibermap = _fibermap(path, fits, targets)
+        reason = _cuts(fibermap, targets)
+        rows = np.flatnonzero(reason == "")
+        weighted, weight, arms = _rebin(path, fits, rows, len(fibermap), grid)
+    image, snr = spectra.normalise(weighted, weight)
+    defects = spectra.defect(image, weight)
+    dropped = Counter(reason[reason != ""].tolist()) + Counter(defects[defects != ""].tolist())
+    good = defects == ""
+    rows, fibermap = rows[good], fibermap[rows[good]]
+    catalog = pool.catalog(len(rows), _relative(path, root))
+    for name in ("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC"):
+        if name in fibermap.dtype.names:
+            catalog[name] = fibermap[name]
+    for name in ("FLUX_G", "FLUX_R", "FLUX_Z"):
+        if name in fibermap.dtype.names:
+            catalog[name] = fibermap[name]
+    catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
+    _add_redrock(path, catalog)
+    return Extraction(image[good], catalog, dropped)
+
+
+def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return wavelength, flux and ivar of the given rows at full resolution.
+
+    The arms are joined: where two overlap, their pixels are averaged by ivar.
+
+    Returns
+    -------
+    dict with wavelength (p,) Angstrom, flux (n, p) in 1e-17 erg/s/cm2/A, ivar (n, p)
+    """
+    path = Path(path)
+    with _open(path) as fits:
+        count = fits["B_FLUX"].get_dims()[0]
+        arms = [_arm(path, fits, arm, np.asarray(rows), count) for arm in ARMS]
+    # DESI's arms share one grid of 0.8 A.
+    wavelength = np.unique(np.round(np.concatenate([arm[0] for arm in arms]), 1))
+    weighted = np.zeros((len(rows), len(wavelength)))
+    ivar = np.zeros_like(weighted)
+    for arm_wavelength, arm_flux, arm_ivar in arms:
+        place = np.searchsorted(wavelength, np.round(arm_wavelength, 1))
+        weighted[:, place] += arm_flux * arm_ivar
+        ivar[:, place] += arm_ivar
+    flux = np.divide(weighted, ivar, out=np.zeros_like(weighted), where=ivar > 0)
+    return {"wavelength": wavelength, "flux": flux, "ivar": ivar}
+
+
+def _open(path: Path) -> fitsio.FITS:
+    if not path.exists():
+        raise InputError(path, "does not exist", "check the path")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "give a coadd file")
+    try:
+        return fitsio.FITS(str(path))
+    except OSError as error:
+        raise InputError(
+            path, "is not a readable FITS file", "fetch it again from the production"
+        ) from error
+
+
+def _read(path: Path, fits: fitsio.FITS, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+    if name not in fits:
+        raise InputError(path, f"has no HDU {name}", "give a DESI coadd file")
+    try:
+        data = fits[name].read()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            path, f"HDU {name} cannot be read (truncated?)", "fetch it again from the production"
+        ) from error
+    if data is None or (rows is not None and data.ndim != 2):
+        raise InputError(path, f"HDU {name} has no rows", "give a coadd that holds spectra")
+    return data if rows is None or len(rows) == len(data) else data[rows]
+
+
+def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
+    if "FIBERMAP" not in fits and targets == "all" and "B_FLUX" in fits:
+        # Files cut for tests hold fluxes only. They can be classified, by row.
+        fibermap = np.zeros(fits["B_FLUX"].get_dims()[0], dtype=[("TARGETID", "i8")])
+        fibermap["TARGETID"] = np.arange(len(fibermap))
+        print(f"{path}: has no FIBERMAP; TARGETID is the row number", flush=True)
+        return fibermap
+    fibermap = _read(path, fits, "FIBERMAP")
+    if not len(fibermap):
+        raise InputError(path, "has zero rows", "give a coadd that holds spectra")
+    if fibermap.dtype.names is None or "TARGETID" not in fibermap.dtype.names:
+        raise InputError(path, "FIBERMAP has no TARGETID", "give a DESI coadd file")
+    targetid, count = np.unique(fibermap["TARGETID"], return_counts=True)
+    if count.max() > 1:
+        raise InputError(
+            path,
+            f"TARGETID {targetid[count.argmax()]} stands in {count.max()} rows",
+            "a coadd has one row a target: fetch it again, or give a coadd, not a spectra file",
+        )
+    return fibermap
+
+
+def _cuts(fibermap: np.ndarray, targets: str) -> np.ndarray:
+    """Say for each fibre why it is not wanted: '' where it is.
+
+    Older and reduced files lack some columns; what is absent cuts nothing.
+    """
+    names = fibermap.dtype.names
+    reason = np.full(len(fibermap), "", dtype="U16")
+    sky = fibermap["TARGETID"] < 0
+    if "OBJTYPE" in names:
+        objtype = np.char.strip(fibermap["OBJTYPE"].astype("U3"))
+        sky |= objtype == "SKY"
+        reason[objtype != "TGT"] = "not a target"
+    reason[sky] = "sky"
+    if targets == "sky":
+        reason[:] = np.where(sky, "", "not sky")
+    bits = [name for name in TARGET_COLUMNS if name in names]
+    if targets == "qso" and bits:
+        is_qso = np.any([(fibermap[name] & QSO_BIT) != 0 for name in bits], axis=0)
+        reason[(reason == "") & ~is_qso] = "not a QSO target"
+    if "COADD_FIBERSTATUS" in names:
+        good = np.isin(fibermap["COADD_FIBERSTATUS"], GOOD_FIBERSTATUS)
+        reason[(reason == "") & ~good] = "bad fibre"
+    return reason
+
+
+def _arm(path: Path, fits: fitsio.FITS, arm: str, rows: np.ndarray, count: int) -> tuple:
+    wavelength = _read(path, fits, f"{arm}_WAVELENGTH")
+    flux = _read(path, fits, f"{arm}_FLUX", np.arange(count))
+    ivar = _read(path, fits, f"{arm}_IVAR", np.arange(count))
+    shape = (count, wavelength.size)
+    if wavelength.ndim != 1 or flux.shape != shape or ivar.shape != shape:
+        raise InputError(
+            path,
+            f"arm {arm}: shapes disagree: FIBERMAP {count} rows, wavelength {wavelength.shape}, "
+            f"flux {flux.shape}, ivar {ivar.shape}",
+            "fetch it again from the production",
+        )
+    if not (np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)):
+        raise InputError(
+            path, f"{arm}_WAVELENGTH does not increase", "fetch it again from the production"
+        )
+    if len(rows) != count:
+        flux, ivar = flux[rows], ivar[rows]
+    if not np.all(np.isfinite(ivar) & (ivar >= 0)):
+        raise InputError(
+            path, f"{arm}_IVAR has negative values or NaN", "fetch it again from the production"
+        )
+    if not np.isfinite(flux).all():
+        if not np.isfinite(flux[ivar > 0]).all():
+            raise InputError(
+                path,
+                f"{arm}_FLUX has NaN where {arm}_IVAR gives it weight",
+                "fetch it again from the production",
+            )
+        flux = np.where(ivar > 0, flux, 0)
+    return wavelength, flux, ivar
+
+
+def _rebin(path: Path, fits: fitsio.FITS, rows: np.ndarray, count: int, grid: Grid) -> tuple:
+    weighted = np.zeros((len(rows), grid.size), np.float32)
+    weight = np.zeros_like(weighted)
+    arms = np.zeros(len(rows), np.int16)
+    for bit, arm in enumerate(ARMS):
+        wavelength, flux, ivar = _arm(path, fits, arm, rows, count)
+        arm_weighted, arm_weight = spectra.rebin(flux, ivar, wavelength, grid)
+        arms |= (arm_weight > 0).any(axis=1).astype(np.int16) << bit
+        weighted += arm_weighted
+        weight += arm_weight
+    return weighted, weight, arms
+
+
+def _relative(path: Path, root: str | Path) -> str:
+    try:
+        return str(path.relative_to(root)) if root else str(path)
+    except ValueError:
+        return str(path)
+
+
+def _add_redrock(coadd: Path, catalog: np.ndarray) -> None:
+    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd, where there is one."""
+    path = coadd.with_name(coadd.name.replace("coadd-", "redrock-", 1))
+    if path == coadd or not path.exists():
+        return
+    with _open(path) as fits:
+        redshifts = _read(path, fits, "REDSHIFTS")
+    missing = {"TARGETID", "Z", "ZWARN", "SPECTYPE"} - set(redshifts.dtype.names)
+    if missing:
+        raise InputError(
+            path, f"REDSHIFTS lacks {', '.join(sorted(missing))}", "fetch it again, or move it away"
+        )
+    order = np.argsort(redshifts["TARGETID"], kind="stable")
+    place = np.searchsorted(redshifts["TARGETID"][order], catalog["TARGETID"])
+    place = order[np.minimum(place, len(order) - 1)]
+    found = redshifts["TARGETID"][place] == catalog["TARGETID"]
+    for name in ("Z", "ZWARN", "SPECTYPE"):
+        catalog[name][found] = redshifts[name][place[found]]
+
+
+def concatenate(extractions: list[Extraction]) -> Extraction:
+    """Join the extractions of several files."""
+    return Extraction(
+        np.concatenate([extraction.spectra for extraction in extractions]),
+        pool.stack([extraction.catalog for extraction in extractions]),
+        sum((extraction.dropped for extraction in extractions), Counter()),
+    )
