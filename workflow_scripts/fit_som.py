@@ -1,0 +1,74 @@
+"""Fit the self-organizing map to a sample of the pool."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from quasarnet_al import pool, som
+from quasarnet_al.files import InputError, program, provenance
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Read the pool file by file, keep the sample, fit the map, write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pool", nargs="+", required=True, metavar="FILE", help="pool files")
+    parser.add_argument("--rows", type=int, default=45, help="rows of cells (default 45)")
+    parser.add_argument("--columns", type=int, default=45, help="columns of cells (default 45)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the sample")
+    parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    parser.add_argument("--plane", action="store_true", help="edges that do not meet")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", required=True, help="map to write (HDF5)")
+    arguments = parser.parse_args(argv)
+
+    spectra = sample_of_files(arguments.pool, arguments.sample, arguments.seed)
+    cells = arguments.rows * arguments.columns
+    if len(spectra) < cells:
+        raise InputError(
+            arguments.pool[0],
+            f"and the other pool files give {len(spectra)} spectra for a map of {cells} cells",
+            "ask for fewer --rows and --columns, or for a larger --sample",
+        )
+    fitted = som.fit(
+        spectra,
+        arguments.rows,
+        arguments.columns,
+        epochs=arguments.epochs,
+        torus=not arguments.plane,
+        threads=arguments.threads,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    record = provenance(
+        pool=" ".join(Path(path).name for path in sorted(arguments.pool)),
+        seed=arguments.seed,
+        spectra=len(spectra),
+        epochs=arguments.epochs,
+    )
+    som.write(arguments.output, fitted, record)
+
+
+def sample_of_files(paths: list[str], size: int, seed: int) -> np.ndarray:
+    """Return `size` spectra (all for 0) of the pool, the same for any order of its files."""
+    keys = [som.sampling_keys(pool.read_catalog(path), seed) for path in paths]
+    place = np.argsort(np.concatenate(keys), kind="stable").argsort()
+    size = min(size or len(place), len(place))
+    sample = np.empty((size, pool.read_grid(paths[0]).size), np.float32)
+    places = np.split(place, np.cumsum([len(part) for part in keys])[:-1])
+    for path, part in zip(paths, places, strict=True):
+        chosen = part < size
+        if not chosen.any():
+            continue
+        spectra = pool.read(path)[0]
+        if spectra.shape[1] != sample.shape[1]:
+            raise InputError(path, f"is on another grid than {paths[0]}", "give files of one grid")
+        sample[part[chosen]] = spectra[chosen]
+        if not np.isfinite(spectra[chosen]).all():
+            raise InputError(path, "has spectra that are not finite", "extract it again")
+    return sample
+
+
+if __name__ == "__main__":
+    program(main)

@@ -1,0 +1,42 @@
+"""Find the cell of the self-organizing map that each spectrum of a pool file falls in."""
+
+import argparse
+
+import fitsio
+import numpy as np
+
+from quasarnet_al import pool, som
+from quasarnet_al.files import InputError, program, provenance, replacing
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write table MAP: TARGETID, BMU (row * columns + column), QERR; rows as in the pool."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--som", required=True, help="map of fit_som.py (HDF5)")
+    parser.add_argument("--pool", required=True, help="pool file")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", required=True, help="table to write (FITS)")
+    arguments = parser.parse_args(argv)
+
+    fitted = som.read(arguments.som)
+    spectra, catalog = pool.read(arguments.pool)
+    if spectra.shape[1] != fitted.weights.shape[2]:
+        raise InputError(
+            arguments.pool,
+            f"has {spectra.shape[1]} pixels, the map {fitted.weights.shape[2]}",
+            "give a map that was fitted on this grid",
+        )
+    if not np.isfinite(spectra).all():
+        raise InputError(arguments.pool, "has spectra that are not finite", "extract it again")
+    table = np.empty(len(spectra), [("TARGETID", "i8"), ("BMU", "i4"), ("QERR", "f4")])
+    table["TARGETID"] = catalog["TARGETID"]
+    table["BMU"] = fitted.winners(spectra, arguments.threads)
+    table["QERR"] = fitted.distances(spectra, table["BMU"])
+    rows, columns = fitted.shape
+    header = provenance(rows=rows, columns=columns)
+    with replacing(arguments.output) as temporary:
+        fitsio.write(temporary, table, extname="MAP", header=header, clobber=True)
+
+
+if __name__ == "__main__":
+    program(main)

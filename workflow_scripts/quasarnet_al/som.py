@@ -1,0 +1,338 @@
+"""Self-organizing map: which spectra are like each other, and which are like no other.
+
+The batch algorithm (Kohonen 2013, Neural Networks 37, 52, section 4) written as matrix
+products; names are MiniSom's. A map is `rows` x `columns` cells, each with a weight
+vector; cell (row, column) has the index row * columns + column everywhere.
+
+* The best-matching unit (BMU) of x minimises |x - w|^2 = |x|^2 - 2 (x.w - |w|^2 / 2), so
+  it maximises x.w - |w|^2 / 2: one float32 product for a block of spectra. Where the
+  best and the next are closer than the product's rounding, the candidates are compared
+  in float64, so the answer is that of a float64 search with ties to the lowest index.
+* The gaussian neighbourhood is separable: exp(-(dr^2 + dc^2) / 2 sigma^2) is one matrix
+  over rows times one over columns, so an update is two small products.
+* Spectra are worked on in blocks of fixed size, whatever the number of threads, and
+  sums are added in the blocks' order: results do not depend on the threads.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from quasarnet_al.files import InputError, replacing
+
+#: Spectra worked on at a time: enough that packing the weights for the product is cheap,
+#: few enough that the scores (8 MB for 45 x 45 cells) stay in the processor's cache.
+BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Som:
+    """A trained map.
+
+    Attributes
+    ----------
+    weights : float32 (rows, columns, d)
+    torus : whether the first and last rows (and columns) are neighbours
+    """
+
+    weights: np.ndarray
+    torus: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.weights.shape[:2]
+
+    @property
+    def _cells(self) -> np.ndarray:
+        return self.weights.reshape(-1, self.weights.shape[2])
+
+    def winner(self, x: np.ndarray) -> tuple[int, int]:
+        """Return (row, column) of the BMU of one vector (d,)."""
+        row, column = np.unravel_index(self.winners(np.asarray(x)[None])[0], self.shape)
+        return int(row), int(column)
+
+    def winners(self, data: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Return the BMU index, int32 (n,), of each row of `data` (n, d)."""
+        search = functools.partial(_search_exactly, *_prepared(self._cells))
+        found = list(_over_blocks(search, _as_float32(data), threads))
+        return np.concatenate([np.empty(0, np.int32), *found], dtype=np.int32)
+
+    def quantization(self, data: np.ndarray) -> np.ndarray:
+        """Return the weights, float32 (n, d), of the BMU of each row of `data`."""
+        return self._cells[self.winners(data)]
+
+    def distances(self, data: np.ndarray, bmu: np.ndarray) -> np.ndarray:
+        """Return the distance, float32 (n,), of each row of `data` from its cell `bmu`."""
+        data, distance = _as_float32(data), np.empty(len(bmu), np.float32)
+        for start in range(0, len(bmu), BLOCK):
+            rows = slice(start, start + BLOCK)
+            distance[rows] = np.linalg.norm(data[rows] - self._cells[bmu[rows]], axis=1)
+        return distance
+
+    def quantization_error(self, data: np.ndarray, threads: int = 1) -> float:
+        """Return the mean distance between the rows of `data` and their BMUs."""
+        return float(self.distances(data, self.winners(data, threads)).mean(dtype=float))
+
+    def topographic_error(self, data: np.ndarray) -> float:
+        """Return the fraction of `data` whose two best cells do not touch.
+
+        Cells touch along edges and at corners, and across the seams of a torus.
+        """
+        cells = self._cells.astype(float)
+        half = 0.5 * np.einsum("ij,ij->i", cells, cells)
+        apart = 0
+        for start in range(0, len(data), BLOCK):
+            scores = data[start : start + BLOCK] @ cells.T - half
+            first = scores.argmax(axis=1)
+            scores[np.arange(len(scores)), first] = -np.inf
+            second = scores.argmax(axis=1)
+            steps = np.abs(
+                np.subtract(
+                    np.unravel_index(first, self.shape), np.unravel_index(second, self.shape)
+                )
+            )
+            if self.torus:
+                steps = np.minimum(steps, np.array(self.shape)[:, None] - steps)
+            apart += np.count_nonzero(steps.max(axis=0) > 1)
+        return apart / len(data)
+
+    def distance_map(self) -> np.ndarray:
+        """Return the U-matrix, float64 (rows, columns), largest value 1.
+
+        Each cell's value is the sum of distances to its eight neighbours (fewer at the
+        edges of a plane), as MiniSom's `distance_map` with `scaling="sum"`.
+        """
+        weights = self.weights.astype(float)
+        total = np.zeros(self.shape)
+        index = np.indices(self.shape)
+        for step in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]:
+            neighbour = np.roll(weights, step, axis=(0, 1))
+            distance = np.linalg.norm(weights - neighbour, axis=2)
+            if not self.torus:
+                for axis, by in enumerate(step):
+                    source = index[axis] - by
+                    distance[(source < 0) | (source >= self.shape[axis])] = 0
+            total += distance
+        return total / (total.max() or 1)
+
+    def occupancy(self, bmu: np.ndarray) -> np.ndarray:
+        """Return how many of the indices `bmu` fall in each cell, int64 (cells,)."""
+        return np.bincount(bmu, minlength=len(self._cells))
+
+    def activation_response(self, data: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Return how many rows of `data` each cell wins, int64 (rows, columns)."""
+        return self.occupancy(self.winners(data, threads)).reshape(self.shape)
+
+
+def fit(
+    data: np.ndarray,
+    rows: int,
+    columns: int,
+    epochs: int = 10,
+    sigma_start: float | None = None,
+    sigma_end: float = 0.7,
+    torus: bool = True,
+    threads: int = 1,
+    report: Callable[[str], object] = lambda line: None,
+) -> Som:
+    """Train a map on `data` (n, d), n at least 1, all finite.
+
+    Nothing is random: the map starts from principal components and every epoch uses all
+    of `data`.
+
+    Parameters
+    ----------
+    epochs : passes over the data
+    sigma_start, sigma_end : width of the gaussian neighbourhood in cells in the first
+        and the last epoch, geometric in between; starts at a quarter of the longer side
+    torus : periodic edges
+    report : called with one line after each epoch
+    """
+    data = _as_float32(data)
+    weights = _initial(data, rows, columns, torus, threads)
+    start = sigma_start or max(rows, columns) / 4
+    for epoch, sigma in enumerate(np.geomspace(start, sigma_end, epochs)):
+        total, count, error = _sums(weights, data, threads)
+        smooth_rows = _neighbourhood(rows, sigma, torus)
+        smooth_columns = _neighbourhood(columns, sigma, torus)
+        total = (smooth_rows @ total.reshape(rows, -1)).reshape(rows, columns, -1)
+        count = smooth_rows @ count.reshape(rows, columns) @ smooth_columns
+        # A cell out of reach of every spectrum keeps its weights.
+        reached = count > 1e-30
+        weights = weights.reshape(rows, columns, -1)
+        weights[reached] = (smooth_columns @ total)[reached] / count[reached, None]
+        weights = weights.reshape(rows * columns, -1)
+        report(f"epoch {epoch + 1}/{epochs}: sigma {sigma:.2f}, error before {error:.4f}")
+    return Som(weights.reshape(rows, columns, -1), torus)
+
+
+def sampling_keys(catalog: np.ndarray, seed: int) -> np.ndarray:
+    """Return a pseudo-random key, uint64 (n,), of each row of a pool's catalogue.
+
+    The rows with the smallest keys are a random sample that depends on the seed and on
+    the spectra, not on how these are spread over files. The mixing function is
+    SplitMix64's (Steele et al. 2014, doi 10.1145/2660193.2660195).
+    """
+    key = np.full(len(catalog), np.random.default_rng([seed]).integers(2**64, dtype=np.uint64))
+    for column in ("TARGETID", "TILEID", "ROW"):
+        key ^= catalog[column].astype(np.int64).view(np.uint64)
+        key += np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ key >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+        key = (key ^ key >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+        key ^= key >> np.uint64(31)
+    return key
+
+
+def sparse_cells(occupancy: np.ndarray, percentile: float = 15) -> np.ndarray:
+    """Return which cells are sparse, bool, of the shape of `occupancy`.
+
+    The published rule: a cell is sparse whose occupancy is at or below the 15th
+    percentile of the occupancies of all cells, empty ones included; spectra whose BMU is
+    sparse are discarded as choices. Where all occupancies are equal all cells are sparse.
+    """
+    return occupancy <= np.percentile(occupancy, percentile)
+
+
+def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
+    """Return which quantization errors, bool (n,), lie above their `percentile`."""
+    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
+
+
+def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
+    """Write `som` as HDF5: dataset `weights`, attribute `torus`, and `attributes`."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("weights", data=som.weights, dtype="f4")
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        file.attrs["torus"] = np.int8(som.torus)
+
+
+def read(path: str | os.PathLike) -> Som:
+    """Read what `write` wrote; raise `InputError` for anything else."""
+    try:
+        with h5py.File(path, "r") as file:
+            weights = np.asarray(file["weights"][...], dtype=np.float32)
+            torus = bool(file.attrs["torus"])
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(path, f"is not a readable map ({error})", "make it again") from error
+    if weights.ndim != 3 or not weights.size:
+        raise InputError(path, f"has weights of shape {weights.shape}, not 3-d", "make it again")
+    if not np.isfinite(weights).all():
+        raise InputError(path, "has weights that are not finite", "make it again")
+    return Som(weights, torus)
+
+
+def _as_float32(data: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(data, dtype=np.float32)
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _over_blocks(function: Callable, data: np.ndarray, threads: int) -> Iterator:
+    """Yield `function(block)` for blocks of `data` in order, BLAS at one thread."""
+    blocks = [data[start : start + BLOCK] for start in range(0, len(data), BLOCK)]
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(function, blocks)
+
+
+def _prepared(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (cells, d) and half their squared lengths (cells,)."""
+    return cells, 0.5 * np.einsum("ij,ij->i", cells, cells)
+
+
+def _search(cells: np.ndarray, half: np.ndarray, block: np.ndarray) -> tuple:
+    """Return scores x.w - |w|^2 / 2 (n, cells), BMUs (n,) and their scores (n,)."""
+    scores = block @ cells.T
+    scores -= half
+    best = scores.argmax(axis=1)
+    return scores, best, scores[np.arange(len(block)), best]
+
+
+def _search_exactly(cells: np.ndarray, half: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Return the BMUs that a float64 search finds."""
+    scores, best, highest = _search(cells, half, block)
+    # A float32 sum of d products is off by at most d eps/2 |x| |w| (Higham 2002,
+    # section 3.1), |w|^2/2 by the same with |w|; two scores are compared.
+    length, longest = np.linalg.norm(block, axis=1), np.sqrt(2 * half.max())
+    rounding = cells.shape[1] * np.finfo(np.float32).eps * longest * (length + longest / 2)
+    scores[np.arange(len(block)), best] = -np.inf
+    for row in np.flatnonzero(scores.max(axis=1) >= highest - rounding):
+        scores[row, best[row]] = highest[row]
+        near = np.flatnonzero(scores[row] >= highest[row] - rounding[row])
+        difference = block[row].astype(float) - cells[near]
+        best[row] = near[np.einsum("ij,ij->i", difference, difference).argmin()]
+    return best
+
+
+def _sums(cells: np.ndarray, data: np.ndarray, threads: int) -> tuple:
+    """Return sums (cells, d) and numbers (cells,) of each cell's spectra, and the mean error."""
+    prepared = _prepared(cells)
+
+    def of_block(block: np.ndarray) -> tuple:
+        _, best, highest = _search(*prepared, block)
+        order = np.argsort(best, kind="stable")
+        members, first = np.unique(best[order], return_index=True)
+        square = np.einsum("ij,ij->i", block, block) - 2 * highest
+        error = np.sqrt(np.maximum(square, 0)).sum(dtype=float)
+        return members, np.add.reduceat(block[order], first), best, error
+
+    total, count, error = np.zeros_like(cells), np.zeros(len(cells), np.float32), 0.0
+    for members, sums, best, errors in _over_blocks(of_block, data, threads):
+        total[members] += sums
+        count += np.bincount(best, minlength=len(cells))
+        error += errors
+    return total, count, error / len(data)
+
+
+def _neighbourhood(size: int, sigma: float, torus: bool) -> np.ndarray:
+    """Return exp(-step^2 / 2 sigma^2) for all pairs of `size` positions, float32."""
+    step = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    if torus:
+        step = np.minimum(step, size - step)
+    return np.exp(-0.5 * (step / sigma) ** 2).astype(np.float32)
+
+
+def _initial(data: np.ndarray, rows: int, columns: int, torus: bool, threads: int) -> np.ndarray:
+    """Return first weights (rows * columns, d) spanned by principal components.
+
+    On a plane rows run along the first component and columns along the second, as in
+    MiniSom. On a torus, which has no ends, rows go round an ellipse in the first two
+    and columns round one in the next two.
+    """
+    mean = data.mean(axis=0, dtype=float).astype(np.float32)
+
+    def product(block: np.ndarray) -> np.ndarray:
+        return (block - mean).T @ (block - mean)
+
+    covariance = sum(_over_blocks(product, data, threads), start=0.0) / len(data)
+    with _libraries().limit(limits=1, user_api="blas"):
+        variance, vectors = np.linalg.eigh(covariance.astype(float))
+    axes = np.zeros((4, data.shape[1]))
+    last = min(4, data.shape[1])
+    axes[:last] = (np.sqrt(np.maximum(variance, 0)) * vectors).T[::-1][:last]
+    # The sign of an eigenvector is free: let its largest component be positive.
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.where(axes[np.arange(4), largest] < 0, -1, 1)[:, None]
+    if torus:
+        along_rows = _circle(rows) @ axes[:2]
+        along_columns = _circle(columns) @ axes[2:]
+    else:
+        along_rows = np.outer(np.linspace(-1, 1, rows), axes[0])
+        along_columns = np.outer(np.linspace(-1, 1, columns), axes[1])
+    weights = mean + along_rows[:, None] + along_columns[None]
+    return weights.reshape(rows * columns, -1).astype(np.float32)
+
+
+def _circle(size: int) -> np.ndarray:
+    angle = 2 * np.pi * np.arange(size) / size
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
