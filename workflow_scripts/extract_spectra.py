@@ -48,10 +48,7 @@ def main(argv: list[str] | None = None) -> None:
             path for tile in args.tile for path in desi.coadds(args.input_root, args.layout, tile)
         ]
         extraction = desi.concatenate(
-            [
-                desi.extract(path, grid, args.targets, args.input_root)
-                for path in progress(coadds, "coadds")
-            ]
+            [desi.extract(path, grid, args.targets) for path in progress(coadds, "coadds")]
         )
     dropped = Counter(extraction.dropped)
     spectra, catalog = extraction.spectra, extraction.catalog

@@ -60,15 +60,12 @@ class Extraction:
     dropped: Counter
 
 
-def extract(
-    path: str | Path, grid: Grid, targets: str = "qso", root: str | Path = ""
-) -> Extraction:
+def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     """Read one coadd file and return its targets, normalised.
 
     Parameters
     ----------
     targets : "qso" (quasar targets), "all" (all targets) or "sky" (sky fibres)
-    root : folder that SOURCE in the catalogue is relative to
 
     Raises
     ------
@@ -85,7 +82,7 @@ def extract(
     dropped = Counter(reason[reason != ""].tolist()) + Counter(defects[defects != ""].tolist())
     good = defects == ""
     rows, fibermap = rows[good], fibermap[rows[good]]
-    catalog = pool.catalog(len(rows), _relative(path, root))
+    catalog = pool.catalog(len(rows), str(path))
     for name in ("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC"):
         if name in fibermap.dtype.names:
             catalog[name] = fibermap[name]
@@ -240,13 +237,6 @@ def _rebin(path: Path, fits: fitsio.FITS, rows: np.ndarray, count: int, grid: Gr
         weighted += arm_weighted
         weight += arm_weight
     return weighted, weight, arms
-
-
-def _relative(path: Path, root: str | Path) -> str:
-    try:
-        return str(path.relative_to(root)) if root else str(path)
-    except ValueError:
-        return str(path)
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> None:

@@ -1,0 +1,37 @@
+# make demo   the mock survey: two rounds of active learning and the pages of a third
+# make test   all tests
+# make lint   ruff, snakefmt, snakemake --lint
+# make env    the environment alone, in .venv
+PYTHON ?= python3
+CORES ?= 2
+VENV := .venv
+ENV := $(VENV)/installed
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint env lock
+
+demo: $(ENV)
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(ENV)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(ENV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+env: $(ENV)
+
+# The environment is whole when `installed` is there, and as old as the pins it was made of.
+$(ENV): envs/cpu.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: needs Python >= 3.11 with venv (Debian: apt install python3-venv); or set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/cpu.txt
+	touch $@
+
+# Pin the packages anew, with hashes, after a change of envs/*.in; write the conda files.
+lock: $(ENV)
+	$(BIN)/python envs/lock.py

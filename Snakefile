@@ -1,0 +1,78 @@
+"""Active learning for QuasarNET on DESI spectra: rounds of training, scoring and inspection.
+
+`snakemake` builds all rounds that have labels, and the first that waits for them.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
+
+from quasarnet_al import plan
+from quasarnet_al.files import InputError
+
+# A config given with --configfile stands alone, the demo's keys do not shine through.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    config = plan.check(config, Path(workflow.basedir, "config/schemas/config.schema.yaml"))
+    ROUNDS = plan.rounds(config)
+except InputError as error:
+    sys.exit(str(error))
+
+# `results/<run>/...` in the rules is the run of this config.
+pathvars:
+    run=config["run"],
+
+
+# The programs run in the environment that Snakemake runs in, activated or not.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+# For the provenance in every output (see quasarnet_al.files.provenance).
+os.environ["QUASARNET_AL_CONFIG"] = hashlib.sha256(
+    json.dumps(config, sort_keys=True).encode()
+).hexdigest()[:12]
+
+
+wildcard_constraints:
+    round=r"\d\d",
+    team=r"\d\d",
+    minibatch=r"\d\d",
+    tiles=r"[A-Za-z0-9_-]+",
+    set=r"[a-z][a-z0-9-]*",
+    survey=r"[a-z][a-z0-9-]*",
+    fit=r"run|round-\d\d",
+
+
+include: "rules/common.smk"
+include: "rules/simulate.smk"
+include: "rules/extract.smk"
+include: "rules/assemble.smk"
+include: "rules/train.smk"
+include: "rules/som.smk"
+include: "rules/score.smk"
+include: "rules/select.smk"
+include: "rules/inspect.smk"
+include: "rules/evaluate.smk"
+
+
+rule all:
+    """Every round that has labels, and the pages of the first that waits for them."""
+    default_target: True
+    localrule: True
+    input:
+        expand("results/<run>/round-{round}/metrics.json", round=two_digits(ROUNDS)),
+        expand("results/<run>/round-{round}/inspect/index.html", round=two_digits(ROUNDS)),
+        expand("results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
+        redshift_tables(),
+        "results/<run>/learning_curve.csv",
+        "results/<run>/report.html",
+
+
+onsuccess:
+    print(what_next())

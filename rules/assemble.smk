@@ -1,0 +1,62 @@
+"""What the ensembles learn from, and what they are judged on.
+
+    results/<run>/validation.fits                fixed for the run
+    results/<run>/round-NN/training.fits         labelled sets and the labels of earlier rounds
+"""
+
+
+rule assemble_validation:
+    """Set aside the validation set."""
+    input:
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
+    output:
+        validation="results/<run>/validation.fits",
+    params:
+        fraction=[labelled.validation for labelled in SETS.values()],
+        seed=config["seed"],
+    log:
+        "logs/<run>/assemble_validation.log",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/assemble_validation.py \
+            --labelled {input.labelled:q} \
+            --fraction {params.fraction} \
+            --seed {params.seed} \
+            --output {output.validation:q} > {log} 2>&1
+        """
+
+
+rule assemble_training:
+    """Assemble the training set of round {wildcards.round}."""
+    input:
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
+        validation="results/<run>/validation.fits",
+        batches=lambda wildcards: expand(
+            "results/<run>/round-{number}/batch.fits", number=earlier_rounds(wildcards)
+        ),
+        labels=lambda wildcards: expand(
+            "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
+        ),
+    output:
+        training="results/<run>/round-{round}/training.fits",
+    log:
+        "logs/<run>/round-{round}/assemble_training.log",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/assemble_training.py \
+            --labelled {input.labelled:q} \
+            --validation {input.validation:q} \
+            --batch-pool {input.batches:q} \
+            --labels {input.labels:q} \
+            --output {output.training:q} > {log} 2>&1
+        """

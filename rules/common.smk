@@ -1,0 +1,57 @@
+"""Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
+
+CHUNKS = plan.chunks(config)
+SETS = plan.labelled_sets(config)
+TEAMS = plan.teams(config)
+MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
+MINIBATCHES = plan.minibatches(config)
+
+
+def two_digits(numbers):
+    """Rounds as they stand in paths."""
+    return [f"{number:02d}" for number in numbers]
+
+
+def labelled_rounds():
+    """Rounds whose labels are in, or come from the oracle."""
+    return [number for number in ROUNDS if not plan.waiting(config, number)]
+
+
+def earlier_rounds(wildcards):
+    """Rounds before this one, as they stand in paths."""
+    return two_digits(range(1, int(wildcards.round)))
+
+
+def is_oracle_round(number):
+    return int(number) <= config["oracle"]["rounds"]
+
+
+def survey_truth(survey):
+    """What must exist before tiles can be read: the truth of a mock survey comes last."""
+    return f"results/{config['run']}/mock/{survey}/truth.csv" if survey else []
+
+
+def redshift_tables():
+    """Tables that compare the ensemble's redshifts with published ones, where there are any."""
+    known = any(source.get("truth") for source in config["pool"]["sources"])
+    rounds = two_digits(ROUNDS) if known else []
+    return [f"results/{config['run']}/round-{number}/redshifts.csv" for number in rounds]
+
+
+def what_next():
+    """What a person does next, for the end of a run."""
+    run, last = config["run"], ROUNDS[-1]
+    pages = f"results/{run}/round-{last:02d}/inspect"
+    lines = ["", f"report:        results/{run}/report.html",
+             f"learning curve: results/{run}/learning_curve.csv",
+             f"batch:         results/{run}/round-{last:02d}/batch.csv"]  # fmt: skip
+    missing = plan.waiting(config, last)
+    if missing:
+        lines += [
+            f"inspection:    {pages}/index.html",
+            f"round {last} waits for labels of the minibatches {', '.join(missing)}: inspect the "
+            f"pages, put the CSV files into labels/{run}/round-{last:02d}/ and run snakemake again",
+        ]
+    else:
+        lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""Spectra, rebinned and normalised.
+
+    results/<run>/pool/<tiles>.fits       the unlabelled pool, one file a chunk of tiles
+    results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
+"""
+
+
+rule extract_spectra:
+    """Extract the spectra of the tiles {wildcards.tiles}."""
+    input:
+        lambda wildcards: survey_truth(CHUNKS[wildcards.tiles].survey),
+    output:
+        pool="results/<run>/pool/{tiles}.fits",
+    params:
+        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
+        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
+        grid=config["grid"],
+    log:
+        "logs/<run>/extract_spectra/{tiles}.log",
+    benchmark:
+        "results/<run>/benchmarks/extract_spectra/{tiles}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/extract_spectra.py \
+            --input-root {params.chunk.root:q} \
+            --layout {params.chunk.layout} \
+            --tile {params.tiles:q} \
+            --targets {params.chunk.targets} \
+            --grid {params.grid} \
+            --output {output.pool:q} > {log} 2>&1
+        """
+
+
+rule extract_labelled:
+    """Extract the labelled set {wildcards.set}."""
+    input:
+        lambda wildcards: survey_truth(SETS[wildcards.set].survey),
+    output:
+        labelled="results/<run>/labelled/{set}.fits",
+    params:
+        source=lambda wildcards: list(SETS[wildcards.set].arguments),
+        grid=config["grid"],
+    log:
+        "logs/<run>/extract_labelled/{set}.log",
+    benchmark:
+        "results/<run>/benchmarks/extract_labelled/{set}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/extract_spectra.py \
+            {params.source:q} \
+            --grid {params.grid} \
+            --origin {wildcards.set} \
+            --output {output.labelled:q} > {log} 2>&1
+        """

@@ -1,0 +1,45 @@
+"""What the ensemble says of each spectrum.
+
+    results/<run>/round-NN/scores/<tiles>.fits
+"""
+
+
+def fit_of_round(wildcards):
+    """The map of a round: the run's, unless the config refits it."""
+    refit = int(wildcards.round) in config["som"]["refit_rounds"]
+    return f"round-{wildcards.round}" if refit else "run"
+
+
+rule score_spectra:
+    """Score the tiles {wildcards.tiles} with the ensemble of round {wildcards.round}."""
+    input:
+        ensemble="results/<run>/round-{round}/ensemble.h5",
+        pool="results/<run>/pool/{tiles}.fits",
+        map=lambda wildcards: f"results/<run>/som/{fit_of_round(wildcards)}/{wildcards.tiles}.fits",
+    output:
+        scores="results/<run>/round-{round}/scores/{tiles}.fits",
+    params:
+        classification=config["classification"],
+        seed=config["seed"],
+    log:
+        "logs/<run>/round-{round}/score_spectra/{tiles}.log",
+    benchmark:
+        "results/<run>/benchmarks/round-{round}/score_spectra/{tiles}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/score_spectra.py \
+            --ensemble {input.ensemble:q} \
+            --pool {input.pool:q} \
+            --map {input.map:q} \
+            --c-thresh {params.classification[c_thresh]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --z-split {params.classification[z_split]} \
+            --seed {params.seed} \
+            --threads {threads} \
+            --output {output.scores:q} > {log} 2>&1
+        """

@@ -1,0 +1,58 @@
+"""The batch of a round: what people are asked to label.
+
+    results/<run>/round-NN/batch.csv          the batch, most confusing first
+    results/<run>/round-NN/batch.fits         its spectra, as a pool file
+    results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
+    results/<run>/round-NN/selection.json     the counts
+"""
+
+
+rule select_batch:
+    """Select the batch of round {wildcards.round}."""
+    input:
+        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        som=lambda wildcards: f"results/<run>/som/{fit_of_round(wildcards)}/som.h5",
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
+        labels=lambda wildcards: expand(
+            "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
+        ),
+        exclude=config["batch"]["exclude"],
+    output:
+        batch="results/<run>/round-{round}/batch.csv",
+        batch_pool="results/<run>/round-{round}/batch.fits",
+        selection="results/<run>/round-{round}/selection.fits",
+        summary="results/<run>/round-{round}/selection.json",
+    params:
+        batch=config["batch"],
+        seed=config["seed"],
+    log:
+        "logs/<run>/round-{round}/select_batch.log",
+    benchmark:
+        "results/<run>/benchmarks/round-{round}/select_batch.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/select_batch.py \
+            --scores {input.scores:q} \
+            --pool {input.pool:q} \
+            --som {input.som:q} \
+            --labelled {input.labelled:q} {input.labels:q} \
+            --exclude {input.exclude:q} \
+            --acquisition {params.batch[acquisition]} \
+            --outliers {params.batch[outliers]} \
+            --percentile {params.batch[percentile]} \
+            --error-percentile {params.batch[error_percentile]} \
+            --diversity {params.batch[diversity]} \
+            --seed {params.seed} \
+            --size {params.batch[size]} \
+            --minibatch {params.batch[minibatch]} \
+            --batch {output.batch:q} \
+            --batch-pool {output.batch_pool:q} \
+            --selection {output.selection:q} \
+            --summary {output.summary:q} > {log} 2>&1
+        """

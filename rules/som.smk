@@ -1,0 +1,66 @@
+"""The self-organizing map, fitted once a run and again for the rounds in som.refit_rounds.
+
+    results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
+    results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
+"""
+
+
+rule fit_som:
+    """Fit the self-organizing map ({wildcards.fit})."""
+    input:
+        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+    output:
+        som="results/<run>/som/{fit}/som.h5",
+    params:
+        som=config["som"],
+        plane="" if config["som"]["torus"] else "--plane",
+        # A refit draws another sample; the number of its round is the seed's second part.
+        seed=lambda wildcards: config["seed"] * 100 + int("0" + wildcards.fit[-2:].strip("un")),
+    log:
+        "logs/<run>/fit_som/{fit}.log",
+    benchmark:
+        "results/<run>/benchmarks/fit_som/{fit}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/fit_som.py \
+            --pool {input.pool:q} \
+            --rows {params.som[rows]} \
+            --columns {params.som[columns]} \
+            --epochs {params.som[epochs]} \
+            --sample {params.som[sample]} \
+            --seed {params.seed} {params.plane} \
+            --threads {threads} \
+            --output {output.som:q} > {log} 2>&1
+        """
+
+
+rule map_spectra:
+    """Find the best-matching units of the tiles {wildcards.tiles}."""
+    input:
+        som="results/<run>/som/{fit}/som.h5",
+        pool="results/<run>/pool/{tiles}.fits",
+    output:
+        map="results/<run>/som/{fit}/{tiles}.fits",
+    log:
+        "logs/<run>/map_spectra/{fit}/{tiles}.log",
+    benchmark:
+        "results/<run>/benchmarks/map_spectra/{fit}/{tiles}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/map_spectra.py \
+            --som {input.som:q} \
+            --pool {input.pool:q} \
+            --threads {threads} \
+            --output {output.map:q} > {log} 2>&1
+        """

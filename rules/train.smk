@@ -1,0 +1,84 @@
+"""The ensemble of a round.
+
+    results/<run>/round-NN/train/team-TT.h5          the members that one job trained
+    results/<run>/round-NN/weights/member-MM.h5      as QuasarNP reads them
+    results/<run>/round-NN/ensemble.h5               all members in one file
+"""
+
+
+rule train_members:
+    """Train team {wildcards.team} of round {wildcards.round}."""
+    input:
+        training="results/<run>/round-{round}/training.fits",
+    output:
+        trained="results/<run>/round-{round}/train/team-{team}.h5",
+    params:
+        members=lambda wildcards: TEAMS[wildcards.team],
+        checkpoints=subpath(output.trained, parent=True),
+        ensemble=config["ensemble"],
+        seed=lambda wildcards: [config["seed"], int(wildcards.round)],
+    log:
+        "logs/<run>/round-{round}/train_members/team-{team}.log",
+    benchmark:
+        "results/<run>/benchmarks/round-{round}/train_members/team-{team}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    threads: config["ensemble"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/train_members.py \
+            --training {input.training:q} \
+            --members {params.members} \
+            --seed {params.seed} \
+            --layers {params.ensemble[layers]} \
+            --filters {params.ensemble[filters]} \
+            --epochs {params.ensemble[epochs]} \
+            --min-steps {params.ensemble[min_steps]} \
+            --batch-size {params.ensemble[batch_size]} \
+            --learning-rate {params.ensemble[learning_rate]} \
+            --dropout {params.ensemble[dropout]} \
+            --threads {params.ensemble[threads]} \
+            --checkpoints {params.checkpoints:q} \
+            --output {output.trained:q} > {log} 2>&1
+        """
+
+
+rule export_weights:
+    """Write the members of round {wildcards.round} as QuasarNP reads them."""
+    localrule: True
+    input:
+        trained=expand("results/<run>/round-{{round}}/train/team-{team}.h5", team=TEAMS),
+    output:
+        weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
+    log:
+        "logs/<run>/round-{round}/export_weights.log",
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/export_weights.py \
+            --trained {input.trained:q} \
+            --output {output.weights:q} > {log} 2>&1
+        """
+
+
+rule pack_ensemble:
+    """Pack the members of round {wildcards.round} into one file."""
+    localrule: True
+    input:
+        weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
+    output:
+        ensemble="results/<run>/round-{round}/ensemble.h5",
+    log:
+        "logs/<run>/round-{round}/pack_ensemble.log",
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python {workflow.basedir}/workflow_scripts/pack_ensemble.py \
+            --weights {input.weights:q} \
+            --output {output.ensemble:q} > {log} 2>&1
+        """

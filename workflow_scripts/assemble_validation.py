@@ -1,0 +1,44 @@
+"""Assemble the validation set: fixed for the run, it never enters training."""
+
+import argparse
+
+import numpy as np
+
+from quasarnet_al import pool, sets
+from quasarnet_al.files import InputError, program
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
+    parser.add_argument(
+        "--fraction", nargs="+", type=float, required=True, help="of each set's targets, 0..1"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", required=True, help="the validation set (FITS)")
+    args = parser.parse_args(argv)
+
+    parts = []
+    for path, fraction in zip(args.labelled, args.fraction, strict=True):
+        spectra, catalog, labels = pool.read_labelled(path)
+        chosen = sets.in_validation(labels["TARGETID"], fraction, args.seed)
+        parts.append((spectra[chosen], catalog[chosen], labels[chosen]))
+    labels = pool.stack([part[2] for part in parts])
+    if not (labels["SPECTYPE"] == "QSO").any():
+        raise InputError(
+            args.labelled[0],
+            "leaves no quasar to validate on",
+            "raise labelled.*.validation, or add a labelled set",
+        )
+    pool.write(
+        args.output,
+        np.concatenate([part[0] for part in parts]),
+        pool.stack([part[1] for part in parts]),
+        pool.read_grid(args.labelled[0]),
+        labels,
+    )
+    print(f"{args.output}: {len(labels)} spectra, {(labels['SPECTYPE'] == 'QSO').sum()} quasars")
+
+
+if __name__ == "__main__":
+    program(main)

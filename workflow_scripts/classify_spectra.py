@@ -1,0 +1,63 @@
+"""Run QuasarNET on a coadd or a pool file: redshifts, line confidences, classes.
+
+Several weights files are taken as an ensemble: mean confidences, median redshifts.
+"""
+
+import argparse
+
+import fitsio
+import numpy as np
+
+from quasarnet_al import classify, desi, pool, scoring
+from quasarnet_al.files import InputError, program, provenance, replacing
+from quasarnet_al.grid import LINES
+from quasarnet_al.weights import read_network
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", nargs="+", required=True, help="QuasarNP weights (HDF5)")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--coadd", help="DESI coadd file")
+    source.add_argument("--pool", help="pool file (FITS)")
+    parser.add_argument(
+        "--targets", choices=desi.TARGETS, default="qso", help="of the coadd (%(default)s)"
+    )
+    parser.add_argument(
+        "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it (%(default)s)"
+    )
+    parser.add_argument(
+        "--n-thresh", type=int, default=1, help="lines that make a quasar (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", required=True, help="table QN (FITS)")
+    args = parser.parse_args(argv)
+
+    networks = [read_network(path) for path in args.weights]
+    grid = networks[0].grid
+    if any(network.grid != grid for network in networks):
+        raise InputError(args.weights[-1], "is on another grid", "give weights of one grid")
+    if args.coadd:
+        extraction = desi.extract(args.coadd, grid, args.targets)
+        spectra, catalog = extraction.spectra, extraction.catalog
+    else:
+        spectra, catalog = pool.read(args.pool)
+        if spectra.shape[1] != grid.size:
+            raise InputError(args.pool, "is on another grid than the weights", "extract it again")
+    c, z, c_bal = scoring.combine(*scoring.lines_of_members(networks, spectra, args.threads))
+    columns = {"TARGETID": catalog["TARGETID"]}
+    for number, name in enumerate(LINES):
+        columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}
+    columns["Z_QN"] = classify.best_redshift(c, z)
+    columns["C_BAL"] = c_bal
+    columns["IS_QSO"] = classify.is_qso(c, args.c_thresh, args.n_thresh)
+    header = provenance(weights=" ".join(args.weights), c_thresh=args.c_thresh)
+    header = [{"name": f"HIERARCH {key}", "value": value} for key, value in header.items()]
+    with replacing(args.output) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+        fits.write(list(columns.values()), names=list(columns), extname="QN", header=header)
+    count = int(np.sum(columns["IS_QSO"]))
+    print(f"{args.output}: {len(catalog)} spectra, {count} quasars")
+
+
+if __name__ == "__main__":
+    program(main)

@@ -1,0 +1,40 @@
+"""Compare the ensemble's redshifts with published ones, spectrum by spectrum."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import metrics, scoring, truth
+from quasarnet_al.files import program, replacing
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
+    parser.add_argument("--truth", nargs="+", required=True, help="truth tables (FITS, CSV)")
+    parser.add_argument("--output", required=True, help="comparison (CSV)")
+    args = parser.parse_args(argv)
+
+    scores = np.concatenate([scoring.read_scores(path) for path in args.scores])
+    known = pd.concat([truth.read(path) for path in args.truth])
+    known = known[~known.index.duplicated()]
+    scores = scores[np.isin(scores["TARGETID"], known.index)]
+    table = pd.DataFrame({"TARGETID": scores["TARGETID"], "TILEID": scores["TILEID"]})
+    table["SPECTYPE"] = known["SPECTYPE"].reindex(table["TARGETID"]).to_numpy()
+    table["Z_TRUTH"] = known["Z"].reindex(table["TARGETID"]).to_numpy()
+    table["Z_MEAN"], table["Z_STD"] = scores["Z_MEAN"], scores["Z_STD"]
+    # The members' median is the ensemble's redshift: one stray member does not move it.
+    table["Z_ENSEMBLE"] = np.median(scores["MEMBER_Z"].reshape(len(scores), -1), axis=1)
+    table["DZ"] = (table["Z_ENSEMBLE"] - table["Z_TRUTH"]) / (1 + table["Z_TRUTH"])
+    table["DV_KMS"] = metrics.LIGHT_SPEED * table["DZ"]
+    table["VOTE_QSO"] = 1 - scores["VOTE_NOT_QSO"]
+    table["SNR"] = scores["SNR"]
+    with replacing(args.output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    good = np.abs(table["DZ"]) < 0.01
+    print(f"{args.output}: {len(table)} spectra, {good.sum()} within |dz|/(1+z) < 0.01")
+
+
+if __name__ == "__main__":
+    program(main)

@@ -1,0 +1,28 @@
+"""Write each trained member as a weights file that QuasarNP loads."""
+
+import argparse
+
+from quasarnet_al.files import InputError, program, provenance
+from quasarnet_al.weights import read_ensemble, write_network
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trained", nargs="+", required=True, help="output of train_members.py")
+    parser.add_argument("--output", nargs="+", required=True, help="one file a member (HDF5)")
+    args = parser.parse_args(argv)
+
+    networks = [network for path in args.trained for network in read_ensemble(path)]
+    if len(networks) != len(args.output):
+        raise InputError(
+            args.trained[0],
+            f"{len(networks)} members in all",
+            f"name as many, not {len(args.output)}",
+        )
+    for network, path in zip(networks, args.output, strict=True):
+        write_network(path, network, provenance())
+        print(path)
+
+
+if __name__ == "__main__":
+    program(main)

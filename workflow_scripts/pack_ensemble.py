@@ -1,0 +1,21 @@
+"""Pack the weights of all members into one ensemble file."""
+
+import argparse
+
+from quasarnet_al.files import program, provenance
+from quasarnet_al.weights import pack, read_network
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", nargs="+", required=True, help="weights files (HDF5)")
+    parser.add_argument("--output", required=True, help="the ensemble (HDF5)")
+    args = parser.parse_args(argv)
+
+    networks = [read_network(path) for path in args.weights]
+    pack(args.output, networks, provenance(members=len(networks)))
+    print(f"{args.output}: {len(networks)} members")
+
+
+if __name__ == "__main__":
+    program(main)

@@ -1,0 +1,228 @@
+"""The plan of a run: what the config means in chunks of tiles, sets, teams and rounds.
+
+The rules ask these functions; nothing else interprets the config's structure.
+"""
+
+import glob
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from quasarnet_al.files import InputError
+
+
+def check(config: dict, schema: str | Path) -> dict:
+    """Return the config with the schema's defaults filled in.
+
+    Raises
+    ------
+    InputError naming the key that is wrong
+    """
+    rules = yaml.safe_load(Path(schema).read_text())
+    # Snakemake hands its config over as ordered dictionaries of its own.
+    config = json.loads(json.dumps(config))
+    errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
+    if errors:
+        error = jsonschema.exceptions.best_match(errors)
+        raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
+    config = _filled(config, rules)
+    if config["batch"]["size"] % config["batch"]["minibatch"]:
+        raise InputError(
+            "config",
+            f"batch.size {config['batch']['size']} is no multiple of "
+            f"batch.minibatch {config['batch']['minibatch']}",
+            "change one of them",
+        )
+    if config["oracle"]["rounds"] and not config["oracle"]["truth"]:
+        raise InputError("config", "oracle.rounds is set but oracle.truth is not", "name the truth")
+    chunks(config)
+    labelled_sets(config)
+    return config
+
+
+def _place(error: jsonschema.ValidationError) -> str:
+    return ".".join(map(str, error.absolute_path)) or "top level"
+
+
+def _filled(value: object, rules: dict) -> object:
+    """Fill defaults, also of keys of objects that are themselves absent."""
+    if rules.get("type") == "object" and isinstance(value, dict):
+        for key, inner in rules.get("properties", {}).items():
+            if key not in value and "default" in inner:
+                value[key] = json.loads(json.dumps(inner["default"]))
+            if key in value:
+                value[key] = _filled(value[key], inner)
+        inner = rules.get("additionalProperties")
+        if isinstance(inner, dict):
+            for key in value.keys() - rules.get("properties", {}).keys():
+                value[key] = _filled(value[key], inner)
+    if rules.get("type") == "array" and isinstance(value, list) and "items" in rules:
+        value = [_filled(item, rules["items"]) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tiles that one job extracts, scores and maps; one pool file.
+
+    Attributes
+    ----------
+    name : of its files: the tile, or the first and the last of several
+    root, layout, targets : where the tiles lie and which fibres count (see `desi`)
+    tiles : as `desi.coadds` takes them
+    survey : name of the mock survey that makes them, or ""
+    """
+
+    name: str
+    root: str
+    layout: str
+    targets: str
+    tiles: tuple[str, ...]
+    survey: str
+
+
+def chunks(config: dict) -> dict[str, Chunk]:
+    """Return the pool's chunks by name, in the order of the config."""
+    found: dict[str, Chunk] = {}
+    size = config["pool"]["tiles_per_job"]
+    for source in config["pool"]["sources"]:
+        place = _tiles(config, source)
+        for first in range(0, len(place["tiles"]), size):
+            tiles = tuple(place["tiles"][first : first + size])
+            names = [_tile_name(tile, source["layout"]) for tile in (tiles[0], tiles[-1])]
+            name = names[0] if len(tiles) == 1 else "_".join(names)
+            if name in found:
+                raise InputError("config", f"pool: the tile {name} stands twice", "remove one")
+            found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
+    return found
+
+
+def _tiles(config: dict, source: dict) -> dict:
+    """Where the tiles of a source lie: given in the config, or made by a mock survey."""
+    survey = source["survey"]
+    if survey:
+        mock = _survey(config, survey)
+        return {
+            "root": f"results/{config['run']}/mock/{survey}",
+            "layout": "cumulative",
+            "tiles": [f"{tile}/{mock['night']}" for tile in mock["tiles"]],
+            "survey": survey,
+        }
+    return {
+        "root": source["root"],
+        "layout": source["layout"],
+        "tiles": source["tiles"],
+        "survey": "",
+    }
+
+
+def _survey(config: dict, name: str) -> dict:
+    if name not in config["mock"]:
+        raise InputError("config", f"mock survey {name!r} is not under mock", "add it")
+    return config["mock"][name]
+
+
+def _tile_name(tile: str, layout: str) -> str:
+    return tile.split("/")[0] if layout == "cumulative" else tile.replace("/", "-")
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Labels that the run starts from.
+
+    Attributes
+    ----------
+    name : of its file
+    arguments : of extract_spectra.py, that make it
+    survey : name of the mock survey that makes its spectra, or ""
+    validation : share of its objects that only serve to judge the ensembles
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    survey: str
+    validation: float
+
+
+def labelled_sets(config: dict) -> dict[str, LabelledSet]:
+    """Return the labelled sets by name."""
+    found = {}
+    for name, source in config["labelled"].items():
+        arguments, survey = _arguments(config, name, source)
+        found[name] = LabelledSet(name, tuple(arguments), survey, source["validation"])
+    return found
+
+
+def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
+    if source["boss"]:
+        files = sorted(glob.glob(source["boss"]))
+        if not files:
+            raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
+        return ["--boss", *files], ""
+    if source["training_data"]:
+        return ["--training-data", source["training_data"], "--truth", source["truth"]], ""
+    place = _tiles(config, source)
+    truth = source["truth"] or f"{place['root']}/truth.csv"
+    arguments = ["--input-root", place["root"], "--layout", place["layout"]]
+    arguments += ["--targets", source["targets"], "--truth", truth, "--tile", *place["tiles"]]
+    return arguments, place["survey"]
+
+
+def teams(config: dict) -> dict[str, list[int]]:
+    """Return the members of each team, by the team's name."""
+    ensemble = config["ensemble"]
+    members = list(range(ensemble["members"]))
+    size = ensemble["members_per_team"]
+    return {
+        f"{first // size + 1:02d}": members[first : first + size]
+        for first in range(0, len(members), size)
+    }
+
+
+def minibatches(config: dict) -> list[str]:
+    """Return the names of a round's minibatches: 01, 02 ..."""
+    return [f"{n + 1:02d}" for n in range(config["batch"]["size"] // config["batch"]["minibatch"])]
+
+
+def handed_in(config: dict, number: int) -> list[str]:
+    """Return the CSV files that people handed in for a round, sorted."""
+    folder = Path("labels", config["run"], f"round-{number:02d}")
+    return sorted(str(path) for path in folder.glob("*.csv"))
+
+
+def waiting(config: dict, number: int) -> list[str]:
+    """Return the minibatches of a round that still wait for an inspector.
+
+    A minibatch is handed in when a CSV has a row for one of its spectra. While the
+    round's batch is not on disk any CSV counts: the merge will look again.
+    """
+    if number <= config["oracle"]["rounds"]:
+        return []
+    files = handed_in(config, number)
+    batch = Path("results", config["run"], f"round-{number:02d}", "batch.csv")
+    if not files:
+        return minibatches(config)
+    if not batch.exists():
+        return []
+    from quasarnet_al import inspection  # only here: pandas takes its time to start
+
+    targets = inspection.read_batch(batch)
+    seen = {target for path in files for target in inspection.read_vi(path)[0]["TARGETID"]}
+    done = targets[targets["TARGETID"].isin(seen)]["MINIBATCH"].unique()
+    return [name for name in minibatches(config) if int(name) not in done]
+
+
+def rounds(config: dict) -> list[int]:
+    """Return the numbers of the rounds that belong to the graph now.
+
+    All that are labelled, and the first that is not: it ends the graph.
+    """
+    numbers = []
+    for number in range(1, config["rounds"] + 1):
+        numbers.append(number)
+        if waiting(config, number):
+            break
+    return numbers

@@ -1,0 +1,140 @@
+"""Scores: what an ensemble says of each spectrum, and how much its members disagree."""
+
+from collections.abc import Sequence
+
+import fitsio
+import numpy as np
+
+from quasarnet_al import acquisition, classify
+from quasarnet_al.files import InputError, provenance, replacing
+from quasarnet_al.grid import LINES
+from quasarnet_al.inference import predict
+from quasarnet_al.weights import Network
+
+#: Acquisition functions by their name in the config: the column of the score table.
+#: Those on votes are the published ones; `mean_` takes the members' mean probabilities.
+ACQUISITIONS = {
+    "least_confidence": "LEAST_CONFIDENCE",
+    "margin": "MARGIN",
+    "entropy": "ENTROPY",
+    "mean_least_confidence": "MEAN_LEAST_CONFIDENCE",
+    "mean_margin": "MEAN_MARGIN",
+    "mean_entropy": "MEAN_ENTROPY",
+    "mutual_information": "MUTUAL_INFORMATION",
+    "random": "RANDOM",
+}
+COMMENTS = {
+    "VOTE_NOT_QSO": "fraction of the members",
+    "VOTE_QSO_LOWZ": "fraction of the members",
+    "VOTE_QSO_HIGHZ": "fraction of the members",
+    "Z_MEAN": "mean over members that see a quasar, or all",
+    "Z_STD": "standard deviation over the same members",
+    "MEMBER_Z": "redshift of each member's best line",
+    "MEMBER_C": "confidence of each member's best line",
+    "BMU": "best-matching unit, row x columns + column",
+    "QERR": "distance to the BMU's weights",
+    "ENTROPY": "of the votes, bits",
+    "MUTUAL_INFORMATION": "bits",
+}
+
+
+def lines_of_members(
+    networks: Sequence[Network], spectra: np.ndarray, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what each member sees.
+
+    Returns
+    -------
+    c, z : (members, n, 6), confidence and redshift of each line
+    c_bal : (members, n)
+    """
+    found = [
+        classify.line_redshifts(*predict(network, spectra, threads), network.grid)
+        for network in networks
+    ]
+    c, z, c_bal = (np.array(values) for values in zip(*found, strict=True))
+    return c, z, c_bal
+
+
+def combine(
+    c: np.ndarray, z: np.ndarray, c_bal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ensemble's lines: mean confidences, and redshifts that the members share.
+
+    A line's redshift is the members' median: one member in another box does not move it.
+    Arguments as from `lines_of_members`; returns c (n, 6), z (n, 6), c_bal (n,).
+    """
+    return c.mean(axis=0), np.median(z, axis=0), c_bal.mean(axis=0)
+
+
+def score(
+    networks: Sequence[Network],
+    spectra: np.ndarray,
+    targetid: np.ndarray,
+    c_thresh: float,
+    n_thresh: int,
+    z_split: float,
+    seed: int,
+    threads: int = 1,
+) -> dict[str, np.ndarray]:
+    """Return the columns of the score table; `seed` is that of the random baseline."""
+    c, z, c_bal = lines_of_members(networks, spectra, threads)
+    classes, probabilities, best = [], [], []
+    for member_c, member_z in zip(c, z, strict=True):
+        classes.append(classify.classes(member_c, member_z, c_thresh, n_thresh, z_split))
+        probabilities.append(
+            classify.class_probabilities(member_c, member_z, c_thresh, n_thresh, z_split)
+        )
+        best.append(classify.best_redshift(member_c, member_z))
+    classes, probabilities, best = np.array(classes), np.array(probabilities), np.array(best)
+    votes = acquisition.votes(classes, len(classify.CLASSES))
+    columns = {
+        f"VOTE_{name}": votes[:, k].astype(np.float32) for k, name in enumerate(classify.CLASSES)
+    }
+    voters = np.where((classes > 0).any(axis=0), classes > 0, True)
+    columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
+    columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
+    mean_c = c.mean(axis=0)
+    columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
+    columns["C_BAL"] = c_bal.mean(axis=0)
+    mean = probabilities.mean(axis=0)
+    for name, measure in acquisition.METHODS.items():
+        columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
+        columns[ACQUISITIONS[f"mean_{name}"]] = measure(mean).astype(np.float32)
+    columns["MUTUAL_INFORMATION"] = acquisition.mutual_information(probabilities).astype(np.float32)
+    columns["RANDOM"] = acquisition.random(targetid, seed)
+    columns["MEMBER_Z"] = best.T.astype(np.float32)
+    columns["MEMBER_C"] = c.max(axis=2).T
+    return columns
+
+
+def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
+    """Write the table SCORES, one row a spectrum of the pool file."""
+    names = list(columns)
+    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+        header = [
+            {"name": f"HIERARCH {key}", "value": value}
+            for key, value in (provenance() | attributes).items()
+        ]
+        fits.write([columns[name] for name in names], names=names, extname="SCORES", header=header)
+        for number, name in enumerate(names, start=1):
+            if name in COMMENTS:
+                fits["SCORES"].write_key(f"TTYPE{number}", name, comment=COMMENTS[name])
+
+
+def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
+    """Return the score table, or some of its columns."""
+    return read_table(path, "SCORES", "score_spectra.py", columns)
+
+
+def read_table(
+    path: str, extension: str, maker: str, columns: Sequence[str] | None = None
+) -> np.ndarray:
+    """Read a FITS table in the machine's byte order; `maker` is the program to run again."""
+    try:
+        rows = fitsio.read(str(path), ext=extension, columns=columns)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            path, f"has no readable table {extension} ({error})", f"make it with {maker}"
+        ) from error
+    return rows.astype(rows.dtype.newbyteorder("="))

@@ -1,0 +1,89 @@
+"""Selection: which spectra people are asked to label, and why not the others."""
+
+import numpy as np
+
+from quasarnet_al.pool import ALL_ARMS
+
+#: Why a spectrum is not asked for, the first that holds; '' where it is in the batch.
+REASONS = (
+    "repeat exposure",
+    "labelled",
+    "excluded",
+    "missing arm",
+    "sparse cell",
+    "far from cell",
+    "less confusing",
+)
+
+
+def select(
+    score: np.ndarray,
+    targetid: np.ndarray,
+    arms: np.ndarray,
+    tie: np.ndarray,
+    cell: np.ndarray,
+    outlier: dict[str, np.ndarray],
+    size: int,
+    labelled: np.ndarray,
+    excluded: np.ndarray,
+    diversity: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the `size` most confusing targets.
+
+    Parameters
+    ----------
+    score : (n,) of each exposure, larger is more confusing
+    targetid : int64 (n,); of a target's exposures only the most confusing may be chosen
+    arms : (n,) bits of the arms that have weight; a spectrum without a whole arm is no
+        choice (46 of the published top 1,000 were dropped for this)
+    tie : (n,) numbers that order equal scores; votes tie often, and an order by
+        TARGETID or by file would favour a part of the sky
+    cell : (n,) BMU
+    outlier : bool (n,) arrays by reason ("sparse cell", "far from cell")
+    labelled, excluded : TARGETIDs that are no choice
+    diversity : the k-th choice from one cell counts as score x (1 - diversity)^k, k = 0,
+        1, 2 ...: it spreads the batch over the map; 0 is the published choice
+
+    Returns
+    -------
+    chosen : row numbers, most confusing first; fewer than `size` where the pool has fewer
+    reason : U16 (n,), see REASONS
+    """
+    reason = np.full(len(score), "", dtype="U16")
+
+    def drop(rows: np.ndarray, why: str) -> None:
+        reason[rows & (reason == "")] = why
+
+    # The most confusing exposure of each target comes first in its group.
+    order = np.lexsort((tie, -score, targetid))
+    first = np.ones(len(order), bool)
+    first[1:] = targetid[order][1:] != targetid[order][:-1]
+    repeat = np.ones(len(score), bool)
+    repeat[order[first]] = False
+    drop(repeat, "repeat exposure")
+    drop(np.isin(targetid, labelled), "labelled")
+    drop(np.isin(targetid, excluded), "excluded")
+    drop(arms & ALL_ARMS != ALL_ARMS, "missing arm")
+    for why, rows in outlier.items():
+        drop(rows, why)
+
+    candidates = np.flatnonzero(reason == "")
+    if diversity:
+        score = score * (1 - diversity) ** _rank_in_cell(score, tie, cell, candidates)
+    ranked = candidates[np.lexsort((tie[candidates], -score[candidates]))]
+    chosen = ranked[:size]
+    reason[ranked[size:]] = "less confusing"
+    return chosen, reason
+
+
+def _rank_in_cell(
+    score: np.ndarray, tie: np.ndarray, cell: np.ndarray, candidates: np.ndarray
+) -> np.ndarray:
+    """How many more confusing candidates share each one's cell, (n,); 0 for the others."""
+    rank = np.zeros(len(score))
+    order = candidates[np.lexsort((tie[candidates], -score[candidates], cell[candidates]))]
+    if len(order):
+        starts = np.flatnonzero(np.diff(cell[order], prepend=cell[order][0] - 1))
+        sizes = np.diff(starts, append=len(order))
+        rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
+    return rank

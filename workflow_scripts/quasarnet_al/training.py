@@ -1,0 +1,222 @@
+"""Training of QuasarNETs. The only module that imports TensorFlow.
+
+The network and its loss are those of Busca & Balland (2018): convolutions with batch
+normalisation and ReLU (and dropout), a common dense layer, and for each line 13 boxes
+with a confidence and an offset. The seven outputs are computed as two dense layers and
+the epochs run inside TensorFlow: the same function, in fewer and larger operations.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from quasarnet_al.files import replacing
+from quasarnet_al.grid import BOXES, LINES, Grid
+from quasarnet_al.weights import EPSILON, STRIDE, WIDTH, BatchNorm, Convolution, Dense, Network
+
+OUTPUTS = len(LINES) + 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained; the defaults are the published ones.
+
+    Attributes
+    ----------
+    layers : convolutions; up to 5 with `valid` padding, more with `same`
+    filters, units : channels of the convolutions and of the common dense layer
+    dropout : share of the activations dropped after each convolution
+    learning_rate : of Adam with AMSGrad
+    epochs : passes over the training set
+    min_steps : at least this many gradient steps, with more epochs where the set is small
+    batch_size : spectra a step
+    """
+
+    layers: int = 6
+    filters: int = 100
+    units: int = 100
+    dropout: float = 0.2
+    learning_rate: float = 2e-4
+    epochs: int = 10
+    min_steps: int = 0
+    batch_size: int = 256
+
+    def steps(self, count: int) -> tuple[int, int]:
+        """Return the epochs and the steps of an epoch for `count` spectra."""
+        steps = -(-count // self.batch_size)
+        return max(self.epochs, -(-self.min_steps // steps)), steps
+
+
+def configure(threads: int) -> None:
+    """Make TensorFlow deterministic and give it `threads` CPU threads; call it first.
+
+    The results depend on the number of threads (sums are split by them), so it is an
+    argument of training and never what the machine happens to have.
+    """
+    tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def build(recipe: Recipe, grid: Grid) -> keras.Model:
+    """Build QuasarNET; outputs box logits and offsets, each (n, 7, 13)."""
+    layers = keras.layers
+    # Keras' default would scale with all seven outputs, the published layers are single.
+    single = keras.initializers.RandomUniform(
+        -((6 / (recipe.units + BOXES)) ** 0.5), (6 / (recipe.units + BOXES)) ** 0.5
+    )
+    padding = "same" if recipe.layers > 5 else "valid"
+    x = spectra = keras.Input((grid.size, 1))
+    for number in range(1, recipe.layers + 1):
+        x = layers.Conv1D(
+            recipe.filters, WIDTH, strides=STRIDE, padding=padding, name=f"conv_{number}"
+        )(x)
+        x = layers.BatchNormalization(epsilon=EPSILON, name=f"batch_normalization_{number}")(x)
+        x = layers.ReLU()(x)
+        x = layers.Dropout(recipe.dropout)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(recipe.units, name="fc_common")(x)
+    x = layers.BatchNormalization(epsilon=EPSILON, name=f"batch_normalization_{recipe.layers + 1}")(
+        x
+    )
+    x = layers.ReLU()(x)
+    box = layers.Dense(OUTPUTS * BOXES, kernel_initializer=single, name="fc_box")(x)
+    offset = layers.Dense(
+        OUTPUTS * BOXES, activation="sigmoid", kernel_initializer=single, name="fc_offset"
+    )(x)
+    shape = (OUTPUTS, BOXES)
+    # The offsets' sigmoid is stretched to -0.1..1.1, to reach both ends of a box.
+    offset = layers.Rescaling(1.2, -0.1)(layers.Reshape(shape)(offset))
+    return keras.Model(spectra, [layers.Reshape(shape)(box), offset])
+
+
+def loss(
+    box: tf.Tensor, offset: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor, guess: tf.Tensor
+) -> tf.Tensor:
+    """Return the loss of each spectrum, (n,): Busca & Balland 2018, equation 1.
+
+    For each line the mean cross-entropy over the boxes with the line, plus that over the
+    boxes without, plus the mean squared error of the offset where the line is; summed
+    over the seven outputs with their weights. Arguments as in `targets.line_targets`.
+    """
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(box, logit)
+    with_line = tf.reduce_sum(box, axis=-1)
+    without_line = BOXES - with_line
+    # A line's box is one, or none: then its sums are zero too.
+    with_line = tf.maximum(with_line, 1)
+    each = tf.reduce_sum(box * (entropy + (offset - guess) ** 2), axis=-1) / with_line
+    each += tf.reduce_sum((1 - box) * entropy, axis=-1) / without_line
+    return tf.reduce_sum(weight * each, axis=-1)
+
+
+def train(
+    spectra: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray, np.ndarray],
+    grid: Grid,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+) -> tuple[Network, list[dict]]:
+    """Train one network.
+
+    Parameters
+    ----------
+    spectra : float32 (n, grid.size)
+    targets : box, offset, weight as from `targets.line_targets`; the weight of a whole
+        spectrum multiplies its row of `weight`
+    seed : of the first weights, the batches and the dropout
+    checkpoint : file that keeps the state after each epoch; training goes on from it,
+        to the same network as without the break
+    tell : is given a line of text at each epoch
+
+    Returns
+    -------
+    network, history : the trained network, and epoch and loss of each epoch
+    """
+    if not len(spectra):
+        raise ValueError("no spectra to train on")
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = build(recipe, grid)
+    optimizer = keras.optimizers.Adam(recipe.learning_rate, amsgrad=True)
+    optimizer.build(model.trainable_variables)
+    data = [tf.constant(array, tf.float32) for array in (spectra[..., None], *targets)]
+    epochs, steps = recipe.steps(len(spectra))
+
+    @tf.function
+    def run_epoch(batches: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        for step in tf.range(len(batches)):
+            x, box, offset, weight = (tf.gather(array, batches[step]) for array in data)
+            with tf.GradientTape() as tape:
+                logit, guess = model(x, training=True)
+                value = tf.reduce_mean(loss(box, offset, weight, logit, guess))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            total += value
+        return total / tf.cast(len(batches), tf.float32)
+
+    state = [*model.variables, *optimizer.variables]
+    history = _restore(checkpoint, state)
+    size = min(recipe.batch_size, len(spectra))
+    for epoch in range(len(history), epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(len(spectra))
+        # The last batch is filled up from the start of the same permutation.
+        batches = np.resize(order, (steps, size))
+        value = float(run_epoch(tf.constant(batches)))
+        history.append({"epoch": epoch + 1, "loss": value})
+        tell(f"epoch {epoch + 1}/{epochs}: loss {value:.4f}")
+        _save(checkpoint, state, history)
+    return _network(model, grid), history
+
+
+def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:
+    if checkpoint is None:
+        return
+    arrays = {f"state{number}": value.numpy() for number, value in enumerate(state)}
+    with replacing(checkpoint) as temporary:
+        np.savez(temporary, loss=np.array([row["loss"] for row in history]), **arrays)
+
+
+def _restore(checkpoint: Path | None, state: list) -> list[dict]:
+    if checkpoint is None or not checkpoint.exists():
+        return []
+    with np.load(checkpoint) as arrays:
+        for number, value in enumerate(state):
+            value.assign(arrays[f"state{number}"])
+        return [{"epoch": n, "loss": float(v)} for n, v in enumerate(arrays["loss"], start=1)]
+
+
+def _network(model: keras.Model, grid: Grid) -> Network:
+    """Take the arrays out of a Keras model."""
+
+    def norm(number: int) -> BatchNorm:
+        layer = model.get_layer(f"batch_normalization_{number}")
+        return BatchNorm(*(np.asarray(value) for value in layer.get_weights()))
+
+    def dense(name: str) -> Dense:
+        return Dense(*(np.asarray(value) for value in model.get_layer(name).get_weights()))
+
+    convs = []
+    while any(layer.name == f"conv_{len(convs) + 1}" for layer in model.layers):
+        layer = model.get_layer(f"conv_{len(convs) + 1}")
+        kernel, bias = layer.get_weights()
+        convs.append(Convolution(kernel, bias, layer.padding, norm(len(convs) + 1)))
+    heads = []
+    for name in ("fc_box", "fc_offset"):
+        head = dense(name)
+        kernels = np.split(head.kernel, OUTPUTS, axis=1)
+        biases = np.split(head.bias, OUTPUTS)
+        heads.append(
+            [Dense(np.ascontiguousarray(k), b) for k, b in zip(kernels, biases, strict=True)]
+        )
+    return Network(convs, dense("fc_common"), norm(len(convs) + 1), *heads, rescale=True, grid=grid)

@@ -1,0 +1,54 @@
+"""Score the spectra of one pool file with every member of an ensemble."""
+
+import argparse
+
+from quasarnet_al import classify, pool, scoring
+from quasarnet_al.files import InputError, program
+from quasarnet_al.weights import read_ensemble
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
+    parser.add_argument("--pool", required=True, help="pool file (FITS)")
+    parser.add_argument("--map", required=True, help="the pool's BMUs, of map_spectra.py (FITS)")
+    parser.add_argument(
+        "--c-thresh", type=float, default=0.95, help="a line is seen above this (%(default)s)"
+    )
+    parser.add_argument(
+        "--n-thresh", type=int, default=1, help="lines that make a quasar (%(default)s)"
+    )
+    parser.add_argument(
+        "--z-split", type=float, default=classify.Z_SPLIT, help="between the classes of quasars"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the random baseline")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", required=True, help="score table (FITS)")
+    args = parser.parse_args(argv)
+
+    networks = read_ensemble(args.ensemble)
+    spectra, catalog = pool.read(args.pool)
+    if networks[0].grid.size != spectra.shape[1]:
+        raise InputError(args.pool, "is on another grid than the ensemble", "extract it again")
+    units = scoring.read_table(args.map, "MAP", "map_spectra.py")
+    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
+        raise InputError(args.map, f"is not the map of {args.pool}", "make it again")
+    columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS", "SNR")}
+    columns |= scoring.score(
+        networks,
+        spectra,
+        catalog["TARGETID"],
+        args.c_thresh,
+        args.n_thresh,
+        args.z_split,
+        args.seed,
+        args.threads,
+    )
+    columns |= {name: units[name] for name in ("BMU", "QERR")}
+    attributes = {"members": len(networks), "c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
+    scoring.write_scores(args.output, columns, attributes)
+    print(f"{args.output}: {len(catalog)} spectra scored by {len(networks)} members")
+
+
+if __name__ == "__main__":
+    program(main)

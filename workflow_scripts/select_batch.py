@@ -1,0 +1,129 @@
+"""Select the batch of a round: the most confusing spectra that are worth a label."""
+
+import argparse
+import json
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import pool, scoring, selection, som
+from quasarnet_al.files import InputError, program, replacing, write_json
+from quasarnet_al.tables import read_targetids, write_fits
+
+SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
+    parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
+    parser.add_argument("--som", required=True, help="the map (HDF5)")
+    parser.add_argument(
+        "--labelled", nargs="*", default=[], help="labels (CSV) and labelled sets (FITS)"
+    )
+    parser.add_argument("--exclude", nargs="*", default=[], help="lists of TARGETIDs (text, CSV)")
+    parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
+    parser.add_argument(
+        "--outliers", choices=("occupancy", "error", "both", "none"), default="occupancy"
+    )
+    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument(
+        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
+    )
+    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of equal scores")
+    parser.add_argument("--size", type=int, default=100, help="spectra of the batch")
+    parser.add_argument("--minibatch", type=int, default=50, help="spectra of a minibatch")
+    parser.add_argument("--batch", required=True, help="the batch (CSV)")
+    parser.add_argument("--batch-pool", required=True, help="its spectra (pool file, FITS)")
+    parser.add_argument("--selection", required=True, help="why each spectrum or not (FITS)")
+    parser.add_argument("--summary", required=True, help="counts (JSON)")
+    args = parser.parse_args(argv)
+
+    column = scoring.ACQUISITIONS[args.acquisition]
+    names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
+    parts = [scoring.read_scores(path, names) for path in args.scores]
+    rows = np.concatenate(parts)
+    cells = som.read(args.som)
+    outlier = {}
+    if args.outliers in ("occupancy", "both"):
+        sparse = som.sparse_cells(cells.occupancy(rows["BMU"]), args.percentile)
+        outlier["sparse cell"] = sparse.ravel()[rows["BMU"]]
+    if args.outliers in ("error", "both"):
+        outlier["far from cell"] = som.large_errors(rows["QERR"], args.error_percentile)
+    labelled = read_targetids(args.labelled)
+    chosen, reason = selection.select(
+        rows[column].astype(float),
+        rows["TARGETID"],
+        rows["ARMS"],
+        tie=scoring.acquisition.random(rows["TARGETID"], args.seed + 1),
+        cell=rows["BMU"],
+        outlier=outlier,
+        size=args.size,
+        labelled=labelled,
+        excluded=read_targetids(args.exclude),
+        diversity=args.diversity,
+    )
+    counts = {why: int((reason == why).sum()) for why in selection.REASONS}
+    if len(chosen) < args.size:
+        raise InputError(
+            "the pool",
+            f"has {len(chosen)} spectra left to choose, {args.size} are asked for {counts}",
+            "add tiles, or lower batch.size",
+        )
+    starts = np.cumsum([0, *map(len, parts)])
+    place = np.searchsorted(starts, chosen, side="right") - 1
+    batch, spectra, catalog = _gather(args, column, chosen - starts[place], place)
+    grid = pool.read_grid(args.pool[0])
+    write_fits(
+        args.selection,
+        "SELECTION",
+        {
+            "TARGETID": rows["TARGETID"],
+            "TILEID": rows["TILEID"],
+            "SCORE": rows[column],
+            "REASON": reason,
+        },
+    )
+    write_json(args.summary, {"exposures": len(rows), "chosen": len(chosen), "left out": counts})
+    pool.write(args.batch_pool, spectra, catalog, grid)
+    with replacing(args.batch) as temporary:
+        batch.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
+    print(f"{args.batch}: {len(chosen)} of {len(rows)} exposures; left out: {json.dumps(counts)}")
+
+
+def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.ndarray) -> tuple:
+    """Read the chosen rows from their score tables and pool files, in the order of choice."""
+    frames, spectra, catalogs, order = [], [], [], []
+    for number in np.unique(place):
+        here = np.flatnonzero(place == number)
+        scores = scoring.read_scores(args.scores[number])[row[here]]
+        image, catalog = pool.read(args.pool[number])
+        spectra.append(image[row[here]])
+        catalogs.append(catalog[row[here]])
+        frames.append(_frame(scores, catalogs[-1]))
+        order.append(here)
+    back = np.argsort(np.concatenate(order))
+    batch = pd.concat(frames, ignore_index=True).iloc[back].reset_index(drop=True)
+    batch.insert(0, "RANK", np.arange(1, len(batch) + 1))
+    batch.insert(1, "MINIBATCH", (batch["RANK"] - 1) // args.minibatch + 1)
+    batch.insert(3, "SCORE", batch[column])
+    batch.insert(4, "ACQUISITION", args.acquisition)
+    return batch, np.concatenate(spectra)[back], pool.stack(catalogs)[back]
+
+
+def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
+    members = ("MEMBER_Z", "MEMBER_C")
+    frame = pd.DataFrame({n: scores[n] for n in scores.dtype.names if n not in members})
+    for name in ("TARGET_RA", "TARGET_DEC", "SOURCE", "ROW"):
+        frame[name] = catalog[name]
+    for name in ("Z", "SPECTYPE", "ZWARN"):
+        frame[f"REDROCK_{name}"] = catalog[name]
+    for name in members:
+        values = scores[name].reshape(len(scores), -1)
+        frame[name] = [" ".join(f"{value:.4f}" for value in row) for row in values]
+    return frame
+
+
+if __name__ == "__main__":
+    program(main)
