@@ -7,6 +7,8 @@ CORES ?= 2
 VENV := .venv
 ENV := $(VENV)/installed
 BIN := $(VENV)/bin
+# snakefmt looks for its shell formatter on the PATH.
+export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo test lint env lock
 
@@ -32,6 +34,10 @@ $(ENV): envs/cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/cpu.txt
 	touch $@
 
-# Pin the packages anew, with hashes, after a change of envs/*.in; write the conda files.
+# Pin the packages anew, with hashes, after a change of envs/*.in.
 lock: $(ENV)
-	$(BIN)/python envs/lock.py
+	$(BIN)/pip install --quiet uv
+	for name in cpu gpu; do \
+		$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
+			--python-platform x86_64-manylinux_2_28 --generate-hashes \
+			envs/$$name.in --output-file envs/$$name.txt; done

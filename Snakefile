@@ -3,9 +3,6 @@
 `snakemake` builds all rounds that have labels, and the first that waits for them.
 """
 
-import hashlib
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -26,17 +23,13 @@ try:
 except InputError as error:
     sys.exit(str(error))
 
+
 # `results/<run>/...` in the rules is the run of this config.
 pathvars:
     run=config["run"],
 
 
-# The programs run in the environment that Snakemake runs in, activated or not.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-# For the provenance in every output (see quasarnet_al.files.provenance).
-os.environ["QUASARNET_AL_CONFIG"] = hashlib.sha256(
-    json.dumps(config, sort_keys=True).encode()
-).hexdigest()[:12]
+plan.set_environment(config)
 
 
 wildcard_constraints:
@@ -64,7 +57,6 @@ include: "rules/evaluate.smk"
 rule all:
     """Every round that has labels, and the pages of the first that waits for them."""
     default_target: True
-    localrule: True
     input:
         expand("results/<run>/round-{round}/metrics.json", round=two_digits(ROUNDS)),
         expand("results/<run>/round-{round}/inspect/index.html", round=two_digits(ROUNDS)),
@@ -72,6 +64,7 @@ rule all:
         redshift_tables(),
         "results/<run>/learning_curve.csv",
         "results/<run>/report.html",
+    localrule: True
 
 
 onsuccess:

@@ -1,7 +1,7 @@
 """What the ensembles learn from, and what they are judged on.
 
-    results/<run>/validation.fits                fixed for the run
-    results/<run>/round-NN/training.fits         labelled sets and the labels of earlier rounds
+results/<run>/validation.fits                fixed for the run
+results/<run>/round-NN/training.fits         labelled sets and the labels of earlier rounds
 """
 
 
@@ -11,9 +11,6 @@ rule assemble_validation:
         labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
     output:
         validation="results/<run>/validation.fits",
-    params:
-        fraction=[labelled.validation for labelled in SETS.values()],
-        seed=config["seed"],
     log:
         "logs/<run>/assemble_validation.log",
     conda:
@@ -21,13 +18,16 @@ rule assemble_validation:
     resources:
         mem_mb=4000,
         runtime=15,
+    params:
+        fraction=[labelled.validation for labelled in SETS.values()],
+        seed=config["seed"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/assemble_validation.py \
+        python workflow_scripts/assemble_validation.py \
             --labelled {input.labelled:q} \
             --fraction {params.fraction} \
             --seed {params.seed} \
-            --output {output.validation:q} > {log} 2>&1
+            --output {output.validation:q} >{log} 2>&1
         """
 
 
@@ -53,10 +53,10 @@ rule assemble_training:
         runtime=15,
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/assemble_training.py \
+        python workflow_scripts/assemble_training.py \
             --labelled {input.labelled:q} \
             --validation {input.validation:q} \
             --batch-pool {input.batches:q} \
             --labels {input.labels:q} \
-            --output {output.training:q} > {log} 2>&1
+            --output {output.training:q} >{log} 2>&1
         """

@@ -26,6 +26,29 @@ def is_oracle_round(number):
     return int(number) <= config["oracle"]["rounds"]
 
 
+def fit_of_round(wildcards):
+    """The map of a round: the run's, unless the config refits it."""
+    refit = int(wildcards.round) in config["som"]["refit_rounds"]
+    return f"round-{wildcards.round}" if refit else "run"
+
+
+def som_seed(wildcards):
+    """A refit draws another sample of the pool: its round is in the seed."""
+    number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))
+    return 100 * config["seed"] + number
+
+
+def answers(wildcards):
+    """The CSV files of a round: the oracle's, or what people handed in."""
+    if is_oracle_round(wildcards.round):
+        return expand(
+            "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
+            round=wildcards.round,
+            minibatch=MINIBATCHES,
+        )
+    return plan.handed_in(config, int(wildcards.round))
+
+
 def survey_truth(survey):
     """What must exist before tiles can be read: the truth of a mock survey comes last."""
     return f"results/{config['run']}/mock/{survey}/truth.csv" if survey else []

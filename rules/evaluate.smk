@@ -1,9 +1,9 @@
 """How good the ensembles are, and what the labels bought.
 
-    results/<run>/round-NN/metrics.json      purity, completeness, redshift errors
-    results/<run>/round-NN/redshifts.csv     against published redshifts, where known
-    results/<run>/learning_curve.csv, .png   over the rounds
-    results/<run>/report.html
+results/<run>/round-NN/metrics.json      purity, completeness, redshift errors
+results/<run>/round-NN/redshifts.csv     against published redshifts, where known
+results/<run>/learning_curve.csv, .png   over the rounds
+results/<run>/report.html
 """
 
 
@@ -15,8 +15,6 @@ rule evaluate_ensemble:
         training="results/<run>/round-{round}/training.fits",
     output:
         metrics="results/<run>/round-{round}/metrics.json",
-    params:
-        classification=config["classification"],
     log:
         "logs/<run>/round-{round}/evaluate_ensemble.log",
     conda:
@@ -24,9 +22,11 @@ rule evaluate_ensemble:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        classification=config["classification"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/evaluate_ensemble.py \
+        python workflow_scripts/evaluate_ensemble.py \
             --ensemble {input.ensemble:q} \
             --validation {input.validation:q} \
             --training {input.training:q} \
@@ -34,7 +34,7 @@ rule evaluate_ensemble:
             --cut {params.classification[catalogue_cut]} \
             --n-thresh {params.classification[n_thresh]} \
             --threads {threads} \
-            --output {output.metrics:q} > {log} 2>&1
+            --output {output.metrics:q} >{log} 2>&1
         """
 
 
@@ -54,10 +54,10 @@ rule compare_redshifts:
         runtime=15,
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/compare_redshifts.py \
+        python workflow_scripts/compare_redshifts.py \
             --scores {input.scores:q} \
             --truth {input.truth:q} \
-            --output {output.table:q} > {log} 2>&1
+            --output {output.table:q} >{log} 2>&1
         """
 
 
@@ -73,8 +73,6 @@ rule report_run:
         curve="results/<run>/learning_curve.csv",
         figure="results/<run>/learning_curve.png",
         report="results/<run>/report.html",
-    params:
-        run=config["run"],
     log:
         "logs/<run>/report_run.log",
     conda:
@@ -82,14 +80,16 @@ rule report_run:
     resources:
         mem_mb=2000,
         runtime=15,
+    params:
+        run=config["run"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/report_run.py \
+        python workflow_scripts/report_run.py \
             --run {params.run:q} \
             --metrics {input.metrics:q} \
             --summaries {input.summaries:q} \
             --agreements {input.agreements:q} \
             --curve {output.curve:q} \
             --figure {output.figure:q} \
-            --report {output.report:q} > {log} 2>&1
+            --report {output.report:q} >{log} 2>&1
         """

@@ -1,7 +1,7 @@
 """Spectra, rebinned and normalised.
 
-    results/<run>/pool/<tiles>.fits       the unlabelled pool, one file a chunk of tiles
-    results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
+results/<run>/pool/<tiles>.fits       the unlabelled pool, one file a chunk of tiles
+results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
 """
 
 
@@ -11,10 +11,6 @@ rule extract_spectra:
         lambda wildcards: survey_truth(CHUNKS[wildcards.tiles].survey),
     output:
         pool="results/<run>/pool/{tiles}.fits",
-    params:
-        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
-        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
-        grid=config["grid"],
     log:
         "logs/<run>/extract_spectra/{tiles}.log",
     benchmark:
@@ -24,15 +20,19 @@ rule extract_spectra:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
+        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
+        grid=config["grid"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/extract_spectra.py \
+        python workflow_scripts/extract_spectra.py \
             --input-root {params.chunk.root:q} \
             --layout {params.chunk.layout} \
             --tile {params.tiles:q} \
             --targets {params.chunk.targets} \
             --grid {params.grid} \
-            --output {output.pool:q} > {log} 2>&1
+            --output {output.pool:q} >{log} 2>&1
         """
 
 
@@ -42,9 +42,6 @@ rule extract_labelled:
         lambda wildcards: survey_truth(SETS[wildcards.set].survey),
     output:
         labelled="results/<run>/labelled/{set}.fits",
-    params:
-        source=lambda wildcards: list(SETS[wildcards.set].arguments),
-        grid=config["grid"],
     log:
         "logs/<run>/extract_labelled/{set}.log",
     benchmark:
@@ -54,11 +51,14 @@ rule extract_labelled:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        source=lambda wildcards: list(SETS[wildcards.set].arguments),
+        grid=config["grid"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/extract_spectra.py \
+        python workflow_scripts/extract_spectra.py \
             {params.source:q} \
             --grid {params.grid} \
             --origin {wildcards.set} \
-            --output {output.labelled:q} > {log} 2>&1
+            --output {output.labelled:q} >{log} 2>&1
         """

@@ -1,9 +1,9 @@
 """Visual inspection: pages out, CSV files in, labels merged.
 
-    results/<run>/round-NN/inspect/index.html           the round's pages
-    results/<run>/round-NN/inspect/minibatch-MM.html    one page an inspector
-    labels/<run>/round-NN/*.csv                         what inspectors hand in
-    results/<run>/round-NN/labels.csv                   merged by the rules
+results/<run>/round-NN/inspect/index.html           the round's pages
+results/<run>/round-NN/inspect/minibatch-MM.html    one page an inspector
+labels/<run>/round-NN/*.csv                         what inspectors hand in
+results/<run>/round-NN/labels.csv                   merged by the rules
 """
 
 
@@ -18,12 +18,6 @@ rule write_pages:
             "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
             minibatch=MINIBATCHES,
         ),
-    params:
-        folder=subpath(output.index, parent=True),
-        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
-        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
-        blind="yes" if config["inspection"]["blind"] else "no",
-        minibatch=config["batch"]["minibatch"],
     log:
         "logs/<run>/round-{round}/write_pages.log",
     benchmark:
@@ -33,22 +27,26 @@ rule write_pages:
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        folder=subpath(output.index, parent=True),
+        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
+        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        blind="yes" if config["inspection"]["blind"] else "no",
+        minibatch=config["batch"]["minibatch"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/write_pages.py \
+        python workflow_scripts/write_pages.py \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --minibatch-size {params.minibatch} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
             --blind {params.blind} \
-            --output-dir {params.folder:q} > {log} 2>&1
+            --output-dir {params.folder:q} >{log} 2>&1
         """
 
 
 rule answer_by_oracle:
-    """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
-    localrule: True
     input:
         batch="results/<run>/round-{round}/batch.csv",
         # The oracle sees what an inspector sees: a page that works.
@@ -56,39 +54,28 @@ rule answer_by_oracle:
         truth=config["oracle"]["truth"],
     output:
         answers="results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
+    log:
+        "logs/<run>/round-{round}/answer_by_oracle/minibatch-{minibatch}.log",
+    """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
     params:
         title=lambda wildcards: (
             f"{config['run']}-round-{wildcards.round}-minibatch-{wildcards.minibatch}"
         ),
-    log:
-        "logs/<run>/round-{round}/answer_by_oracle/minibatch-{minibatch}.log",
-    conda:
-        "../envs/cpu.yaml"
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/answer_by_oracle.py \
+        python workflow_scripts/answer_by_oracle.py \
             --batch {input.batch:q} \
             --truth {input.truth:q} \
             --minibatch {wildcards.minibatch} \
             --title {params.title:q} \
-            --output {output.answers:q} > {log} 2>&1
+            --output {output.answers:q} >{log} 2>&1
         """
 
 
-def answers(wildcards):
-    """The CSV files of a round: the oracle's, or what people handed in."""
-    if is_oracle_round(wildcards.round):
-        return expand(
-            "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
-            round=wildcards.round,
-            minibatch=MINIBATCHES,
-        )
-    return plan.handed_in(config, int(wildcards.round))
-
-
 rule merge_labels:
-    """Merge the labels of round {wildcards.round}."""
-    localrule: True
     input:
         batch="results/<run>/round-{round}/batch.csv",
         vi=answers,
@@ -99,15 +86,17 @@ rule merge_labels:
         record=directory("results/<run>/round-{round}/handed-in"),
     log:
         "logs/<run>/round-{round}/merge_labels.log",
+    """Merge the labels of round {wildcards.round}."""
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/merge_labels.py \
+        python workflow_scripts/merge_labels.py \
             --batch {input.batch:q} \
             --vi {input.vi:q} \
             --output {output.labels:q} \
             --refused {output.refused:q} \
             --agreement {output.agreement:q} \
-            --record {output.record:q} > {log} 2>&1
+            --record {output.record:q} >{log} 2>&1
         """

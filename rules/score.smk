@@ -1,13 +1,7 @@
 """What the ensemble says of each spectrum.
 
-    results/<run>/round-NN/scores/<tiles>.fits
+results/<run>/round-NN/scores/<tiles>.fits
 """
-
-
-def fit_of_round(wildcards):
-    """The map of a round: the run's, unless the config refits it."""
-    refit = int(wildcards.round) in config["som"]["refit_rounds"]
-    return f"round-{wildcards.round}" if refit else "run"
 
 
 rule score_spectra:
@@ -18,9 +12,6 @@ rule score_spectra:
         map=lambda wildcards: f"results/<run>/som/{fit_of_round(wildcards)}/{wildcards.tiles}.fits",
     output:
         scores="results/<run>/round-{round}/scores/{tiles}.fits",
-    params:
-        classification=config["classification"],
-        seed=config["seed"],
     log:
         "logs/<run>/round-{round}/score_spectra/{tiles}.log",
     benchmark:
@@ -30,9 +21,12 @@ rule score_spectra:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        classification=config["classification"],
+        seed=config["seed"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/score_spectra.py \
+        python workflow_scripts/score_spectra.py \
             --ensemble {input.ensemble:q} \
             --pool {input.pool:q} \
             --map {input.map:q} \
@@ -41,5 +35,5 @@ rule score_spectra:
             --z-split {params.classification[z_split]} \
             --seed {params.seed} \
             --threads {threads} \
-            --output {output.scores:q} > {log} 2>&1
+            --output {output.scores:q} >{log} 2>&1
         """

@@ -1,9 +1,9 @@
 """The batch of a round: what people are asked to label.
 
-    results/<run>/round-NN/batch.csv          the batch, most confusing first
-    results/<run>/round-NN/batch.fits         its spectra, as a pool file
-    results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
-    results/<run>/round-NN/selection.json     the counts
+results/<run>/round-NN/batch.csv          the batch, most confusing first
+results/<run>/round-NN/batch.fits         its spectra, as a pool file
+results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
+results/<run>/round-NN/selection.json     the counts
 """
 
 
@@ -23,9 +23,6 @@ rule select_batch:
         batch_pool="results/<run>/round-{round}/batch.fits",
         selection="results/<run>/round-{round}/selection.fits",
         summary="results/<run>/round-{round}/selection.json",
-    params:
-        batch=config["batch"],
-        seed=config["seed"],
     log:
         "logs/<run>/round-{round}/select_batch.log",
     benchmark:
@@ -35,9 +32,12 @@ rule select_batch:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
+    params:
+        batch=config["batch"],
+        seed=config["seed"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/select_batch.py \
+        python workflow_scripts/select_batch.py \
             --scores {input.scores:q} \
             --pool {input.pool:q} \
             --som {input.som:q} \
@@ -54,5 +54,5 @@ rule select_batch:
             --batch {output.batch:q} \
             --batch-pool {output.batch_pool:q} \
             --selection {output.selection:q} \
-            --summary {output.summary:q} > {log} 2>&1
+            --summary {output.summary:q} >{log} 2>&1
         """

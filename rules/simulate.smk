@@ -1,7 +1,7 @@
 """A mock survey, written as DESI coadds.
 
-    results/<run>/mock/<survey>/tiles/cumulative/...   coadds and redrock files
-    results/<run>/mock/<survey>/truth.csv              what each object is; written last
+results/<run>/mock/<survey>/tiles/cumulative/...   coadds and redrock files
+results/<run>/mock/<survey>/truth.csv              what each object is; written last
 """
 
 
@@ -9,10 +9,6 @@ rule simulate_survey:
     """Simulate the mock survey {wildcards.survey}."""
     output:
         truth="results/<run>/mock/{survey}/truth.csv",
-    params:
-        root=subpath(output.truth, parent=True),
-        survey=lambda wildcards: config["mock"][wildcards.survey],
-        seed=config["seed"],
     log:
         "logs/<run>/simulate_survey/{survey}.log",
     benchmark:
@@ -22,14 +18,18 @@ rule simulate_survey:
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        root=subpath(output.truth, parent=True),
+        survey=lambda wildcards: config["mock"][wildcards.survey],
+        seed=config["seed"],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/simulate_survey.py \
+        python workflow_scripts/simulate_survey.py \
             --tiles {params.survey[tiles]} \
             --night {params.survey[night]} \
             --petals {params.survey[petals]} \
             --targets-per-petal {params.survey[targets_per_petal]} \
             --mix {params.survey[mix]} \
             --seed {params.seed} \
-            --output {params.root:q} > {log} 2>&1
+            --output {params.root:q} >{log} 2>&1
         """

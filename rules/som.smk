@@ -1,7 +1,7 @@
 """The self-organizing map, fitted once a run and again for the rounds in som.refit_rounds.
 
-    results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
-    results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
+results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
+results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
 """
 
 
@@ -11,11 +11,6 @@ rule fit_som:
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
     output:
         som="results/<run>/som/{fit}/som.h5",
-    params:
-        som=config["som"],
-        plane="" if config["som"]["torus"] else "--plane",
-        # A refit draws another sample; the number of its round is the seed's second part.
-        seed=lambda wildcards: config["seed"] * 100 + int("0" + wildcards.fit[-2:].strip("un")),
     log:
         "logs/<run>/fit_som/{fit}.log",
     benchmark:
@@ -26,9 +21,13 @@ rule fit_som:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        som=config["som"],
+        plane="" if config["som"]["torus"] else "--plane",
+        seed=som_seed,
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/fit_som.py \
+        python workflow_scripts/fit_som.py \
             --pool {input.pool:q} \
             --rows {params.som[rows]} \
             --columns {params.som[columns]} \
@@ -36,7 +35,7 @@ rule fit_som:
             --sample {params.som[sample]} \
             --seed {params.seed} {params.plane} \
             --threads {threads} \
-            --output {output.som:q} > {log} 2>&1
+            --output {output.som:q} >{log} 2>&1
         """
 
 
@@ -58,9 +57,9 @@ rule map_spectra:
         runtime=30,
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/map_spectra.py \
+        python workflow_scripts/map_spectra.py \
             --som {input.som:q} \
             --pool {input.pool:q} \
             --threads {threads} \
-            --output {output.map:q} > {log} 2>&1
+            --output {output.map:q} >{log} 2>&1
         """

@@ -1,8 +1,8 @@
 """The ensemble of a round.
 
-    results/<run>/round-NN/train/team-TT.h5          the members that one job trained
-    results/<run>/round-NN/weights/member-MM.h5      as QuasarNP reads them
-    results/<run>/round-NN/ensemble.h5               all members in one file
+results/<run>/round-NN/train/team-TT.h5          the members that one job trained
+results/<run>/round-NN/weights/member-MM.h5      as QuasarNP reads them
+results/<run>/round-NN/ensemble.h5               all members in one file
 """
 
 
@@ -12,11 +12,6 @@ rule train_members:
         training="results/<run>/round-{round}/training.fits",
     output:
         trained="results/<run>/round-{round}/train/team-{team}.h5",
-    params:
-        members=lambda wildcards: TEAMS[wildcards.team],
-        checkpoints=subpath(output.trained, parent=True),
-        ensemble=config["ensemble"],
-        seed=lambda wildcards: [config["seed"], int(wildcards.round)],
     log:
         "logs/<run>/round-{round}/train_members/team-{team}.log",
     benchmark:
@@ -27,9 +22,14 @@ rule train_members:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        members=lambda wildcards: TEAMS[wildcards.team],
+        checkpoints=subpath(output.trained, parent=True),
+        ensemble=config["ensemble"],
+        seed=lambda wildcards: [config["seed"], int(wildcards.round)],
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/train_members.py \
+        python workflow_scripts/train_members.py \
             --training {input.training:q} \
             --members {params.members} \
             --seed {params.seed} \
@@ -42,43 +42,43 @@ rule train_members:
             --dropout {params.ensemble[dropout]} \
             --threads {params.ensemble[threads]} \
             --checkpoints {params.checkpoints:q} \
-            --output {output.trained:q} > {log} 2>&1
+            --output {output.trained:q} >{log} 2>&1
         """
 
 
 rule export_weights:
-    """Write the members of round {wildcards.round} as QuasarNP reads them."""
-    localrule: True
     input:
         trained=expand("results/<run>/round-{{round}}/train/team-{team}.h5", team=TEAMS),
     output:
         weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
     log:
         "logs/<run>/round-{round}/export_weights.log",
+    """Write the members of round {wildcards.round} as QuasarNP reads them."""
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/export_weights.py \
+        python workflow_scripts/export_weights.py \
             --trained {input.trained:q} \
-            --output {output.weights:q} > {log} 2>&1
+            --output {output.weights:q} >{log} 2>&1
         """
 
 
 rule pack_ensemble:
-    """Pack the members of round {wildcards.round} into one file."""
-    localrule: True
     input:
         weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
     output:
         ensemble="results/<run>/round-{round}/ensemble.h5",
     log:
         "logs/<run>/round-{round}/pack_ensemble.log",
+    """Pack the members of round {wildcards.round} into one file."""
+    localrule: True
     conda:
         "../envs/cpu.yaml"
     shell:
         """
-        python {workflow.basedir}/workflow_scripts/pack_ensemble.py \
+        python workflow_scripts/pack_ensemble.py \
             --weights {input.weights:q} \
-            --output {output.ensemble:q} > {log} 2>&1
+            --output {output.ensemble:q} >{log} 2>&1
         """

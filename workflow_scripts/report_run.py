@@ -14,7 +14,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto }}
 th, td {{ padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #8884 }}
 img {{ max-width: 100%; background: white }}

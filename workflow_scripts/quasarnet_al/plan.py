@@ -4,7 +4,10 @@ The rules ask these functions; nothing else interprets the config's structure.
 """
 
 import glob
+import hashlib
 import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +65,17 @@ def _filled(value: object, rules: dict) -> object:
     if rules.get("type") == "array" and isinstance(value, list) and "items" in rules:
         value = [_filled(item, rules["items"]) for item in value]
     return value
+
+
+def set_environment(config: dict) -> None:
+    """Set what the jobs of a workflow inherit.
+
+    The programs run in the environment that Snakemake runs in, activated or not. The
+    config's hash is for the provenance in every output (see `files.provenance`).
+    """
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    text = json.dumps(config, sort_keys=True)
+    os.environ["QUASARNET_AL_CONFIG"] = hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
