@@ -47,6 +47,7 @@ rule write_pages:
 
 
 rule answer_by_oracle:
+    """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
         # The oracle sees what an inspector sees: a page that works.
@@ -56,7 +57,6 @@ rule answer_by_oracle:
         answers="results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
     log:
         "logs/<run>/round-{round}/answer_by_oracle/minibatch-{minibatch}.log",
-    """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
     localrule: True
     conda:
         "../envs/cpu.yaml"
@@ -76,6 +76,7 @@ rule answer_by_oracle:
 
 
 rule merge_labels:
+    """Merge the labels of round {wildcards.round}."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
         vi=answers,
@@ -86,7 +87,6 @@ rule merge_labels:
         record=directory("results/<run>/round-{round}/handed-in"),
     log:
         "logs/<run>/round-{round}/merge_labels.log",
-    """Merge the labels of round {wildcards.round}."""
     localrule: True
     conda:
         "../envs/cpu.yaml"

@@ -47,13 +47,13 @@ rule train_members:
 
 
 rule export_weights:
+    """Write the members of round {wildcards.round} as QuasarNP reads them."""
     input:
         trained=expand("results/<run>/round-{{round}}/train/team-{team}.h5", team=TEAMS),
     output:
         weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
     log:
         "logs/<run>/round-{round}/export_weights.log",
-    """Write the members of round {wildcards.round} as QuasarNP reads them."""
     localrule: True
     conda:
         "../envs/cpu.yaml"
@@ -66,13 +66,13 @@ rule export_weights:
 
 
 rule pack_ensemble:
+    """Pack the members of round {wildcards.round} into one file."""
     input:
         weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
     output:
         ensemble="results/<run>/round-{round}/ensemble.h5",
     log:
         "logs/<run>/round-{round}/pack_ensemble.log",
-    """Pack the members of round {wildcards.round} into one file."""
     localrule: True
     conda:
         "../envs/cpu.yaml"

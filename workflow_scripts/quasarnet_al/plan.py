@@ -31,7 +31,7 @@ def check(config: dict, schema: str | Path) -> dict:
     if errors:
         error = jsonschema.exceptions.best_match(errors)
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
-    config = _filled(config, rules)
+    config = _with_data(_filled(config, rules), config.get("data", ""))
     if config["batch"]["size"] % config["batch"]["minibatch"]:
         raise InputError(
             "config",
@@ -44,6 +44,21 @@ def check(config: dict, schema: str | Path) -> dict:
     chunks(config)
     labelled_sets(config)
     return config
+
+
+def _with_data(value: object, data: str) -> object:
+    """Put the folder of the data where the config's paths say {data}."""
+    if isinstance(value, dict):
+        return {key: _with_data(inner, data) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_data(inner, data) for inner in value]
+    if isinstance(value, str) and "{data}" in value:
+        if not Path(data).is_dir():
+            raise InputError(
+                data or "{data}", "is not a folder", "set the config's key `data` to the real data"
+            )
+        return value.replace("{data}", data)
+    return value
 
 
 def _place(error: jsonschema.ValidationError) -> str:
