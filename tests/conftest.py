@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,3 +17,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data (../shared/data) are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def program():
+    """Run one of the programs as a user does; returns the finished process."""
+
+    def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
+        command = [PYTHON, str(ROOT / "workflow_scripts" / name), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+    return run

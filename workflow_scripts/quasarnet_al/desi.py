@@ -132,7 +132,7 @@ def _open(path: Path) -> fitsio.FITS:
         ) from error
 
 
-def _read(path: Path, fits: fitsio.FITS, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+def _read(path: Path, fits: fitsio.FITS, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd file")
     try:
@@ -141,9 +141,9 @@ def _read(path: Path, fits: fitsio.FITS, name: str, rows: np.ndarray | None = No
         raise InputError(
             path, f"HDU {name} cannot be read (truncated?)", "fetch it again from the production"
         ) from error
-    if data is None or (rows is not None and data.ndim != 2):
-        raise InputError(path, f"HDU {name} has no rows", "give a coadd that holds spectra")
-    return data if rows is None or len(rows) == len(data) else data[rows]
+    if data is None:
+        raise InputError(path, f"HDU {name} is empty", "give a coadd that holds spectra")
+    return data
 
 
 def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
@@ -195,8 +195,8 @@ def _cuts(fibermap: np.ndarray, targets: str) -> np.ndarray:
 
 def _arm(path: Path, fits: fitsio.FITS, arm: str, rows: np.ndarray, count: int) -> tuple:
     wavelength = _read(path, fits, f"{arm}_WAVELENGTH")
-    flux = _read(path, fits, f"{arm}_FLUX", np.arange(count))
-    ivar = _read(path, fits, f"{arm}_IVAR", np.arange(count))
+    flux = _read(path, fits, f"{arm}_FLUX")
+    ivar = _read(path, fits, f"{arm}_IVAR")
     shape = (count, wavelength.size)
     if wavelength.ndim != 1 or flux.shape != shape or ivar.shape != shape:
         raise InputError(

@@ -60,9 +60,11 @@ def normalise(weighted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
         snr[total > 0] = np.nanmedian(ratio[total > 0], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         # Pixels without weight hold 0 before the mean is subtracted, as in QuasarNP.
-        flux -= ((flux * weight).sum(axis=1) / total)[:, None]
+        mean = (flux * weight).sum(axis=1) / total
+        flux -= mean[:, None]
         rms = np.sqrt((flux**2 * weight).sum(axis=1) / total)
-        flux /= np.where(rms > 0, rms, np.nan)[:, None]
+        # What is left of a constant spectrum is the rounding of its float32 sums.
+        flux /= np.where(rms > 1e-6 * np.abs(mean), rms, np.nan)[:, None]
     return flux.astype(np.float32), snr
 
 
