@@ -1,0 +1,46 @@
+"""Metrics, on cases whose numbers can be counted by hand."""
+
+import numpy as np
+import pytest
+
+from quasarnet_al import metrics
+
+
+def test_counts():
+    #            right  wrong z  missed  impostor  star
+    spectype = np.array(["QSO", "QSO", "QSO", "GALAXY", "STAR"])
+    z_true = np.array([2.0, 2.0, 1.0, 0.5, 0.0])
+    z = np.array([2.001, 1.0, 1.0, 2.2, 3.0])
+    confidence = np.zeros((5, 6))
+    confidence[:, 1] = [0.9, 0.8, 0.2, 0.7, 0.1]
+    bal = np.array([1, 0, -1, 0, 0])
+    result = metrics.evaluate(
+        confidence, 1, z, np.array([0.9, 0.8, 0, 0, 0]), spectype, z_true, bal, cut=0.5
+    )
+    assert result["quasars"] == 3
+    assert result["completeness"] == pytest.approx(1 / 3)
+    assert result["purity"] == pytest.approx(1 / 3)
+    assert result["redshift"]["catastrophic"] == pytest.approx(1 / 2)
+    assert result["redshift"]["median_kms"] == pytest.approx(299792.458 * 0.001 / 3)
+    assert result["bal"] == {"quasars": 2, "completeness": 1.0, "purity": 0.5}
+    high = next(point for point in result["curve"] if point["cut"] == 0.85)
+    assert high["purity"] == 1
+    assert high["completeness"] == pytest.approx(1 / 3)
+
+
+def test_two_lines_asked_for():
+    confidence = np.array([[0.9, 0.8, 0, 0, 0, 0], [0.9, 0.1, 0, 0, 0, 0]])
+    z = np.array([1.0, 1.0])
+    result = metrics.evaluate(
+        confidence, 2, z, np.zeros(2), np.array(["QSO", "QSO"]), z, np.zeros(2, int), cut=0.5
+    )
+    assert result["completeness"] == 0.5
+
+
+def test_nothing_selected_has_no_purity():
+    assert np.isnan(metrics.completeness_purity(*np.zeros((3, 4), bool))["purity"])
+
+
+def test_sigma_nmad_is_the_standard_deviation_of_a_gaussian():
+    error = np.random.default_rng(0).normal(3, 5, 20000)
+    assert metrics.sigma_nmad(error) == pytest.approx(5, rel=0.03)
