@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,8 +24,10 @@ def shared_data() -> Path:
 def program():
     """Run one of the programs as a user does; returns the finished process."""
 
-    def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
+    def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
         command = [PYTHON, str(ROOT / "workflow_scripts" / name), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
+        )
 
     return run

@@ -1,0 +1,183 @@
+"""Training: the published loss, and the same network whatever happens on the way."""
+
+import numpy as np
+import pytest
+
+from quasarnet_al import grid, inference, pool, targets, weights
+
+pytestmark = pytest.mark.slow
+training = pytest.importorskip("quasarnet_al.training")
+tf = training.tf
+
+RECIPE = training.Recipe(layers=4, filters=4, units=8, epochs=3, batch_size=16)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    training.configure(1)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Spectra with one line each, at a redshift that is to be learnt."""
+    rng = np.random.default_rng(0)
+    z = rng.uniform(1.5, 3.5, 70)
+    pixel = grid.LOG.pixel(1548.2049 * (1 + z))
+    spectra = rng.normal(0, 0.3, (70, 443)) + 4 * np.exp(
+        -0.5 * ((np.arange(443) - pixel[:, None]) / 3) ** 2
+    )
+    is_qso = np.arange(70) % 3 > 0
+    spectra[~is_qso] = rng.normal(size=(int((~is_qso).sum()), 443))
+    bal = rng.integers(-1, 2, 70)
+    return spectra.astype(np.float32), targets.line_targets(is_qso, z, bal, grid.LOG)
+
+
+def arrays(network):
+    layers = [network.common, *network.boxes, *network.offsets, *network.convs]
+    return [layer.kernel for layer in layers] + [network.norm.moving_variance]
+
+
+def same(one, two):
+    return all(np.array_equal(a, b) for a, b in zip(arrays(one), arrays(two), strict=True))
+
+
+def published_loss(y_true, y_pred):
+    """Busca & Balland 2018, equation 1, as their code has it, in numpy for one output."""
+    box, offset = y_true[:, :13], y_true[:, 13:]
+    p, guess = np.clip(y_pred[:, :13], 1e-7, 1 - 1e-7), y_pred[:, 13:]
+    n1, n2 = box.sum(axis=1) + 1e-7, (1 - box).sum(axis=1) + 1e-7
+    each = -(box * np.log(p)).sum(axis=1) / n1 - ((1 - box) * np.log(1 - p)).sum(axis=1) / n2
+    return each + (box * (offset - guess) ** 2).sum(axis=1) / n1
+
+
+def test_loss_is_the_published_one(examples):
+    _, (box, offset, weight) = examples
+    rng = np.random.default_rng(1)
+    logit = rng.normal(0, 2, box.shape).astype(np.float32)
+    guess = rng.uniform(-0.1, 1.1, box.shape).astype(np.float32)
+    found = training.loss(*map(tf.constant, (box, offset, weight, logit, guess))).numpy()
+    expected = sum(
+        weight[:, line]
+        * published_loss(
+            np.hstack([box[:, line], offset[:, line]]).astype(float),
+            np.hstack([1 / (1 + np.exp(-logit[:, line])), guess[:, line]]).astype(float),
+        )
+        for line in range(7)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layers", [4, 6])
+def test_arrays_are_the_models(layers):
+    """The network that leaves training computes what the Keras model computes."""
+    recipe = training.Recipe(layers=layers, filters=6, units=10)
+    model = training.build(recipe, grid.LOG)
+    rng = np.random.default_rng(2)
+    for layer in model.layers:  # statistics that are not the initial 0 and 1
+        if "batch_normalization" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    spectra = rng.normal(size=(9, 443)).astype(np.float32)
+    logit, offset = model(spectra[..., None], training=False)
+    network = training._network(model, grid.LOG)
+    confidence, found = inference.predict(network, spectra)
+    np.testing.assert_allclose(confidence, tf.sigmoid(logit), atol=1e-5)
+    np.testing.assert_allclose(found, offset, atol=1e-5)
+    assert len(network.convs) == layers
+    assert {conv.padding for conv in network.convs} == {"valid" if layers == 4 else "same"}
+
+
+def test_it_learns(examples):
+    spectra, wanted = examples
+    recipe = training.Recipe(layers=4, filters=8, units=16, epochs=40, batch_size=16, dropout=0,
+                             learning_rate=2e-3)  # fmt: skip
+    _, history = training.train(spectra, wanted, grid.LOG, recipe, 1, tell=lambda line: None)
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+
+
+def test_same_seed_same_bytes(examples):
+    spectra, wanted = examples
+    one, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
+    two, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
+    three, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 6)
+    assert same(one, two)
+    assert not same(one, three)
+
+
+def test_resumed_training_ends_at_the_same_network(examples, tmp_path):
+    spectra, wanted = examples
+    whole, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(line):
+        if line.startswith("epoch 2"):
+            raise Stop
+
+    checkpoint = tmp_path / "member.npz"
+    # The checkpoint of epoch 2 is written after its line is told: this breaks in epoch 2.
+    with pytest.raises(Stop):
+        training.train(spectra, wanted, grid.LOG, RECIPE, 5, checkpoint, stop_after_two)
+    resumed, history = training.train(spectra, wanted, grid.LOG, RECIPE, 5, checkpoint)
+    assert len(history) == 3
+    assert same(whole, resumed)
+
+
+def write_set(path, examples):
+    spectra, (box, _, _) = examples
+    labels = pool.labels(len(spectra), "test")
+    labels["TARGETID"] = np.arange(len(spectra))
+    labels["SPECTYPE"] = np.where(box[:, :6].any(axis=(1, 2)), "QSO", "STAR")
+    labels["Z"] = 2.2
+    catalog = pool.catalog(len(spectra), "test")
+    catalog["TARGETID"] = labels["TARGETID"]
+    pool.write(path, spectra, catalog, grid.LOG, labels)
+
+
+def train(program, training_set, folder, members, **environment):
+    options = ["--layers", 4, "--filters", 4, "--epochs", 2, "--batch-size", 16, "--seed", 1]
+    return program(
+        "train_members.py", "--training", training_set, "--members", *members, *options,
+        "--checkpoints", folder / "work", "--output", folder / "team.h5", **environment,
+    )  # fmt: skip
+
+
+def test_a_member_does_not_depend_on_its_team(program, examples, tmp_path):
+    write_set(tmp_path / "training.fits", examples)
+    for name, members in (("one", [0, 1]), ("two", [1])):
+        result = train(program, tmp_path / "training.fits", tmp_path / name, members)
+        assert result.returncode == 0, result.stderr
+    first, second = weights.read_ensemble(tmp_path / "one" / "team.h5")
+    (alone,) = weights.read_ensemble(tmp_path / "two" / "team.h5")
+    assert same(second, alone)
+    assert not same(first, second)
+
+
+def test_one_process_a_device(program, examples, tmp_path):
+    """Without GPUs behind the names the members still train, each told its own device."""
+    write_set(tmp_path / "training.fits", examples)
+    result = train(
+        program, tmp_path / "training.fits", tmp_path, [0, 1, 2], CUDA_VISIBLE_DEVICES="0,1"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "member-00: on device 0" in result.stdout
+    assert "member-01: on device 1" in result.stdout
+    alone = train(program, tmp_path / "training.fits", tmp_path / "alone", [2])
+    assert alone.returncode == 0, alone.stderr
+    team = weights.read_ensemble(tmp_path / "team.h5")
+    assert same(team[2], weights.read_ensemble(tmp_path / "alone" / "team.h5")[0])
+
+
+def test_a_failing_member_is_named_and_the_others_are_kept(program, examples, tmp_path):
+    write_set(tmp_path / "training.fits", examples)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "member-01.npz").write_bytes(b"damaged")
+    result = train(program, tmp_path / "training.fits", tmp_path, [0, 1, 2])
+    assert result.returncode == 1
+    assert "member-01 failed" in result.stderr
+    assert not (tmp_path / "team.h5").exists()
+    (tmp_path / "work" / "member-01.npz").unlink()
+    again = train(program, tmp_path / "training.fits", tmp_path, [0, 1, 2])
+    assert again.returncode == 0
+    assert "member-00 epoch" not in again.stdout
+    assert len(weights.read_ensemble(tmp_path / "team.h5")) == 3
