@@ -1,7 +1,6 @@
 """Fit the self-organizing map to a sample of the pool."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,6 @@ def main(argv: list[str] | None = None) -> None:
         epochs=arguments.epochs,
         torus=not arguments.plane,
         threads=arguments.threads,
-        report=lambda line: print(line, file=sys.stderr),
     )
     record = provenance(
         pool=" ".join(Path(path).name for path in sorted(arguments.pool)),
