@@ -14,6 +14,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from quasarnet_al import tile_table
 from quasarnet_al.files import InputError
 
 
@@ -140,12 +141,15 @@ def _tiles(config: dict, source: dict) -> dict:
             "tiles": [f"{tile}/{mock['night']}" for tile in mock["tiles"]],
             "survey": survey,
         }
-    return {
-        "root": source["root"],
-        "layout": source["layout"],
-        "tiles": source["tiles"],
-        "survey": "",
-    }
+    tiles = source["tiles"] or tile_table.tiles(
+        source["tile_table"],
+        source["layout"],
+        source["surveys"],
+        source["programs"],
+        source.get("nights"),
+        source["tile_list"],
+    )
+    return {"root": source["root"], "layout": source["layout"], "tiles": tiles, "survey": ""}
 
 
 def _survey(config: dict, name: str) -> dict:

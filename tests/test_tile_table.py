@@ -1,0 +1,57 @@
+"""The production's table of tiles is the sample sheet."""
+
+import fitsio
+import numpy as np
+import pytest
+
+from quasarnet_al import tile_table
+from quasarnet_al.files import InputError
+
+ROWS = [
+    (2, "main", "dark", 20210601),
+    (1, "main", "dark", 20210505),
+    (3, "main", "bright", 20210602),
+    (80605, "sv1", "dark", 20210205),
+]
+
+
+@pytest.fixture(params=["csv", "fits"])
+def table(request, tmp_path):
+    path = tmp_path / f"tiles-test.{request.param}"
+    if request.param == "csv":
+        lines = ["TILEID,SURVEY,PROGRAM,LASTNIGHT", *(",".join(map(str, row)) for row in ROWS)]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        names = [("TILEID", "i4"), ("SURVEY", "U4"), ("PROGRAM", "U6"), ("LASTNIGHT", "i4")]
+        with fitsio.FITS(str(path), "rw") as fits:
+            fits.write(np.array(ROWS, dtype=names))
+    return path
+
+
+def test_filters(table, tmp_path):
+    every = ["1/20210505", "2/20210601", "3/20210602", "80605/20210205"]
+    assert tile_table.tiles(table, "cumulative") == every
+    assert tile_table.tiles(table, "cumulative", ["main"], ["dark"]) == every[:2]
+    assert tile_table.tiles(table, "cumulative", nights=[20210601, 20210602]) == every[1:3]
+    chosen = tmp_path / "list.txt"
+    chosen.write_text("80605\n3\n")
+    assert tile_table.tiles(table, "cumulative", tile_list=chosen) == every[2:]
+    with pytest.raises(InputError, match="no tile that the config asks for"):
+        tile_table.tiles(table, "cumulative", ["sv2"])
+
+
+def test_exposures(tmp_path):
+    path = tmp_path / "exposures-test.csv"
+    path.write_text("EXPID,TILEID,NIGHT,SURVEY,PROGRAM\n12345,7,20210505,main,dark\n")
+    assert tile_table.tiles(path, "perexp") == ["7/00012345"]
+
+
+def test_bad_tables(tmp_path):
+    path = tmp_path / "tiles.csv"
+    with pytest.raises(InputError, match="no table of tiles"):
+        tile_table.tiles(path, "cumulative")
+    path.write_text("TILEID,SURVEY\n1,main\n")
+    with pytest.raises(InputError, match="lacks LASTNIGHT, PROGRAM"):
+        tile_table.tiles(path, "cumulative")
+    with pytest.raises(InputError, match="layout healpix"):
+        tile_table.tiles(path, "healpix")

@@ -1,0 +1,82 @@
+"""The tables of a production that list its tiles: the sample sheet of a run."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from quasarnet_al.files import InputError
+
+
+def tiles(
+    path: str | Path,
+    layout: str,
+    surveys: Sequence[str] = (),
+    programs: Sequence[str] = (),
+    nights: Sequence[int] | None = None,
+    tile_list: str | Path = "",
+) -> list[str]:
+    """Return the tiles of a production's table, as `desi.coadds` takes them.
+
+    Parameters
+    ----------
+    path : `tiles-<specprod>.csv` or `.fits`; for perexp `exposures-<specprod>.csv` or `.fits`
+    layout : "cumulative" (TILEID/LASTNIGHT) or "perexp" (TILEID/EXPID)
+    surveys, programs : values of SURVEY and PROGRAM to take; all where empty
+    nights : first and last night to take
+    tile_list : file with TILEIDs to take, one a line
+
+    Raises
+    ------
+    InputError for a table that cannot be read, that lacks a column, or of which no row
+    is left
+    """
+    columns = {"cumulative": ("TILEID", "LASTNIGHT"), "perexp": ("TILEID", "EXPID", "NIGHT")}
+    if layout not in columns:
+        raise InputError(path, f"says nothing of layout {layout}", "name the tiles one by one")
+    night = columns[layout][-1]
+    wanted = _tile_list(tile_list) if tile_list else None
+    found = set()
+    for row in _rows(path, [*columns[layout], "SURVEY", "PROGRAM"]):
+        if (
+            (not surveys or row["SURVEY"] in surveys)
+            and (not programs or row["PROGRAM"] in programs)
+            and (not nights or nights[0] <= int(row[night]) <= nights[1])
+            and (wanted is None or int(row["TILEID"]) in wanted)
+        ):
+            second = int(row[columns[layout][1]])
+            width = 8 if layout == "perexp" else 0
+            found.add((int(row["TILEID"]), f"{row['TILEID']}/{second:0{width}d}"))
+    if not found:
+        raise InputError(
+            path,
+            "has no tile that the config asks for",
+            "check surveys, programs, nights, tile_list",
+        )
+    return [name for _, name in sorted(found)]
+
+
+def _tile_list(path: str | Path) -> set[int]:
+    try:
+        return {int(line) for line in Path(path).read_text().split()}
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no list of TILEIDs ({error})", "write one a line") from error
+
+
+def _rows(path: str | Path, columns: Sequence[str]) -> Iterable[dict]:
+    try:
+        if ".fits" in Path(path).name:
+            import fitsio  # only here: a run without such a table starts faster
+
+            table = fitsio.read(str(path), ext=1, columns=list(columns))
+            # numpy's strings keep the padding of FITS.
+            return [
+                {name: str(value).strip() for name, value in zip(columns, row, strict=True)}
+                for row in zip(*(table[name] for name in columns), strict=True)
+            ]
+        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no table of tiles ({error})", "check the path") from error
+    missing = [name for name in columns if not rows or name not in rows[0]]
+    if missing:
+        raise InputError(path, f"lacks {', '.join(missing)}", "give the production's table")
+    return rows
