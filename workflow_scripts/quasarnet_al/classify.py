@@ -65,7 +65,8 @@ def class_probabilities(
 
         P(not) : P(low z) : P(high z)  =  T : max o of lines at z < z_split : max o at or above
 
-    and the most probable class is exactly the class of `classes`. The strongest line on
+    and the most probable class is exactly the class of `classes` (two classes tie where
+    float32 confidences on both sides of the split are equal). The strongest line on
     each side speaks for it, not a product over lines: the lines share one network and
     one redshift, they are no independent evidence. Where `n_thresh` lines are asked for,
     T is raised by the odds of the strongest line over those of the `n_thresh`-th, which

@@ -151,7 +151,9 @@ def read_ensemble(path: str | os.PathLike) -> list[Network]:
     """Read the networks that `pack` wrote, in the order of their names."""
     with _opened(path) as file:
         if not file.get("members"):
-            raise InputError(path, "holds no ensemble", "give a file that pack_ensemble.py wrote")
+            raise InputError(
+                path, "holds no ensemble", "give an ensemble file, not the weights of one network"
+            )
         return [
             replace(_from_group(path, group), name=name) for name, group in file["members"].items()
         ]

@@ -1,0 +1,346 @@
+"""Weights: QuasarNP's files are read for what they are, and ours are what QuasarNP reads."""
+
+import json
+import os
+import pickle
+import sys
+import time
+import zipfile
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from quasarnet_al import grid, inference, weights
+from quasarnet_al.files import InputError
+
+BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+def random_network(
+    filters=6, layers=3, units=5, padding="same", grid=grid.LOG, rescale=True, seed=0
+) -> weights.Network:
+    """Return a network of any shape with weights of the usual size and live statistics."""
+    rng = np.random.default_rng(seed)
+
+    def values(*shape, scale=1.0):
+        return (scale * rng.normal(size=shape)).astype(np.float32)
+
+    def norm(n):
+        gamma, beta, mean, variance = (values(n, scale=0.3) for _ in range(4))
+        return weights.BatchNorm(1 + gamma, beta, mean, np.abs(1 + variance))
+
+    def dense(inputs, outputs):
+        return weights.Dense(
+            values(inputs, outputs, scale=inputs**-0.5), values(outputs, scale=0.3)
+        )
+
+    convs, channels, size = [], 1, grid.size
+    for _ in range(layers):
+        kernel = values(10, channels, filters, scale=(5 * channels) ** -0.5)
+        bias = values(filters, scale=0.3)
+        convs.append(weights.Convolution(kernel, bias, padding, norm(filters)))
+        channels, size = filters, convs[-1].length(size)
+    return weights.Network(
+        convs=convs,
+        common=dense(size * filters, units),
+        norm=norm(units),
+        boxes=[dense(units, 13) for _ in range(7)],
+        offsets=[dense(units, 13) for _ in range(7)],
+        rescale=rescale,
+        grid=grid,
+        name=f"member-{seed:02d}",
+    )
+
+
+def arrays(network: weights.Network) -> list[np.ndarray]:
+    """Return every array of a network in a fixed order."""
+    found = []
+    for conv in network.convs:
+        found += [conv.kernel, conv.bias, *vars(conv.norm).values()]
+    found += [*vars(network.norm).values()]
+    for dense in [network.common, *network.boxes, *network.offsets]:
+        found += [dense.kernel, dense.bias]
+    return found
+
+
+def same(a: weights.Network, b: weights.Network) -> bool:
+    return (
+        all(np.array_equal(x, y) for x, y in zip(arrays(a), arrays(b), strict=True))
+        and [c.padding for c in a.convs] == [c.padding for c in b.convs]
+        and (a.rescale, a.grid) == (b.rescale, b.grid)
+    )
+
+
+def edit_config(path, change) -> None:
+    """Apply `change` to the list of layers in a file's model_config."""
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        change(config["config"]["layers"])
+        file.attrs["model_config"] = json.dumps(config)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A file with a small network."""
+    path = tmp_path / "member-00.h5"
+    weights.write_network(path, random_network(), {})
+    return path
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"filters": 25, "layers": 4, "padding": "valid"},
+        {"filters": 3, "layers": 6, "rescale": False},
+        {"layers": 1, "grid": grid.LINEAR},
+    ],
+)
+def test_what_is_written_is_read(tmp_path, shape):
+    network = random_network(**shape)
+    weights.write_network(tmp_path / "a.h5", network, {"seed": 3, "git": "abc"})
+    read = weights.read_network(tmp_path / "a.h5")
+    assert same(network, read)
+    assert read.name == "a"
+    assert read.attributes == {
+        "grid": network.grid.kind,
+        "lines": "LYA CIV CIII MgII Hbeta Halpha BAL",
+        "seed": "3",
+        "git": "abc",
+    }
+
+
+def test_same_network_same_bytes(tmp_path):
+    network = random_network()
+    weights.write_network(tmp_path / "a.h5", network, {"seed": 3})
+    weights.pack(tmp_path / "ea.h5", [network], {"seed": 3})
+    time.sleep(1.1)  # HDF5's time stamps count seconds
+    weights.write_network(tmp_path / "b.h5", network, {"seed": 3})
+    weights.pack(tmp_path / "eb.h5", [network], {"seed": 3})
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    assert (tmp_path / "ea.h5").read_bytes() == (tmp_path / "eb.h5").read_bytes()
+
+
+def test_ensemble_keeps_members_and_names(tmp_path):
+    members = [random_network(seed=seed) for seed in range(3)]
+    members[2] = replace(members[2], rescale=False, attributes={"seed": "2"})
+    weights.pack(tmp_path / "ensemble.h5", members, {"round": 1})
+    read = weights.read_ensemble(tmp_path / "ensemble.h5")
+    assert [network.name for network in read] == ["member-00", "member-01", "member-02"]
+    assert all(same(a, b) for a, b in zip(members, read, strict=True))
+    assert read[2].attributes["seed"] == "2"
+
+
+def test_published_weights(shared_data, tmp_path):
+    network = weights.read_network(shared_data / "quasarnp" / "test_weights.h5")
+    assert network.lengths == [443, 217, 104, 48, 20]
+    assert (network.rescale, network.grid.kind, len(network.common.bias)) == (True, "log", 25)
+    weights.write_network(tmp_path / "again.h5", network, {})
+    assert same(network, weights.read_network(tmp_path / "again.h5"))
+
+
+def test_the_rescale_is_not_read_from_a_name(path):
+    """Published files call the layers lambda_0..lambda_6; QuasarNP then leaves it out."""
+
+    def rename(layers):
+        for number, layer in enumerate(x for x in layers if x["class_name"] == "Lambda"):
+            layer["name"] = layer["config"]["name"] = f"lambda_{number}"
+
+    edit_config(path, rename)
+    with h5py.File(path, "r+") as file:
+        file.move("model_weights/lambda", "model_weights/lambda_0")
+    assert weights.read_network(path).rescale
+
+    def remove(layers):
+        layers[:] = [layer for layer in layers if layer["class_name"] != "Lambda"]
+
+    edit_config(path, remove)
+    with h5py.File(path, "r+") as file:
+        file.create_group("model_weights/lambda")
+    assert not weights.read_network(path).rescale
+
+
+@pytest.mark.parametrize("first", [0, 7, 9])
+def test_the_order_of_normalisations_is_not_read_from_their_numbers(path, first):
+    """Keras numbers on within a process: 7, 8 ..., or 9, 10, which sort as 10, 9."""
+    network = weights.read_network(path)
+
+    def name(number):
+        return f"batch_normalization_{number}" if number else "batch_normalization"
+
+    def rename(layers):
+        norms = [x for x in layers if x["class_name"] == "BatchNormalization"]
+        for number, layer in enumerate(norms, first):
+            layer["name"] = layer["config"]["name"] = name(number)
+
+    edit_config(path, rename)
+    with h5py.File(path, "r+") as file:
+        for number in range(1, len(network.convs) + 2):
+            group = file["model_weights"][f"batch_normalization_{number}"]
+            values = {weight: group[group.name[15:]][f"{weight}:0"][()] for weight in BATCH_NORM}
+            del file["model_weights"][f"batch_normalization_{number}"]
+            new = name(number - 1 + first)
+            for weight, value in values.items():
+                file[f"model_weights/x_{new}/{new}/{weight}:0"] = value
+        for new in [x for x in file["model_weights"] if x.startswith("x_")]:
+            file.move(f"model_weights/{new}", f"model_weights/{new[2:]}")
+    assert same(network, weights.read_network(path))
+
+
+def zip_archive(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+
+
+class Bomb:
+    """Writes a file where it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+def set_value(layer, weight, value):
+    def change(path):
+        with h5py.File(path, "r+") as file:
+            file[f"model_weights/{layer}/{layer}/{weight}:0"][...] = value
+
+    return change
+
+
+def reshape(layer, weight, shape):
+    def change(path):
+        with h5py.File(path, "r+") as file:
+            name = f"model_weights/{layer}/{layer}/{weight}:0"
+            del file[name]
+            file[name] = np.zeros(shape, np.float32)
+
+    return change
+
+
+def delete(name):
+    def change(path):
+        with h5py.File(path, "r+") as file:
+            del file[name]
+
+    return change
+
+
+def config_text(text):
+    def change(path):
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = text
+
+    return change
+
+
+def strange_grid(path):
+    with h5py.File(path, "r+") as file:
+        file["model_grid"][5] += 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (lambda path: path.unlink(), "cannot be read"),
+        (lambda path: (path.unlink(), path.mkdir()), "cannot be read"),
+        (lambda path: path.write_bytes(b""), "not an HDF5"),
+        (lambda path: path.write_text("weights"), "not an HDF5"),
+        (lambda path: path.write_bytes(pickle.dumps(Bomb())), "not an HDF5"),
+        (zip_archive, "zip archive"),
+        (lambda path: path.write_bytes(path.read_bytes()[:20000]), "damaged or cut"),
+        (delete("model_weights"), "no model_weights"),
+        (delete("model_weights/fc_box_3"), "lacks kernel of layer fc_box_3"),
+        (delete("model_weights/conv_2/conv_2/bias:0"), "lacks bias of layer conv_2"),
+        (set_value("conv_2", "kernel", np.nan), "not finite"),
+        (set_value("fc_offset_6", "bias", np.inf), "not finite"),
+        (set_value("batch_normalization_2", "moving_variance", -1), "negative variance"),
+        (reshape("conv_2", "kernel", (10, 7, 6)), "has shape (10, 7, 6)"),
+        (reshape("fc_common", "kernel", (300, 5)), "has shape (300, 5)"),
+        (reshape("fc_box_0", "bias", (12,)), "has shape (12,)"),
+        (config_text("not json"), "not a Keras 2 model"),
+        (config_text('{"config": []}'), "not a Keras 2 model"),
+        (strange_grid, "neither the log nor the linear grid"),
+        (lambda path: edit_config(path, lambda layers: layers.pop(1)), "2 convolutions"),
+        (
+            lambda path: edit_config(path, lambda layers: layers[1]["config"].update(strides=[1])),
+            "strides",
+        ),
+        (
+            lambda path: edit_config(path, lambda layers: layers[2]["config"].update(epsilon=0.1)),
+            "epsilon",
+        ),
+    ],
+)
+def test_bad_files_end_in_one_line(path, fault, says, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    fault(path)
+    with pytest.raises(InputError) as error:
+        weights.read_network(path)
+    assert says in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_any_cut_or_flipped_file_is_refused_or_read(path):
+    """No byte in the file makes anything but an InputError or a whole network."""
+    whole = path.read_bytes()
+    rng = np.random.default_rng(5)
+    refused = 0
+    for number in range(150):
+        data = bytearray(whole)
+        if number % 3 == 0:
+            data = data[: rng.integers(len(data))]
+        else:
+            # The structure is in the first tenth and between the arrays.
+            for place in rng.integers(len(data) if number % 3 == 1 else 4000, size=20):
+                data[place] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            network = weights.read_network(path)
+            assert all(np.isfinite(array).all() for array in arrays(network))
+        except InputError:
+            refused += 1
+    assert refused > 50
+
+
+def test_an_ensemble_is_not_a_network_and_a_network_no_ensemble(path, tmp_path):
+    with pytest.raises(InputError, match="no ensemble"):
+        weights.read_ensemble(path)
+    weights.pack(tmp_path / "ensemble.h5", [weights.read_network(path)], {})
+    with pytest.raises(InputError, match="no model_weights"):
+        weights.read_network(tmp_path / "ensemble.h5")
+
+
+def test_a_fault_in_an_ensemble_names_the_member(path, tmp_path):
+    weights.pack(tmp_path / "ensemble.h5", [weights.read_network(path)], {})
+    with h5py.File(tmp_path / "ensemble.h5", "r+") as file:
+        del file["members/member-00/model_weights/fc_common"]
+    with pytest.raises(InputError, match="member-00: lacks kernel of layer fc_common"):
+        weights.read_ensemble(tmp_path / "ensemble.h5")
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"filters": 25, "layers": 4, "padding": "valid"},
+        {"filters": 20, "layers": 6},
+        {"filters": 8, "layers": 6, "grid": grid.LINEAR},
+        {"rescale": False},
+    ],
+)
+def test_quasarnp_reads_ours_and_computes_the_same(tmp_path, monkeypatch, shape):
+    """Against QuasarNP as it is, installed or at QUASARNP_PATH."""
+    if "QUASARNP_PATH" in os.environ:
+        monkeypatch.setattr(sys, "path", [os.environ["QUASARNP_PATH"], *sys.path])
+    quasarnp = pytest.importorskip("quasarnp.io", reason="QuasarNP is not installed")
+    network = random_network(**shape)
+    weights.write_network(tmp_path / "a.h5", network, {})
+    model, wavelength = quasarnp.load_model(tmp_path / "a.h5")
+    np.testing.assert_allclose(wavelength, network.grid.wavelength, rtol=1e-12)
+    spectra = np.random.default_rng(1).normal(size=(30, network.grid.size)).astype(np.float32)
+    theirs = np.stack(model.predict(spectra[:, :, None]), axis=1)
+    confidence, offset = inference.predict(network, spectra)
+    np.testing.assert_allclose(confidence, theirs[..., :13], atol=5e-6)
+    np.testing.assert_allclose(offset, theirs[..., 13:], atol=5e-6)
