@@ -273,6 +273,8 @@ def test_programs_refuse_what_they_cannot_use(tmp_path, pools, torus):
     output = tmp_path / "out"
     with pytest.raises(InputError, match="90 spectra"):
         fit_som.main(["--pool", pools[1], "--output", str(output)])
+    with pytest.raises(SystemExit):
+        fit_som.main(["--pool", *pools, "--epochs", "0", "--output", str(output)])
     with pytest.raises(InputError, match="absent"):
         fit_program(output, [*pools, str(tmp_path / "absent.fits")])
     som.write(tmp_path / "thirty.h5", torus, {})

@@ -22,6 +22,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, help="map to write (HDF5)")
     arguments = parser.parse_args(argv)
+    if min(arguments.rows, arguments.columns, arguments.epochs, arguments.threads) < 1:
+        parser.error("--rows, --columns, --epochs and --threads start at 1")
 
     spectra = sample_of_files(arguments.pool, arguments.sample, arguments.seed)
     cells = arguments.rows * arguments.columns
