@@ -589,3 +589,17 @@ def _cells(header: list[str], fields: list[str] | str) -> dict[str, str]:
 def _written_target(header: list[str], fields: list[str] | str) -> str:
     at = header.index("TARGETID")
     return fields[at].strip() if not isinstance(fields, str) and at < len(fields) else ""
+
+
+def empty_rows() -> pd.DataFrame:
+    """Return a table of no answers, with the columns and types of `read_vi`."""
+    return _frame([], ROW_COLUMNS)
+
+
+def conflicts(path: str | os.PathLike) -> set[int]:
+    """Return the TARGETIDs of `labels.csv` that wait for adjudication."""
+    try:
+        labels = pd.read_csv(path, dtype={"TARGETID": "int64"}, usecols=["TARGETID", "STATUS"])
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is not a labels.csv ({error})", "make it again") from error
+    return set(labels.loc[labels["STATUS"] == "conflict", "TARGETID"].tolist())

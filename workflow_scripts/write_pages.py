@@ -1,0 +1,73 @@
+"""Write the inspection pages of a round: one HTML file a minibatch, and an index."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from quasarnet_al import files, inspection, page, pool, som
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", required=True, help="batch.csv of the round")
+    parser.add_argument("--batch-pool", required=True, help="its spectra, a pool file (FITS)")
+    parser.add_argument("--input-root", default=".", help="folder that holds the pool's SOURCE")
+    parser.add_argument("--som", help="map of fit_som.py (HDF5): shows the neighbours")
+    parser.add_argument("--title-prefix", required=True, help="of the pages; unique to the round")
+    parser.add_argument("--blind", choices=("yes", "no"), default="yes")
+    parser.add_argument("--templates", choices=("yes", "no"), default="yes")
+    parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
+    parser.add_argument("--command", default="snakemake", help="what to type then")
+    parser.add_argument("--inspectors", type=int, default=1, help="wanted for each spectrum")
+    parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
+    parser.add_argument("--adjudicate", help="labels.csv: one page of its conflicts instead")
+    parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
+    args = parser.parse_args(argv)
+
+    batch = inspection.read_batch(args.batch)
+    handed_in = pd.concat([inspection.empty_rows(), *(inspection.read_vi(p)[0] for p in args.vi)])
+    spectra = page.read_spectra(
+        batch,
+        *pool.read(args.batch_pool),
+        args.input_root,
+        som.read(args.som) if args.som else None,
+    )
+    common = {
+        "grid": pool.read_grid(args.batch_pool),
+        "templates": page.mock_templates() if args.templates == "yes" else [],
+        "labels_dir": args.labels_dir,
+    }
+    folder = Path(args.output_dir)
+    if args.adjudicate:
+        conflicts = inspection.conflicts(args.adjudicate)
+        chosen = [
+            s | page.earlier(s, handed_in) for s in spectra if int(s["targetid"]) in conflicts
+        ]
+        title = f"{args.title_prefix}-adjudication"
+        data = page.minibatch(title, chosen, blind=args.blind == "yes", **common)
+        files.write_text(folder / "adjudication.html", page.render(data))
+        print(f"{folder / 'adjudication.html'}: {len(chosen)} conflicts")
+        return
+    numbers = sorted(batch["MINIBATCH"].unique())
+    parts = []
+    for number in numbers:
+        title, name = f"{args.title_prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
+        here = [s for s, m in zip(spectra, batch["MINIBATCH"], strict=True) if m == number]
+        data = page.minibatch(
+            title,
+            here,
+            blind=args.blind == "yes",
+            part=f"minibatch {number} of {len(numbers)}",
+            **common,
+        )
+        files.write_text(folder / name, page.render(data))
+        parts.append(page.progress(title, name, here, handed_in))
+    index = {"title": args.title_prefix, "labels_dir": args.labels_dir, "command": args.command}
+    index |= {"inspectors": args.inspectors, "minibatches": parts}
+    files.write_text(folder / "index.html", page.render_index(index))
+    print(f"{folder}: {len(parts)} pages, {len(spectra)} spectra")
+
+
+if __name__ == "__main__":
+    files.program(main)
