@@ -164,20 +164,23 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     return target
 
 
-def spectra(rng: np.random.Generator, target: np.ndarray) -> np.ndarray:
-    """Return noiseless spectra on `mock_templates.OBSERVED`, 1e-17 erg/s/cm2/A, (n, 4466)."""
+def spectra(rng: np.random.Generator, target: np.ndarray, spread: float = 1.0) -> np.ndarray:
+    """Return noiseless spectra on `mock_templates.OBSERVED`, 1e-17 erg/s/cm2/A, (n, 4466).
+
+    `spread` scales the variety of each kind around its average.
+    """
     flux = np.zeros((len(target), len(OBSERVED)), dtype=np.float32)
     kind, z = target["KIND"], target["Z"]
     luminosity = _luminosity(z, np.nan_to_num(target["RMAG"], nan=20.5))
     for name, make in (
-        ("QSO", lambda i: templates.quasars(rng, z[i], kind[i], luminosity[i])),
-        ("GALAXY", lambda i: templates.galaxies(rng, z[i], kind[i])),
-        ("STAR", lambda i: templates.stars(rng, z[i], kind[i])),
+        ("QSO", lambda i: templates.quasars(rng, z[i], kind[i], luminosity[i], spread=spread)),
+        ("GALAXY", lambda i: templates.galaxies(rng, z[i], kind[i], spread=spread)),
+        ("STAR", lambda i: templates.stars(rng, z[i], kind[i], spread=spread)),
     ):
         rows = np.flatnonzero(target["SPECTYPE"] == name)
         if len(rows):
             flux[rows] = make(rows)
-    # Continuum shapes that no template foresees: half-percent to ten-percent waves.
+    # Continuum shapes that no template foresees: waves of some per cent.
     wave = np.linspace(-1, 1, len(OBSERVED), dtype=np.float32)
     for order in (1, 2, 3):
         amount = rng.normal(0, 0.09 / order, (len(flux), 1)).astype(np.float32)
@@ -247,15 +250,15 @@ def _sky():
     """Return per arm: counts, sky continuum, sky lines (1e-17 erg/s/cm2/A) and telluric depth."""
     rng = np.random.default_rng(4861)
     wavelength = np.array([*_BRIGHT, *_HYDROXYL]) * 1.000275  # to vacuum
-    strength = 10 ** rng.uniform(0.5, 1.75, len(_HYDROXYL)) * np.linspace(0.4, 2, len(_HYDROXYL))
+    strength = 10 ** rng.uniform(0.8, 1.9, len(_HYDROXYL)) * np.linspace(0.4, 2, len(_HYDROXYL))
     peak = np.array([*_BRIGHT.values(), *strength])
     sky = {}
     for arm, pixels in ARMS.items():
         counts = np.interp(pixels, *_COUNTS[arm])
         continuum = np.interp(
-            pixels, (3600, 4200, 5000, 6500, 8000, 9800), (6, 6, 5.5, 3.2, 2.6, 2.6)
+            pixels, (3600, 4200, 5000, 6500, 8000, 9800), (9, 9, 7.0, 4.0, 3.0, 3.0)
         )
-        width = np.interp(pixels, (3600, 5800, 9800), (0.75, 0.72, 0.75))
+        width = np.interp(pixels, (3600, 5800, 9800), (0.85, 0.82, 0.85))
         lines = sum(
             p * np.exp(-0.5 * ((pixels - w) / width) ** 2)
             for w, p in zip(wavelength, peak, strict=True)
@@ -307,7 +310,7 @@ def observe(
     dead = np.where(flaw == "dead_arm", rng.choice(list(ARMS), n), "")
     # Relative errors of the sky level and of each sky line, common to all arms of a fibre.
     residual = np.where(flaw == "sky_residual", 10 ** rng.uniform(-1.3, -0.6, n), 0.012)
-    offset = rng.normal(0, 0.006, (n, 1)) * np.where(flaw == "sky_residual", 6, 1)[:, None]
+    offset = rng.normal(0, 0.004, (n, 1)) * np.where(flaw == "sky_residual", 6, 1)[:, None]
     normal = lambda scale: rng.normal(0, scale, (n, 1)).astype(np.float32)  # noqa: E731
     arms = {}
     for arm, pixels in ARMS.items():
@@ -424,7 +427,8 @@ def petal(
         rng = np.random.default_rng([seed, which, field, petal])
         part = draw_targets(rng, count, fractions, broad)
         parts.append(part)
-        fluxes.append(spectra(rng, part))
+        # A training set is the better for quasars a little odder than real ones.
+        fluxes.append(spectra(rng, part, 1.2 if broad else 1.0))
         # Beyond 2^53, as real ones: a TARGETID that went through a float is another one.
         first = (39627 + which) * 10**12 + (field * 10 + petal) * 10**5
         numbers.append(first + 1 + np.arange(count, dtype=np.int64))
