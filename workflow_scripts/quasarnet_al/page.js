@@ -170,14 +170,15 @@ function solve3(m, v) {
 // quadratic takes up dust and calibration, so that the features decide. Returns the
 // drop of chi^2 below a spectrum of zeros, and the coefficients.
 function fitTemplate(values, data, weight, x) {
-  const m = [0, 0, 0, 0, 0], v = [0, 0, 0];
+  let m0 = 0, m1 = 0, m2 = 0, m3 = 0, m4 = 0, v0 = 0, v1 = 0, v2 = 0;
   for (let i = 0; i < values.length; i++) {
     const w = weight[i], t = values[i];
     if (!(w > 0) || !(t === t)) continue;
-    const wt = w * t * t, wd = w * t * data[i], u = x[i];
-    m[0] += wt; m[1] += wt * u; m[2] += wt * u * u; m[3] += wt * u * u * u; m[4] += wt * u * u * u * u;
-    v[0] += wd; v[1] += wd * u; v[2] += wd * u * u;
+    const u = x[i], uu = u * u, wt = w * t * t, wd = w * t * data[i], wtu = wt * u, wtuu = wt * uu;
+    m0 += wt; m1 += wtu; m2 += wtuu; m3 += wtuu * u; m4 += wtuu * uu;
+    v0 += wd; v1 += wd * u; v2 += wd * uu;
   }
+  const m = [m0, m1, m2, m3, m4], v = [v0, v1, v2];
   const c = m[0] > 0 ? solve3(m, v) : null;
   return c ? { gain: c[0] * v[0] + c[1] * v[1] + c[2] * v[2], c } : null;
 }
@@ -202,19 +203,16 @@ function matches(index) {
   for (const t of TEMPLATES) {
     const [low, high] = RANGES[t.spectype];
     const first = Math.round(Math.log10(1 + low) / LOG_STEP), last = Math.round(Math.log10(1 + high) / LOG_STEP);
-    const coarse = new Map();
-    const at = (i) => {
-      if (!coarse.has(i)) {
-        let sum = 0;
-        for (let k = 0; k < 4; k++) sum += templateAt(t, LOG_FIRST + (i + (k + 0.5) / 4) * LOG_STEP);
-        coarse.set(i, sum / 4);
-      }
-      return coarse.get(i);
-    };
-    const values = new Float64Array(GRID_SIZE), gains = [];
+    // At rest, in the network's steps; index 0 is where the bluest pixel lies at the highest shift.
+    const coarse = new Float64Array(GRID_SIZE + last - first);
+    for (let i = 0; i < coarse.length; i++) {
+      let sum = 0;
+      for (let k = 0; k < 4; k++) sum += templateAt(t, LOG_FIRST + (i - last + (k + 0.5) / 4) * LOG_STEP);
+      coarse[i] = sum / 4;
+    }
+    const gains = [];
     for (let shift = first; shift <= last; shift++) {
-      for (let i = 0; i < GRID_SIZE; i++) values[i] = at(i - shift);
-      const fit = fitTemplate(values, s.grid.flux, weight, UNIT);
+      const fit = fitTemplate(coarse.subarray(last - shift, last - shift + GRID_SIZE), s.grid.flux, weight, UNIT);
       gains.push(fit && fit.c[0] > 0 ? fit.gain : -Infinity);
     }
     const peaks = [];
@@ -272,7 +270,7 @@ function candidates(index) {
   list.push(...matches(index));
   if (ensembleVisible(index)) {
     for (const cluster of clusters(record.ensemble.member_z)) {
-      list.push({ z: cluster.z, source: "ensemble", note: `${cluster.count} members` });
+      list.push({ z: cluster.z, source: "ensemble", note: `${cluster.count} of ${record.ensemble.member_z.length}` });
     }
   }
   for (const answer of record.earlier || []) {
@@ -820,7 +818,7 @@ function draw() {
   // The unsmoothed data stay visible as a shadow of the smoothed line.
   if (s.full && settings.smooth > 0) {
     g.strokeStyle = ink.flux;
-    g.globalAlpha = 0.16;
+    g.globalAlpha = 0.12;
     g.lineWidth = 0.7;
     drawCurve(g, s, s.flux, X, Y, x0, x1, good);
     g.globalAlpha = 1;
@@ -1103,7 +1101,7 @@ function build() {
     const node = element("button", { textContent: label, title, onclick: (e) => { step(factor, e); node.blur(); } });
     $("steps").append(node);
   }
-  $("steps").append(button("fit", "F", fitHere, "Move to the best fit of the template near this redshift"), button("record", "R", recordZ, "Record this redshift"));
+  $("steps").append(button("fit", "F", fitHere, "Move to the best fit of the template near this redshift"), button("set", "R", recordZ, "Record this redshift"));
   for (const [name, label, key, colour] of toggles) {
     const node = element("button", { title: `${label} (${key})`, onclick: () => { toggle(name); node.blur(); } });
     if (colour) node.append(Object.assign(element("i", {}), { className: colour }));
@@ -1179,6 +1177,7 @@ function schedule() {
 function showCandidates() {
   const list = candidates(view.index);
   $("candidates").replaceChildren(element("h2", {}, "candidates ", element("span", {}, keycap("C"), " ", keycap("V"))));
+  if (!list.length) $("candidates").append(element("p", { className: "hidden-note", textContent: TEMPLATES.length ? "no template fits" : "none; mark a feature (M or click)" }));
   list.forEach((c, at) => {
     const note = c.source === "template" ? (c.behind < 0.5 ? "best fit" : `Δχ² ${c.behind.toFixed(0)}`) : c.note || "";
     const label = c.source === "template" ? c.name : c.source === "redrock" ? `redrock ${c.spectype}` : c.source;
