@@ -84,6 +84,8 @@ def main(argv: list[str] | None = None) -> None:
         row(f"xpysom, {epochs} epochs", rates, f"{np.median(ours / rates):.1f}", errors(peer, data))
     if not xpysom:
         print("| xpysom | skipped: not installed, no --xpysom | | | |")
+    if not arguments.minisom_epochs:
+        return
     for name, epochs in (
         ("online", arguments.minisom_epochs),
         ("offline", arguments.offline_epochs),
