@@ -198,7 +198,7 @@ def test_the_mouse_does_it_too(context, few):
     until(page, "view.x !== null")
     page.locator("#classes button").nth(0).click()
     page.locator("#flags button").nth(0).click()
-    page.locator("#flags button").nth(1).click()
+    page.locator("#flags button", has_text="⇧R").click()
     page.locator("#comment").fill("by mouse")
     page.locator("#qualities button").nth(1).click()
     answer = answers(page)[str(FIRST + 1)]

@@ -6,12 +6,12 @@ const D = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const N = D.spectra.length;
 const CLASSES = [["QSO", "Q"], ["GALAXY", "G"], ["STAR", "S"]];
-const ISSUES = [["R", "bad redshift"], ["C", "bad class"], ["S", "bad spectrum"]];
+const ISSUES = [["R", "z", "bad redshift"], ["C", "class", "bad class"], ["S", "data", "bad spectrum"]];
 const MEANING = {
   4: "4 confident: two or more secure features",
-  3: "3 probable: one secure feature, or many weak ones with the continuum",
+  3: "3 probable: one secure or many weak features",
   2: "2 possible: one strong feature, not sure which",
-  1: "1 unlikely: there is signal, but nothing to identify",
+  1: "1 unlikely: signal, but nothing to identify",
   0: "0 nothing there",
 };
 const STAR_Z = 0.01;
@@ -142,49 +142,67 @@ function smoothed(s, sigma) {
 
 // ---------------------------------------------------------------- templates and matches
 
-const TEMPLATES = D.templates.map((t) => ({ ...t, flux: small(t) }));
+// Each template is split into continuum and features (what a mean over 0.08 dex leaves):
+// the strength of the features is free in a fit, as it varies from object to object.
+const TEMPLATES = D.templates.map((t) => {
+  const flux = small(t), half = Math.round(0.04 / t.step), sums = new Float64Array(flux.length + 1);
+  flux.forEach((f, i) => { sums[i + 1] = sums[i] + f; });
+  const continuum = flux.map((_, i) => {
+    const from = Math.max(0, i - half), to = Math.min(flux.length, i + half + 1);
+    return (sums[to] - sums[from]) / (to - from);
+  });
+  return { ...t, continuum, features: flux.map((f, i) => f - continuum[i]) };
+});
 
-function templateAt(t, logRest) {
+const LYA = Math.log10(1215.67);
+// Mean transmission of the Lya forest (Faucher-Giguere et al. 2008: tau = 0.0018 (1+z)^3.92).
+const forest = (logObserved) => Math.exp(-0.0018 * 10 ** (3.92 * (logObserved - LYA)));
+
+function interpolate(t, values, logRest) {
   const x = (logRest - t.first) / t.step, i = Math.floor(x);
-  if (i < 0 || i >= t.flux.length - 1) return NaN;
-  return t.flux[i] + (x - i) * (t.flux[i + 1] - t.flux[i]);
+  return i < 0 || i >= values.length - 1 ? NaN : values[i] + (x - i) * (values[i + 1] - values[i]);
 }
 
-function solve3(m, v) {
-  const a = [[m[0], m[1], m[2], v[0]], [m[1], m[2], m[3], v[1]], [m[2], m[3], m[4], v[2]]];
-  for (let c = 0; c < 3; c++) {
+function solve(m, v) {
+  const n = v.length, a = m.map((row, i) => [...row, v[i]]);
+  for (let c = 0; c < n; c++) {
     let best = c;
-    for (let r = c + 1; r < 3; r++) if (Math.abs(a[r][c]) > Math.abs(a[best][c])) best = r;
+    for (let r = c + 1; r < n; r++) if (Math.abs(a[r][c]) > Math.abs(a[best][c])) best = r;
     [a[c], a[best]] = [a[best], a[c]];
-    if (Math.abs(a[c][c]) < 1e-12) return null;
-    for (let r = 0; r < 3; r++) {
+    if (!(Math.abs(a[c][c]) > 1e-12)) return null;
+    for (let r = 0; r < n; r++) {
       if (r === c) continue;
       const f = a[r][c] / a[c][c];
-      for (let k = c; k < 4; k++) a[r][k] -= f * a[c][k];
+      for (let k = c; k <= n; k++) a[r][k] -= f * a[c][k];
     }
   }
-  return [a[0][3] / a[0][0], a[1][3] / a[1][1], a[2][3] / a[2][2]];
+  return a.map((row, i) => row[n] / row[i]);
 }
 
-// Fit template * (a + b x + c x^2), x from -1 to 1 over the spectrum, to binned data: the
-// quadratic takes up dust and calibration, so that the features decide. Returns the
-// drop of chi^2 below a spectrum of zeros, and the coefficients.
-function fitTemplate(values, data, weight, x) {
-  let m0 = 0, m1 = 0, m2 = 0, m3 = 0, m4 = 0, v0 = 0, v1 = 0, v2 = 0;
-  for (let i = 0; i < values.length; i++) {
-    const w = weight[i], t = values[i];
-    if (!(w > 0) || !(t === t)) continue;
-    const u = x[i], uu = u * u, wt = w * t * t, wd = w * t * data[i], wtu = wt * u, wtuu = wt * uu;
-    m0 += wt; m1 += wtu; m2 += wtuu; m3 += wtuu * u; m4 += wtuu * uu;
-    v0 += wd; v1 += wd * u; v2 += wd * uu;
+// Fit continuum * (a + b x + c x^2) + d * features, x from -1 to 1 over the spectrum: the
+// quadratic takes up dust and calibration, so that the features decide. Normalised pixels
+// have lost their zero, so a constant stands for c there. Returns the drop of chi^2 below
+// a spectrum of zeros, the coefficients, or null where a template can't be.
+function fitTemplate(continuum, features, data, weight, x, full) {
+  let m00 = 0, m01 = 0, m02 = 0, m03 = 0, m11 = 0, m12 = 0, m13 = 0, m22 = 0, m23 = 0, m33 = 0, v0 = 0, v1 = 0, v2 = 0, v3 = 0;
+  for (let i = 0; i < data.length; i++) {
+    const w = weight[i], p = continuum[i];
+    if (!(w > 0) || !(p === p)) continue;
+    const q = p * x[i], r = full ? q * x[i] : 1, l = features[i], d = w * data[i];
+    const wp = w * p, wq = w * q, wr = w * r;
+    m00 += wp * p; m01 += wp * q; m02 += wp * r; m03 += wp * l; m11 += wq * q; m12 += wq * r; m13 += wq * l;
+    m22 += wr * r; m23 += wr * l; m33 += w * l * l;
+    v0 += d * p; v1 += d * q; v2 += d * r; v3 += d * l;
   }
-  const m = [m0, m1, m2, m3, m4], v = [v0, v1, v2];
-  const c = m[0] > 0 ? solve3(m, v) : null;
-  return c ? { gain: c[0] * v[0] + c[1] * v[1] + c[2] * v[2], c } : null;
+  const m = [[m00, m01, m02, m03], [m01, m11, m12, m13], [m02, m12, m22, m23], [m03, m13, m23, m33]];
+  const c = m00 > 0 ? solve(m, [v0, v1, v2, v3]) : null;
+  if (!c || !(c[3] > 0) || !(c[0] > 0 || !full)) return null;
+  return { gain: c[0] * v0 + c[1] * v1 + c[2] * v2 + c[3] * v3, c };
 }
 
 const unit = (size) => Float64Array.from({ length: size }, (_, i) => (2 * i) / (size - 1) - 1);
 const UNIT = unit(GRID_SIZE);
+const FOREST = Float64Array.from({ length: GRID_SIZE }, (_, i) => forest(LOG_FIRST + (i + 0.5) * LOG_STEP));
 
 // A floor under the errors, or the brightest pixels alone decide.
 function fitWeights(grid) {
@@ -204,16 +222,23 @@ function matches(index) {
     const [low, high] = RANGES[t.spectype];
     const first = Math.round(Math.log10(1 + low) / LOG_STEP), last = Math.round(Math.log10(1 + high) / LOG_STEP);
     // At rest, in the network's steps; index 0 is where the bluest pixel lies at the highest shift.
-    const coarse = new Float64Array(GRID_SIZE + last - first);
-    for (let i = 0; i < coarse.length; i++) {
-      let sum = 0;
-      for (let k = 0; k < 4; k++) sum += templateAt(t, LOG_FIRST + (i - last + (k + 0.5) / 4) * LOG_STEP);
-      coarse[i] = sum / 4;
-    }
-    const gains = [];
+    const size = GRID_SIZE + last - first, coarse = [t.continuum, t.features].map((values) => {
+      const result = new Float64Array(size);
+      for (let i = 0; i < size; i++) {
+        for (let k = 0; k < 4; k++) result[i] += interpolate(t, values, LOG_FIRST + (i - last + (k + 0.5) / 4) * LOG_STEP) / 4;
+      }
+      return result;
+    });
+    const gains = [], continuum = new Float64Array(GRID_SIZE), features = new Float64Array(GRID_SIZE);
     for (let shift = first; shift <= last; shift++) {
-      const fit = fitTemplate(coarse.subarray(last - shift, last - shift + GRID_SIZE), s.grid.flux, weight, UNIT);
-      gains.push(fit && fit.c[0] > 0 ? fit.gain : -Infinity);
+      const blue = t.spectype === "QSO" ? Math.round((LYA - LOG_FIRST) / LOG_STEP) + shift : 0;
+      for (let i = 0; i < GRID_SIZE; i++) {
+        const through = i < blue ? FOREST[i] : 1;
+        continuum[i] = coarse[0][i + last - shift] * through;
+        features[i] = coarse[1][i + last - shift] * through;
+      }
+      const fit = fitTemplate(continuum, features, s.grid.flux, weight, UNIT, s.full);
+      gains.push(fit ? fit.gain : -Infinity);
     }
     const peaks = [];
     for (let k = 0; k < gains.length; k++) {
@@ -235,8 +260,17 @@ function matches(index) {
     if (!twin) kept.push({ ...peak, source: "template" });
   }
   const best = kept.length ? kept[0].gain : 0;
-  s.matches = kept.slice(0, 6).map((k) => ({ ...k, behind: best - k.gain }));
+  s.matches = kept.slice(0, 5).map((k) => ({ ...k, behind: best - k.gain }));
   return s.matches;
+}
+
+// Continuum and features of a template at log10(1 + z), on pixels of `step` dex from 3600 A.
+function modelAt(t, logZ, step, size) {
+  return [t.continuum, t.features].map((values) => Float64Array.from({ length: size }, (_, i) => {
+    const observed = LOG_FIRST + (i + 0.5) * step;
+    const through = t.spectype === "QSO" && observed - logZ < LYA ? forest(observed) : 1;
+    return interpolate(t, values, observed - logZ) * through;
+  }));
 }
 
 const FINE = 2.5e-4;
@@ -248,14 +282,15 @@ function refine(index, z, spectype) {
   if (!t) return null;
   const s = spectrum(index);
   s.fine = s.fine || rebin(s, FINE, FINE_SIZE);
-  const weight = fitWeights(s.fine), x = unit(FINE_SIZE), values = new Float64Array(FINE_SIZE), gains = [];
+  const weight = fitWeights(s.fine), x = unit(FINE_SIZE), gains = [];
   const centre = Math.log10(1 + z), half = 40;
   for (let k = -half; k <= half; k++) {
-    for (let i = 0; i < FINE_SIZE; i++) values[i] = templateAt(t, LOG_FIRST + (i + 0.5) * FINE - centre - k * FINE);
-    const fit = fitTemplate(values, s.fine.flux, weight, x);
+    const [continuum, features] = modelAt(t, centre + k * FINE, FINE, FINE_SIZE);
+    const fit = fitTemplate(continuum, features, s.fine.flux, weight, x, s.full);
     gains.push(fit ? fit.gain : -Infinity);
   }
   const best = gains.indexOf(Math.max(...gains));
+  if (gains[best] === -Infinity) return z;
   let offset = 0;
   if (best > 0 && best < 2 * half) {
     const [a, b, c] = gains.slice(best - 1, best + 2);
@@ -754,13 +789,14 @@ function drawCurve(g, s, values, X, Y, x0, x1, valid) {
 function templateCurve(s) {
   const t = TEMPLATES.find((x) => x.name === settings.template);
   if (!t) return null;
-  const logZ = Math.log10(1 + view.z), values = new Float64Array(GRID_SIZE);
-  for (let i = 0; i < GRID_SIZE; i++) values[i] = templateAt(t, LOG_FIRST + (i + 0.5) * LOG_STEP - logZ);
-  const fit = fitTemplate(values, s.grid.flux, fitWeights(s.grid), UNIT);
+  const logZ = Math.log10(1 + view.z);
+  const fit = fitTemplate(...modelAt(t, logZ, LOG_STEP, GRID_SIZE), s.grid.flux, fitWeights(s.grid), UNIT, s.full);
   if (!fit) return null;
   return s.wavelength.map((wavelength) => {
     const logWave = Math.log10(wavelength), u = (2 * ((logWave - LOG_FIRST) / LOG_STEP - 0.5)) / (GRID_SIZE - 1) - 1;
-    return templateAt(t, logWave - logZ) * (fit.c[0] + fit.c[1] * u + fit.c[2] * u * u);
+    const through = t.spectype === "QSO" && logWave - logZ < LYA ? forest(logWave) : 1;
+    const continuum = through * interpolate(t, t.continuum, logWave - logZ), features = through * interpolate(t, t.features, logWave - logZ);
+    return continuum * (fit.c[0] + fit.c[1] * u) + (s.full ? continuum * u * u : 1) * fit.c[2] + features * fit.c[3];
   });
 }
 
@@ -1088,8 +1124,9 @@ function build() {
     $("qualities").append(node);
   }
   $("flags").append(button("BAL ?", "B", cycleBal, "Broad absorption: yes, no, not looked at"));
-  for (const [letter, label] of ISSUES) {
-    const node = button(label, `⇧${letter}`, () => toggleIssue(letter));
+  $("flags").append(element("span", { textContent: "bad" }));
+  for (const [letter, label, title] of ISSUES) {
+    const node = button(label, `⇧${letter}`, () => toggleIssue(letter), title);
     node.dataset.issue = letter;
     $("flags").append(node);
   }
@@ -1146,7 +1183,7 @@ function refresh() {
   const flags = $("flags").children;
   flags[0].firstChild.textContent = `BAL ${a.bal === null ? "?" : a.bal ? "yes" : "no"} `;
   on(flags[0], a.bal !== null);
-  for (const node of [...flags].slice(1)) on(node, a.issue.includes(node.dataset.issue));
+  for (const node of [...flags].slice(2)) on(node, a.issue.includes(node.dataset.issue));
   if (document.activeElement !== $("comment")) $("comment").value = a.comment;
   meaning();
   const moved = a.z !== null && Math.abs(a.z - view.z) > 5e-5;
@@ -1197,8 +1234,8 @@ function rows(pairs) {
 function showObject(record) {
   let place = null;
   if (record.ra !== null && record.dec !== null) {
-    place = element("span", { textContent: `${record.ra.toFixed(5)} ${record.dec < 0 ? "−" : "+"}${Math.abs(record.dec).toFixed(5)} ` });
-    place.append(element("a", { textContent: "Legacy viewer", target: "_blank", rel: "noreferrer noopener", href: `https://www.legacysurvey.org/viewer?ra=${record.ra}&dec=${record.dec}&layer=ls-dr9&zoom=16&mark=${record.ra},${record.dec}` }));
+    place = element("span", { textContent: `${record.ra.toFixed(4)} ${record.dec < 0 ? "−" : "+"}${Math.abs(record.dec).toFixed(4)} ` });
+    place.append(element("a", { textContent: "Legacy", title: "Legacy Survey viewer", target: "_blank", rel: "noreferrer noopener", href: `https://www.legacysurvey.org/viewer?ra=${record.ra}&dec=${record.dec}&layer=ls-dr9&zoom=16&mark=${record.ra},${record.dec}` }));
   }
   const magnitudes = Object.entries(record.magnitudes).map(([band, m]) => `${band} ${m.toFixed(2)}`).join("  ");
   const where = [record.tileid !== null && `tile ${record.tileid}`, record.petal !== null && `petal ${record.petal}`, record.fiber !== null && `fibre ${record.fiber}`].filter(Boolean).join(", ");
