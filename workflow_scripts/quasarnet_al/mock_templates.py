@@ -233,8 +233,8 @@ def forest(rng: np.random.Generator, redshift: np.ndarray, grid: np.ndarray) -> 
 
     Lyman alpha: tau = a(z) exp(sigma g) with g a correlated Gaussian field; a(z) is such that
     the mean flux is exp(-0.0023 (1+z)^3.65) (Kim et al. 2007). Beta and gamma see the same
-    field at the same redshift, weaker by f lambda. One absorber of the Lyman limit and some
-    damped systems a sightline (incidences after Prochaska et al. 2010 and 2005).
+    field at the same redshift, weaker by f lambda. Absorbers of the Lyman limit and some
+    damped systems lie on the way (incidences after Prochaska et al. 2010 and 2005).
     """
     n, alpha, limit = len(redshift), 1215.67, 911.75
     series = ((alpha, 1.0), (1025.72, 0.160), (972.54, 0.0557))
@@ -269,11 +269,14 @@ def forest(rng: np.random.Generator, redshift: np.ndarray, grid: np.ndarray) -> 
     total = np.zeros((n, len(grid)), dtype=np.float32)
     for pixels, (_, weight) in zip(shift, series, strict=True):
         total += np.float32(weight) * tau[:, pixels : pixels + len(grid)]
-    lls = (redshift - rng.exponential(0.7, n).clip(0.005)).clip(0)
-    edge = limit * (1 + lls[:, None])
-    rest = 10**grid / edge
-    depth = 10 ** rng.uniform(-0.5, 1.2, n)[:, None]
-    total += np.where(rest < 1, depth * rest**3, 0).astype(np.float32)
+    # Systems that are opaque to ionising light come closer together towards high redshift.
+    system = redshift
+    for _ in range(4):
+        gap = 0.75 * ((1 + system) / 4) ** -2
+        system = (system - rng.exponential(1, n) * gap - 0.002).clip(0)
+        rest = (10**grid / (limit * (1 + system[:, None]))).astype(np.float32)
+        depth = 10 ** rng.uniform(-0.3, 1.2, (n, 1)).astype(np.float32)
+        total += np.where(rest < 1, depth * rest**3, 0)
     return np.exp(-total)
 
 
@@ -511,7 +514,7 @@ _GALAXY_KINDS = {
     "lrg": (0.02, 0.03, -1.7, 0.4, 0.0),
     "spiral": (0.25, 0.15, -0.5, 0.3, 1.5),
     "elg": (0.8, 0.2, 0.25, 0.25, 3.0),
-    "starburst": (0.9, 0.1, 0.8, 0.25, 2.0),
+    "starburst": (0.9, 0.1, 0.6, 0.22, 2.0),
     "post_starburst": (0.6, 0.15, -1.5, 0.4, 8.0),
     "agn2": (0.25, 0.15, 0.0, 0.3, 1.5),
 }
@@ -562,7 +565,7 @@ def galaxies(
     wavelength, width = np.array(_GAS).T
     ratio = draw(0.12, (n, len(width))) + (draw(0.3) + 0.25 * np.maximum(gas, 0)) * _OXYGEN3
     active = (kind == "agn2")[:, None]
-    ratio += active * (0.8 * _OXYGEN3 + 0.35 * _NITROGEN) + draw(0.2) * _NITROGEN
+    ratio += active * (0.65 * _OXYGEN3 + 0.35 * _NITROGEN) + draw(0.2) * _NITROGEN
     strength = width * 10 ** (gas + ratio)
     thin = np.where(active, 450, 180) * 10 ** draw(0.17)
     emission = np.zeros_like(continuum)
@@ -635,9 +638,11 @@ STAR_KINDS = {
 
 
 def _bands(flux, rest, table, strength, sign):
-    for head, extent, depth in table:
-        x = sign * (rest - head) / extent
-        flux *= np.exp(-strength * np.float32(depth) * np.where(x > 0, np.exp(-np.abs(x)), 0))
+    """Absorb molecular bands in `flux`, in place; `strength` (n, bands), `sign` +1 to the red."""
+    for (head, extent, depth), each in zip(table, strength.T, strict=True):
+        away = sign * (rest - np.float32(head))
+        band = np.exp(-np.clip(away, 0, None) / extent) * (0.5 + 0.5 * np.tanh(away / 14))
+        flux *= np.exp(-(depth * each[:, None]).astype(np.float32) * band)
 
 
 def stars(
@@ -700,14 +705,11 @@ def stars(
     ):
         rows = np.flatnonzero(np.isin(kind, names))
         if len(rows):
-            depth = np.where(
-                kind[rows] == "star_M",
-                np.clip((4000 - temperature[rows, 0]) / 1100, 0.05, 1.4),
-                0.7,
-            )
-            depth *= np.where(kind[rows] == "wd_dq", 0.5, 1) * 10 ** draw(0.1, n)[rows]
+            late = np.clip((4000 - temperature[rows, 0]) / 1500, 0.05, 1.0)
+            depth = np.select([kind[rows] == "star_M", kind[rows] == "wd_dq"], [late, 0.4], 0.7)
+            depth = depth[:, None] * 10 ** draw(0.15, (n, len(table)))[rows]
             part = flux[rows]
-            _bands(part, rest[rows], table, depth[:, None].astype(np.float32), sign)
+            _bands(part, rest[rows], table, depth, sign)
             flux[rows] = part
     # A white dwarf with a red companion, the commonest composite among quasar candidates.
     pair = np.flatnonzero(kind == "wd_m")
