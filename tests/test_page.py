@@ -221,6 +221,7 @@ def test_adjudication_page_and_progress(tmp_path):
     inspection.write_csv(tmp_path / "labels.csv", labels)
     folder = write_all(tmp_path, "--vi", one, two, "--inspectors", "1")
     assert "ann 3/3, bob 1/3" in (folder / "index.html").read_text()
+    assert "All are labelled" in (folder / "index.html").read_text()
     write_all(tmp_path, "--vi", one, two, "--adjudicate", tmp_path / "labels.csv")
     data = data_of(folder / "adjudication.html")
     assert data["title"] == "test-round-01-adjudication"
@@ -228,3 +229,20 @@ def test_adjudication_page_and_progress(tmp_path):
     assert record["targetid"] == str(targets[1])
     assert [answer["inspector"] for answer in record["earlier"]] == ["ann", "bob"]
     assert record["earlier"][1]["z"] == 0.5
+
+
+def test_a_share_is_shown_twice_on_another_page(tmp_path):
+    write_batch(tmp_path, 8, minibatch=4)
+    folder = write_all(tmp_path, "--repeats", "0.25", "--seed", "3")
+    shown = [
+        [record["targetid"] for record in data_of(folder / f"minibatch-0{m}.html")["spectra"]]
+        for m in (1, 2)
+    ]
+    assert [len(set(targets)) for targets in shown] == [5, 5]
+    assert shown[1][4] in shown[0][:4] and shown[0][4] in shown[1][:4]
+    # What is handed in for one page says nothing about the other.
+    rows = [(int(target), "ann", 4, 2.1, "QSO", "") for target in shown[0]]
+    path = vi(tmp_path / "desi-vi_test-round-01-minibatch-01_ann.csv", rows)
+    folder = write_all(tmp_path, "--repeats", "0.25", "--seed", "3", "--vi", path)
+    assert "ann 5/5" in (folder / "index.html").read_text()
+    assert "1 of 2 pages wait" in (folder / "index.html").read_text()

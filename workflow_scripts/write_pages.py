@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from quasarnet_al import files, inspection, page, pool, som
@@ -20,6 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
     parser.add_argument("--command", default="snakemake", help="what to type then")
     parser.add_argument("--inspectors", type=int, default=1, help="wanted for each spectrum")
+    parser.add_argument(
+        "--repeats", type=float, default=0.0, help="share shown again on the next page"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which ones are shown again")
     parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
     parser.add_argument("--adjudicate", help="labels.csv: one page of its conflicts instead")
     parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
@@ -50,10 +55,10 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{folder / 'adjudication.html'}: {len(chosen)} conflicts")
         return
     numbers = sorted(batch["MINIBATCH"].unique())
+    pages = [[spectra[k] for k in np.flatnonzero(batch["MINIBATCH"] == m)] for m in numbers]
     parts = []
-    for number in numbers:
+    for number, here in zip(numbers, page.repeats(pages, args.repeats, args.seed), strict=True):
         title, name = f"{args.title_prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
-        here = [s for s, m in zip(spectra, batch["MINIBATCH"], strict=True) if m == number]
         data = page.minibatch(
             title,
             here,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import desi
+from quasarnet_al import desi, inspection
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import BLUE, LOG, Grid
 from quasarnet_al.som import Som
@@ -371,7 +371,7 @@ def render_index(data: dict[str, object]) -> str:
         f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}.</p>"
         "<table><thead><tr><th>page<th>spectra<th>handed in<th>complete<th>state"
         f"<tbody>{''.join(rows)}</table>"
-        f"<h2>How</h2><ol><li>Open a page, label, press <kbd>D</kbd> to download the CSV."
+        "<h2>How</h2><ol><li>Open a page, label, press <kbd>Shift</kbd> <kbd>D</kbd> for its CSV."
         f"<li>Put it into <code>{_text(data['labels_dir'])}</code> under the name it has."
         f"<li>Then type <code>{_text(data['command'])}</code></ol></main>"
     )
@@ -486,11 +486,29 @@ def earlier(spectrum: dict, rows: pd.DataFrame) -> dict[str, list[dict]]:
     }
 
 
+def repeats(pages: list[list[dict]], share: float, seed: int) -> list[list[dict]]:
+    """Show a share of each page's spectra again on the next one, to see who agrees with himself.
+
+    Which ones depends on TARGETID and `seed` alone; they come last and are not marked. The
+    last page's come again on the first, where there are two or more.
+    """
+    result = [list(page) for page in pages]
+    for number, page in enumerate(pages if len(pages) > 1 else []):
+        chance = [np.random.default_rng([seed, abs(int(s["targetid"]))]).random() for s in page]
+        chosen = np.sort(np.argsort(chance, kind="stable")[: round(share * len(page))])
+        result[(number + 1) % len(pages)] += [page[place] for place in chosen]
+    return result
+
+
 def progress(title: str, href: str, spectra: list[dict], rows: pd.DataFrame) -> dict[str, object]:
-    """Return a page's line of the index: who answered how many of its spectra."""
-    here = rows[
-        rows["TARGETID"].isin([int(s["targetid"]) for s in spectra]) & (rows["QUALITY"] >= 0)
-    ]
+    """Return a page's line of the index: who answered how many of its spectra.
+
+    A row counts where its file's name has the page's title, or no page's (renamed files).
+    """
+    titles = rows["FILE"].map(inspection.title_of).astype(str)
+    elsewhere = (titles != title) & titles.str.startswith(title.rsplit("-", 1)[0] + "-")
+    here = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
+    here = rows[here & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]
     answers = here.groupby("INSPECTOR")["TARGETID"].nunique()
     return {
         "title": title,
