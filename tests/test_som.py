@@ -242,6 +242,14 @@ def test_fit_is_the_same_for_any_order_of_files_and_any_threads(tmp_path, pools)
     assert not np.array_equal(a.weights, c.weights)
 
 
+def test_a_wider_end_makes_a_smoother_map(tmp_path, pools):
+    contrast = []
+    for width in ("0.5", "2"):
+        output = fit_program(tmp_path / "som.h5", pools, "--sigma-end", width)
+        contrast.append(som.read(output).weights.std(axis=(0, 1)).mean())
+    assert contrast[1] < 0.8 * contrast[0]
+
+
 def test_sample_is_spread_over_the_pool(pools):
     every = fit_som.sample_of_files(pools, 0, 0)
     sample = fit_som.sample_of_files(pools, 80, 0)

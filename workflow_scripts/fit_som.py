@@ -16,6 +16,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=45, help="rows of cells (default 45)")
     parser.add_argument("--columns", type=int, default=45, help="columns of cells (default 45)")
     parser.add_argument("--epochs", type=int, default=10, help="passes over the sample")
+    parser.add_argument(
+        "--sigma-end",
+        type=float,
+        default=0.7,
+        help="last width of the neighbourhood, in cells; wider is smoother (default 0.7)",
+    )
     parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--plane", action="store_true", help="edges that do not meet")
@@ -24,6 +30,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if min(arguments.rows, arguments.columns, arguments.epochs, arguments.threads) < 1:
         parser.error("--rows, --columns, --epochs and --threads start at 1")
+    if not arguments.sigma_end > 0:
+        parser.error("--sigma-end is a width, larger than 0")
 
     spectra = sample_of_files(arguments.pool, arguments.sample, arguments.seed)
     cells = arguments.rows * arguments.columns
@@ -38,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.rows,
         arguments.columns,
         epochs=arguments.epochs,
+        sigma_end=arguments.sigma_end,
         torus=not arguments.plane,
         threads=arguments.threads,
     )
@@ -46,6 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         seed=arguments.seed,
         spectra=len(spectra),
         epochs=arguments.epochs,
+        sigma_end=arguments.sigma_end,
     )
     som.write(arguments.output, fitted, record)
 
