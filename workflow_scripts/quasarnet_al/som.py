@@ -160,7 +160,8 @@ def fit(
     sigma_start, sigma_end : width of the gaussian neighbourhood in cells in the first
         and the last epoch, geometric in between; starts at a quarter of the longer side.
         A wider end gives a smoother map: a larger quantization and a smaller topographic
-        error. With tens of spectra to a cell 1 to 2 keeps both below an online map's
+        error. With ten spectra to a cell 1.5 keeps both below those of MiniSom's online
+        map on the spectra trained on, 3 on others too
     torus : periodic edges
     """
     data = _as_float32(data)
