@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import files, inspection, page, pool, som
+from quasarnet_al import files, inspection, page, pool, prospect, som
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,17 +27,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="which ones are shown again")
     parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
     parser.add_argument("--adjudicate", help="labels.csv: one page of its conflicts instead")
+    parser.add_argument("--prospect", help="folder for the batch as prospect opens it")
     parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
     handed_in = pd.concat([inspection.empty_rows(), *(inspection.read_vi(p)[0] for p in args.vi)])
-    spectra = page.read_spectra(
-        batch,
-        *pool.read(args.batch_pool),
-        args.input_root,
-        som.read(args.som) if args.som else None,
-    )
+    pixels, catalog = pool.read(args.batch_pool)
+    cells = som.read(args.som) if args.som else None
+    spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+    if args.prospect:
+        prospect.write(args.prospect, catalog, args.input_root)
     common = {
         "grid": pool.read_grid(args.batch_pool),
         "templates": page.mock_templates() if args.templates == "yes" else [],
