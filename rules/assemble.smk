@@ -13,11 +13,9 @@ rule assemble_validation:
         validation="results/<run>/validation.fits",
     log:
         "logs/<run>/assemble_validation.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=15,
     params:
         fraction=[labelled.validation for labelled in SETS.values()],
         seed=config["seed"],
@@ -46,11 +44,9 @@ rule assemble_training:
         training="results/<run>/round-{round}/training.fits",
     log:
         "logs/<run>/round-{round}/assemble_training.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=15,
     shell:
         """
         python workflow_scripts/assemble_training.py \

@@ -7,6 +7,11 @@ MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 MINIBATCHES = plan.minibatches(config)
 
 
+def by_attempt(amount, a_thread=0):
+    """Memory (MB) or time limit (minutes) of a job: grows each time that it has failed."""
+    return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
+
+
 def two_digits(numbers):
     """Rounds as they stand in paths."""
     return [f"{number:02d}" for number in numbers]

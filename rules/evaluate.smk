@@ -20,8 +20,8 @@ rule evaluate_ensemble:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000, 100),
+        runtime=by_attempt(30),
     params:
         classification=config["classification"],
     shell:
@@ -47,11 +47,9 @@ rule compare_redshifts:
         table="results/<run>/round-{round}/redshifts.csv",
     log:
         "logs/<run>/round-{round}/compare_redshifts.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=15,
     shell:
         """
         python workflow_scripts/compare_redshifts.py \
@@ -75,11 +73,9 @@ rule report_run:
         report="results/<run>/report.html",
     log:
         "logs/<run>/report_run.log",
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=15,
     params:
         run=config["run"],
     shell:

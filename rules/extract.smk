@@ -18,8 +18,8 @@ rule extract_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000, 400),
+        runtime=by_attempt(60),
     params:
         chunk=lambda wildcards: CHUNKS[wildcards.tiles],
         tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
@@ -49,8 +49,8 @@ rule extract_labelled:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(4000, 400),
+        runtime=by_attempt(60),
     params:
         source=lambda wildcards: list(SETS[wildcards.set].arguments),
         grid=config["grid"],

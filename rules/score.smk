@@ -19,8 +19,8 @@ rule score_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=by_attempt(2000, 100),
+        runtime=by_attempt(60),
     params:
         classification=config["classification"],
         seed=config["seed"],

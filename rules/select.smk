@@ -30,8 +30,8 @@ rule select_batch:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        mem_mb=by_attempt(8000),
+        runtime=by_attempt(30),
     params:
         batch=config["batch"],
         seed=config["seed"],

@@ -16,8 +16,8 @@ rule simulate_survey:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=by_attempt(3000),
+        runtime=by_attempt(60),
     params:
         root=subpath(output.truth, parent=True),
         survey=lambda wildcards: config["mock"][wildcards.survey],

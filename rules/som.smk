@@ -19,8 +19,8 @@ rule fit_som:
         "../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=by_attempt(4000, 200),
+        runtime=by_attempt(60),
     params:
         som=config["som"],
         plane="" if config["som"]["torus"] else "--plane",
@@ -53,8 +53,8 @@ rule map_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=by_attempt(2000, 100),
+        runtime=by_attempt(30),
     shell:
         """
         python workflow_scripts/map_spectra.py \

@@ -20,8 +20,8 @@ rule train_members:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(120),
     params:
         members=lambda wildcards: TEAMS[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
