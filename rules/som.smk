@@ -32,6 +32,7 @@ rule fit_som:
             --rows {params.som[rows]} \
             --columns {params.som[columns]} \
             --epochs {params.som[epochs]} \
+            --sigma-end {params.som[sigma_end]} \
             --sample {params.som[sample]} \
             --seed {params.seed} {params.plane} \
             --threads {threads} \

@@ -1,0 +1,243 @@
+"""The workflow with real Snakemake, on a mock survey as small as can be."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import PYTHON, ROOT
+from quasarnet_al import pool
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+CONFIG = "tests/configs/tiny.yaml"
+
+
+def checkout(folder: Path) -> Path:
+    """A folder in which Snakemake runs as in a checkout, with results of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("Snakefile", "rules", "workflow_scripts", "config", "envs", "tests", "README.md"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def snakemake(folder, *arguments, config=CONFIG, status=0):
+    command = [PYTHON, "-m", "snakemake", "--cores", "2"]
+    command += ["--configfile", config] if config else []
+    command += map(str, arguments)
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == status, result.stdout + result.stderr
+    return result
+
+
+def digests(folder, *patterns):
+    """The bytes of files, by name."""
+    paths = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    assert paths
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
+
+
+def times(folder, pattern):
+    return {path: path.stat().st_mtime_ns for path in folder.glob(pattern)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The whole tiny run: a round of the oracle's, and the pages of the next."""
+    folder = checkout(tmp_path_factory.mktemp("run"))
+    result = snakemake(folder)
+    return folder, result
+
+
+def test_it_ends_with_what_to_do_next(run):
+    folder, result = run
+    assert "round 2 waits for labels of the minibatches 01, 02" in result.stdout + result.stderr
+    assert "labels/tiny/round-02/" in result.stdout + result.stderr
+    for name in (
+        "round-01/weights/member-00.h5",
+        "round-01/ensemble.h5",
+        "round-01/scores/1.fits",
+        "round-01/batch.csv",
+        "round-01/labels.csv",
+        "round-01/metrics.json",
+        "round-02/inspect/minibatch-02.html",
+        "learning_curve.csv",
+        "report.html",
+    ):
+        assert (folder / "results/tiny" / name).exists(), name
+    assert not (folder / "results/tiny/round-03").exists()
+
+
+def test_second_run_does_nothing(run):
+    folder, _ = run
+    assert "Nothing to be done" in snakemake(folder, "--dry-run").stdout
+
+
+def test_pool_is_joined_to_its_sources(run):
+    folder, _ = run
+    truth = pd.read_csv(folder / "results/tiny/mock/pool/truth.csv", index_col="TARGETID")
+    _, catalog = pool.read(folder / "results/tiny/pool/1.fits")
+    assert np.isin(catalog["TARGETID"], truth.index).all()
+    assert (truth.loc[catalog["TARGETID"], "SPECTYPE"] != "SKY").all()
+
+
+def test_truth_stays_out(run):
+    """No validation target in training, no target twice, labels only of the batch."""
+    folder, _ = run
+    results = folder / "results/tiny"
+    validation = set(pool.read_catalog(results / "validation.fits")["TARGETID"])
+    assert validation
+    batches = []
+    for number in ("01", "02"):
+        training = pool.read_labelled(results / f"round-{number}/training.fits")[2]
+        assert not validation & set(training["TARGETID"])
+        batches.append(set(pd.read_csv(results / f"round-{number}/batch.csv")["TARGETID"]))
+        assert not validation & batches[-1]
+        inspected = training["TARGETID"][training["ORIGIN"] == "inspection"]
+        assert set(inspected) <= set().union(*batches[:-1])
+    assert not batches[0] & batches[1]
+    labels = pd.read_csv(results / "round-01/labels.csv")
+    assert set(labels["TARGETID"]) == batches[0]
+
+
+def test_select_cannot_see_the_oracle(run):
+    """The graph before the labels has no edge from the truth but through the coadds."""
+    folder, _ = run
+    text = snakemake(folder, "results/tiny/round-01/batch.csv", "--d3dag").stdout
+    graph = json.loads(text[text.index("{") :])
+    rules = {node["id"]: node["value"]["rule"] for node in graph["nodes"]}
+    sources = {rules[edge["u"]] for edge in graph["links"] if "mock" in str(edge)}
+    assert "answer_by_oracle" not in rules.values()
+    assert sources <= {"simulate_survey", "extract_spectra", "extract_labelled"}
+
+
+def test_metrics(run):
+    folder, _ = run
+    metrics = json.loads((folder / "results/tiny/round-02/metrics.json").read_text())
+    assert metrics["round"] == 2
+    assert metrics["labels_of_rounds"] == 8
+    curve = pd.read_csv(folder / "results/tiny/learning_curve.csv")
+    assert curve["labels_of_rounds"].tolist() == [0, 8]
+    assert (curve["training_spectra"].diff()[1:] == 8).all()
+
+
+def test_graph_can_be_drawn(run):
+    folder, _ = run
+    for option in ("--dag", "--rulegraph"):
+        text = snakemake(folder, option, "--forceall").stdout
+        assert "digraph" in text
+        if shutil.which("dot"):
+            image = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True)
+            assert image.returncode == 0
+            assert "train_members" in image.stdout
+
+
+def test_same_bytes_on_one_core_and_in_any_order(run, tmp_path):
+    folder, _ = run
+    other = checkout(tmp_path / "again")
+    snakemake(other, "--cores", "1", "--scheduler", "greedy")
+    patterns = [f"results/tiny/{name}" for name in (
+        "pool/*.fits", "validation.fits", "round-*/training.fits", "round-*/weights/*.h5",
+        "round-*/scores/*.fits", "round-*/batch.*", "round-*/labels.csv", "round-*/metrics.json",
+        "round-*/selection.fits", "learning_curve.csv", "report.html",
+    )]  # fmt: skip
+    assert digests(folder, *patterns) == digests(other, *patterns)
+
+
+def test_rerun_of_a_round_leaves_the_rest_alone(run, tmp_path):
+    """README: a single round again, the pool, the labels and earlier rounds untouched."""
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder, symlinks=True)
+    untouched = ["results/tiny/pool/*", "results/tiny/round-01/**/*", "results/tiny/labelled/*"]
+    before = [times(folder, pattern) for pattern in untouched]
+    batch = digests(folder, "results/tiny/round-02/batch.*")
+    old = times(folder, "results/tiny/round-02/batch.csv")
+    trained = sorted(folder.glob("results/tiny/round-02/train/*.h5"))
+    snakemake(
+        folder,
+        "results/tiny/round-02/inspect/index.html",
+        "--forcerun",
+        *[path.relative_to(folder) for path in trained],
+    )
+    assert [times(folder, pattern) for pattern in untouched] == before
+    assert times(folder, "results/tiny/round-02/batch.csv") != old
+    assert digests(folder, "results/tiny/round-02/batch.*") == batch
+
+
+def answer(folder, number, name, targets, quality=4):
+    """Hand in labels as an inspector does."""
+    path = folder / f"labels/tiny/round-{number:02d}" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame({"TARGETID": targets, "VI_scanner": "Ann", "VI_quality": quality})
+    table = table.assign(VI_issue="", VI_z=2.2, VI_spectype="QSO", VI_comment="")
+    table.to_csv(path, index=False)
+
+
+def test_people_hand_in_labels_and_the_next_round_follows(run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder, symlinks=True)
+    batch = pd.read_csv(folder / "results/tiny/round-02/batch.csv")
+    answer(folder, 2, "desi-vi_first_Ann.csv", batch["TARGETID"][:4])
+    text = snakemake(folder).stderr
+    assert not (folder / "results/tiny/round-03").exists()
+    answer(folder, 2, "desi-vi_second_Ann.csv", batch["TARGETID"][4:7])
+    handed_in = digests(folder, "labels/tiny/round-02/*")
+    text = snakemake(folder)
+    labels = pd.read_csv(folder / "results/tiny/round-02/labels.csv")
+    assert labels["ACCEPTED"].tolist() == [1] * 7 + [0]
+    assert (folder / "results/tiny/round-03/inspect/index.html").exists()
+    assert "round 3 waits" in text.stdout + text.stderr
+    assert digests(folder, "labels/tiny/round-02/*") == handed_in
+    # A row of another round's batch is named, and does no harm.
+    answer(folder, 2, "desi-vi_third_Ann.csv", [*batch["TARGETID"][7:], 12345])
+    snakemake(folder)
+    refused = pd.read_csv(folder / "results/tiny/round-02/refused.csv")
+    assert refused["TARGETID"].tolist() == [12345]
+
+
+def test_errors_of_use_end_in_one_clear_line(tmp_path):
+    folder = checkout(tmp_path)
+    result = snakemake(folder, "-n", "--config", "sed=1", status=1)
+    assert "config: top level: Additional properties are not allowed ('sed'" in result.stderr
+    assert "Traceback" not in result.stderr
+    result = snakemake(folder, "-n", config="config/real-sample.yaml", status=1)
+    assert "../shared/data: is not a folder; set the config's key `data`" in result.stderr
+
+
+def test_demo_shows_its_true_graph(tmp_path):
+    """Every job of the demo's two labelled rounds and the third, before anything ran."""
+    folder = checkout(tmp_path)
+    text = snakemake(folder, "--dry-run", "--quiet", "rules", config=None).stdout
+    text += snakemake(folder, "--dry-run", config=None).stdout
+    assert "answer_by_oracle           4" in text
+    assert "train_members              6" in text
+    assert "merge_labels               2" in text
+
+
+def test_real_spectra(shared_data, tmp_path):
+    """The real coadds from config to batch, with networks too small to be right."""
+    folder = checkout(tmp_path)
+    target = "results/real-sample/round-01"
+    small = ["ensemble={members: 2, members_per_team: 2, layers: 4, filters: 4, epochs: 1}"]
+    small += ["mock={train: {tiles: [1], targets_per_petal: 40}}", f"data={shared_data}"]
+    snakemake(
+        folder,
+        f"{target}/redshifts.csv",
+        f"{target}/inspect/minibatch-01.html",
+        "--config",
+        *small,
+        config="config/real-sample.yaml",
+    )
+    table = pd.read_csv(folder / target / "redshifts.csv")
+    # Ten quasars of the tile, and two more on two healpix coadds each.
+    assert len(table) == 14
+    assert table["TARGETID"].nunique() == 12
+    assert os.path.getsize(folder / target / "inspect/minibatch-01.html") > 100_000
