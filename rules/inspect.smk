@@ -22,23 +22,19 @@ rule write_pages:
         "logs/<run>/round-{round}/write_pages.log",
     benchmark:
         "results/<run>/benchmarks/round-{round}/write_pages.tsv"
+    localrule: True
     conda:
         "../envs/cpu.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         folder=subpath(output.index, parent=True),
         title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
         blind="yes" if config["inspection"]["blind"] else "no",
-        minibatch=config["batch"]["minibatch"],
     shell:
         """
         python workflow_scripts/write_pages.py \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
-            --minibatch-size {params.minibatch} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
             --blind {params.blind} \
