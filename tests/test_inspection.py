@@ -344,6 +344,13 @@ def test_order_and_repetition_do_not_matter(tmp_path_factory, contents, chance: 
     assert (once[0].loc[taken, "QUALITY"] >= 2.5).all() and once[0].loc[taken, "Z"].notna().all()
 
 
+def test_who_saw_the_ensemble_first(tmp_path):
+    header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_shown"
+    rows = [f"{BATCH[0]},ann,4,2.1,QSO,redrock ensemble", f"{BATCH[1]},ann,4,2.1,QSO,redrock"]
+    _, _, agreement = merged(vi(tmp_path / "a.csv", *rows, header=header))
+    assert agreement["inspectors"]["ann"]["saw the ensemble first"] == 0.5
+
+
 def test_kappas():
     # Fleiss 1971 as worked on Wikipedia: ten subjects, fourteen raters, five categories.
     table = [

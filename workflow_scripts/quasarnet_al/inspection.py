@@ -305,7 +305,7 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
             inspector: {
                 "answers": len(mine),
                 "mean quality": round(float(np.mean([r.QUALITY for r in mine.values()])), 4),
-                "saw the ensemble first": _share([bool(r.SHOWN) for r in mine.values()]),
+                "saw the ensemble first": _share(["ensemble" in r.SHOWN for r in mine.values()]),
                 "repeats with the same class": _share(repeats.get(inspector, [])),
             }
             for inspector, mine in sorted(answers.items())

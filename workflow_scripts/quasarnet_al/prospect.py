@@ -14,6 +14,7 @@ from quasarnet_al import files
 from quasarnet_al.files import InputError
 
 ARMS = "BRZ"
+#: What prospect shows or asks for; where neither catalogue nor coadd knows it, it is zero.
 FIBERMAP = {
     "TARGETID": "i8",
     "TILEID": "i4",
@@ -24,6 +25,13 @@ FIBERMAP = {
     "FLUX_G": "f4",
     "FLUX_R": "f4",
     "FLUX_Z": "f4",
+    "FLUX_W1": "f4",
+    "FLUX_W2": "f4",
+    "EBV": "f4",
+    "DESI_TARGET": "i8",
+    "PMRA": "f4",
+    "PMDEC": "f4",
+    "REF_EPOCH": "f4",
 }
 
 
@@ -37,7 +45,7 @@ def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
     catalog : CATALOG of the batch's pool file
     root : folder that its SOURCE is relative to
     """
-    kept, arms = [], {arm: [] for arm in ARMS}
+    kept, fibermaps, arms = [], [], {arm: [] for arm in ARMS}
     wavelength: dict[str, np.ndarray] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
@@ -53,18 +61,18 @@ def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
                         raise InputError(path, f"has another {arm} grid", "give DESI coadds")
                     read = [fits[f"{arm}_{name}"].read()[rows] for name in ("FLUX", "IVAR")]
                     arms[arm].append(read)
-        except OSError as error:
+                tables = [catalog[here]]
+                if "FIBERMAP" in fits:
+                    tables.insert(0, fits["FIBERMAP"].read()[rows])
+        except (OSError, IndexError) as error:
             raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
         kept.append(here)
+        fibermaps.append(_fibermap(tables))
     if not kept:
         raise InputError(root, "holds no coadd of this batch", "check the input root")
-    place = np.concatenate(kept)
     # In the order of the batch.
-    order = np.argsort(place, kind="stable")
-    rows = catalog[place[order]]
-    fibermap = np.zeros(len(rows), dtype=list(FIBERMAP.items()))
-    for name in FIBERMAP:
-        fibermap[name] = rows[name]
+    order = np.argsort(np.concatenate(kept), kind="stable")
+    fibermap = np.concatenate(fibermaps)[order]
     folder = Path(folder)
     with (
         files.replacing(folder / "spectra.fits") as temporary,
@@ -79,6 +87,15 @@ def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
             fits.write(np.asarray(ivar, "f4"), extname=f"{arm}_IVAR")
             fits.write(np.zeros(flux.shape, "i4"), extname=f"{arm}_MASK")
     files.write_text(
-        folder / "targets.txt", "".join(f"{targetid}\n" for targetid in rows["TARGETID"])
+        folder / "targets.txt", "".join(f"{targetid}\n" for targetid in fibermap["TARGETID"])
     )
-    return len(rows)
+    return len(fibermap)
+
+
+def _fibermap(tables: list[np.ndarray]) -> np.ndarray:
+    """Return `FIBERMAP` filled from tables of the same rows; the last that knows it counts."""
+    rows = np.zeros(len(tables[0]), dtype=list(FIBERMAP.items()))
+    for table in tables:
+        for name in set(FIBERMAP) & set(table.dtype.names):
+            rows[name] = table[name]
+    return rows
