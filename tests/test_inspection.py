@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import answer_by_oracle
@@ -73,6 +73,7 @@ def old_prospect(text):
     return text.replace('"', '""').replace(",", '","')
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(codec="utf-8", exclude_characters='\n\r\0"'), max_size=30))
 def test_comments_of_old_prospect(tmp_path_factory, comment):
     path = tmp_path_factory.mktemp("vi") / "a.csv"
@@ -90,6 +91,7 @@ def test_quotes_in_comments_of_old_prospect(comment):
     assert inspection.split_record(f"7,{old_prospect(comment)}", ",") == ["7", comment]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r")), min_size=2))
 def test_proper_csv_reads_back(fields):
     line = io.StringIO()
@@ -185,6 +187,7 @@ cells = st.one_of(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(cells, max_size=8).map(",".join), max_size=6), st.binary(max_size=20))
 def test_no_row_is_dropped_silently(tmp_path_factory, lines, tail):
     path = tmp_path_factory.mktemp("vi") / "a.csv"
@@ -205,6 +208,7 @@ def test_no_row_is_dropped_silently(tmp_path_factory, lines, tail):
     assert rows["TARGETID"].dtype == np.int64
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_named(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("vi") / "a.csv"
@@ -315,6 +319,7 @@ answers = st.tuples(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(answers, max_size=6), min_size=1, max_size=4), st.randoms())
 def test_order_and_repetition_do_not_matter(tmp_path_factory, contents, chance: random.Random):
     folder = tmp_path_factory.mktemp("vi")
@@ -369,6 +374,7 @@ def test_kappas():
 # -- writing and the programs ----------------------------------------------------------
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), max_size=20))
 def test_comments_survive_writing_and_no_cell_is_a_formula(tmp_path_factory, comment):
     path = tmp_path_factory.mktemp("vi") / "desi-vi_t_u.csv"

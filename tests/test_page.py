@@ -6,7 +6,7 @@ import fitsio
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -97,6 +97,7 @@ def data_of(path):
     return json.loads(content[1])
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     arrays(np.float64, 40, elements=st.floats(-1e5, 1e5)),
     arrays(np.float64, 40, elements=st.one_of(st.just(0.0), st.floats(1e-4, 1e4))),
@@ -276,3 +277,15 @@ def test_without_any_coadd_there_is_nothing_for_prospect(tmp_path):
     (tmp_path / "survey" / "coadd-0-80605-thru20210204.fits").unlink()
     with pytest.raises(InputError, match="holds no coadd"):
         write_all(tmp_path, "--prospect", tmp_path / "prospect")
+
+
+def test_targets_never_pass_through_a_float(tmp_path):
+    write_batch(tmp_path, 2)
+    batch = pd.read_csv(tmp_path / "batch.csv", dtype={"TARGETID": "int64"})
+    # Without text columns a row of the table is a row of floats.
+    batch.select_dtypes("number").to_csv(tmp_path / "batch.csv", index=False)
+    data = data_of(write_all(tmp_path) / "minibatch-01.html")
+    assert [record["targetid"] for record in data["spectra"]] == [
+        "39627640553871919",
+        "39627640553871920",
+    ]

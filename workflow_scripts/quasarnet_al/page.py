@@ -189,7 +189,7 @@ def spectrum(
     """
     record: dict[str, object] = {
         # A string: JavaScript's numbers hold 53 bits.
-        "targetid": str(int(row["TARGETID"])),
+        "targetid": str(int(catalog["TARGETID"])),
         "tileid": _known(catalog, "TILEID"),
         "fiber": _known(catalog, "FIBER"),
         "petal": _known(catalog, "PETAL_LOC"),
