@@ -230,6 +230,9 @@ def test_adjudication_page_and_progress(tmp_path):
     assert record["targetid"] == str(targets[1])
     assert [answer["inspector"] for answer in record["earlier"]] == ["ann", "bob"]
     assert record["earlier"][1]["z"] == 0.5
+    inspection.write_csv(tmp_path / "labels.csv", labels[labels["STATUS"] != "conflict"])
+    write_all(tmp_path, "--vi", one, "--adjudicate", tmp_path / "labels.csv")
+    assert "No conflict waits" in (folder / "adjudication.html").read_text()
 
 
 def test_a_share_is_shown_twice_on_another_page(tmp_path):

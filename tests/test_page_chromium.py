@@ -372,6 +372,17 @@ def test_without_coadds_it_works_too(context, tmp_path):
     assert page.errors == []
 
 
+def test_all_spectra_at_a_glance(context, few):
+    page = open_page(context, few[0])
+    press(page, "4", "i")
+    assert page.locator("#gallery button").count() == 6
+    assert page.locator("#gallery button").nth(0).inner_text().startswith("1 QSO 1.2000 q4")
+    page.locator("#gallery button").nth(4).click()
+    assert page.locator("#left").inner_text().startswith("5 / 6")
+    press(page, "i", "i")
+    assert not page.locator("#gallery").is_visible() and page.errors == []
+
+
 def test_help_lists_the_keys(context, few):
     page = open_page(context, few[0])
     press(page, "?")

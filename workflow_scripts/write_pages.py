@@ -50,8 +50,10 @@ def main(argv: list[str] | None = None) -> None:
             s | page.earlier(s, handed_in) for s in spectra if int(s["targetid"]) in conflicts
         ]
         title = f"{args.title_prefix}-adjudication"
-        data = page.minibatch(title, chosen, blind=args.blind == "yes", **common)
-        files.write_text(folder / "adjudication.html", page.render(data))
+        text = page.render_note(title, "No conflict waits for a decision.")
+        if chosen:
+            text = page.render(page.minibatch(title, chosen, blind=args.blind == "yes", **common))
+        files.write_text(folder / "adjudication.html", text)
         print(f"{folder / 'adjudication.html'}: {len(chosen)} conflicts")
         return
     numbers = sorted(batch["MINIBATCH"].unique())

@@ -329,7 +329,7 @@ function clusters(values) {
 
 // ---------------------------------------------------------------- state and storage
 
-const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, network: false, sky: true, full: false, advance: true, ensemble: D.blind, template: "none" };
+const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, network: false, sky: true, full: false, advance: true, ensemble: D.blind, template: "auto" };
 let answers = {};
 let seen = new Set();
 let inspector = "";
@@ -786,8 +786,18 @@ function drawCurve(g, s, values, X, Y, x0, x1, valid) {
   g.stroke();
 }
 
+// "auto" is the candidate's own template, else one of the class chosen or of redrock's.
+function shownTemplate() {
+  if (settings.template !== "auto") return TEMPLATES.find((t) => t.name === settings.template);
+  const candidate = candidates(view.index)[view.candidate] || {}, chosen = answerOf(view.index).spectype;
+  if (candidate.source === "template" && (!chosen || chosen === candidate.spectype)) return TEMPLATES.find((t) => t.name === candidate.name);
+  const spectype = chosen || candidate.spectype || "QSO";
+  const fits = matches(view.index).find((m) => m.spectype === spectype);
+  return TEMPLATES.find((t) => (fits ? t.name === fits.name : t.spectype === spectype));
+}
+
 function templateCurve(s) {
-  const t = TEMPLATES.find((x) => x.name === settings.template);
+  const t = shownTemplate();
   if (!t) return null;
   const logZ = Math.log10(1 + view.z);
   const fit = fitTemplate(...modelAt(t, logZ, LOG_STEP, GRID_SIZE), s.grid.flux, fitWeights(s.grid), UNIT, s.full);
@@ -1146,7 +1156,7 @@ function build() {
     node.dataset.toggle = name;
     $("toggles").append(node);
   }
-  $("template").append(element("option", { value: "none", textContent: TEMPLATES.length ? "none" : "none given" }));
+  $("template").append(element("option", { value: "auto", textContent: TEMPLATES.length ? "auto" : "none given" }), element("option", { value: "none", textContent: "none" }));
   for (const t of TEMPLATES) $("template").append(element("option", { value: t.name, textContent: t.name }));
   buildHelp();
 }
@@ -1163,7 +1173,7 @@ function refresh() {
   const record = current(), a = answerOf(view.index);
   if (ensembleVisible(view.index) && !seen.has(record.targetid)) {
     seen.add(record.targetid);
-    store(KEY, { answers, seen: [...seen] });
+    save();
   }
   [...$("strip").children].forEach((node, index) => {
     const b = answerOf(index);
@@ -1517,7 +1527,7 @@ const KEYS = [
   ["Answer", [["Q G S", "quasar, galaxy, star"], ["4 3 2 1 0", "quality; records class and redshift, goes on"], ["B", "BAL: yes, no, not looked at"], ["⇧R ⇧C ⇧S", "issue: bad redshift, class, spectrum"], ["/", "comment; Enter ends it"], ["R", "record the redshift shown"], ["U", "undo"], ["Delete", "clear this answer"]]],
   ["Redshift", [["C V", "next, previous candidate"], [", .", "step 0.001; with ⇧ 0.01, with Alt 0.0001"], ["F", "fit the template near here"], ["M", "mark the next feature, then 1 … 0 names its line"], ["⇧← ⇧→", "move the mark"], ["Z", "type it; Enter ends it"]]],
   ["Go", [["N P", "next, back"], ["Space", "next open one"], ["Home End", "first, last"], ["⇧A", "going on after a quality: on, off"]]],
-  ["Look", [["← → ↑ ↓", "pan, zoom"], ["X", "whole spectrum"], ["W ⇧W", "smooth more, less"], ["D O L A K Y", "error, network's pixels, emission, absorption, sky, full range"], ["T ⇧T", "next, previous template"], ["E", "ensemble"]]],
+  ["Look", [["← → ↑ ↓", "pan, zoom"], ["X", "whole spectrum"], ["W ⇧W", "smooth more, less"], ["D O L A K Y", "error, network's pixels, emission, absorption, sky, full range"], ["T ⇧T", "next, previous template"], ["E", "ensemble"], ["I", "all spectra and answers"]]],
   ["Keep", [["⇧D", "download the CSV"], ["⇧I", "import a CSV"], ["? H", "this list"], ["Esc", "close"]]],
 ];
 
@@ -1532,10 +1542,40 @@ function buildHelp() {
     element("p", { className: "hidden-note", textContent: "Answers are kept in this browser as you give them. Templates are this project's own models of quasars, galaxies and stars; the matches are their fits to this spectrum, free of the network." }));
 }
 
+// All spectra of the page at a glance, with their answers.
+function openGallery() {
+  const grid = element("div", { className: "gallery" });
+  D.spectra.forEach((record, index) => {
+    const a = answerOf(index), canvas = element("canvas", {});
+    const text = isEmpty(a) ? "–" : [a.spectype, a.z === null ? "" : a.z.toFixed(4), a.quality < 0 ? "" : `q${a.quality}`, a.bal ? "BAL" : "", a.issue, a.comment].filter(Boolean).join(" ");
+    const node = element("button", { title: record.targetid, onclick: () => { $("gallery").close(); go(index); } }, canvas, element("b", { textContent: `${index + 1} ` }), element("span", { textContent: text, className: a.spectype }));
+    on(node, index === view.index);
+    grid.append(node);
+  });
+  $("gallery").replaceChildren(element("h2", { textContent: `All ${N} spectra` }), grid);
+  $("gallery").showModal();
+  [...grid.children].forEach((node, index) => thumbnail(node.firstChild, small(D.spectra[index].pixels)));
+}
+
+function thumbnail(canvas, values) {
+  const { g, width, height } = surface(canvas), sums = new Float64Array(values.length + 1);
+  values.forEach((v, i) => { sums[i + 1] = sums[i] + v; });
+  const lines = [];
+  for (let i = 0; i + 5 <= values.length; i += 2) lines.push((sums[i + 5] - sums[i]) / 5);
+  const sorted = [...lines].sort((a, b) => a - b), low = sorted[2], high = sorted[sorted.length - 3];
+  g.strokeStyle = ink.flux;
+  g.lineWidth = 0.9;
+  g.beginPath();
+  lines.forEach((v, i) => g.lineTo((i / (lines.length - 1)) * width, height - 3 - (clamp((v - low) / (high - low || 1), -0.1, 1.1)) * (height - 8)));
+  g.stroke();
+}
+
 function onKey(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key, shift = event.shiftKey;
   if (document.querySelector("dialog[open]")) {
-    if ($("keys").open && ["?", "h", "Escape"].includes(key)) { event.preventDefault(); $("keys").close(); }
+    for (const [id, keys] of [["keys", ["?", "h"]], ["gallery", ["i"]]]) {
+      if ($(id).open && [...keys, "Escape"].includes(key)) { event.preventDefault(); $(id).close(); }
+    }
     return;
   }
   const field = event.target.closest && event.target.closest("input[type=text]");
@@ -1576,7 +1616,7 @@ function onKey(event) {
       n: () => go(view.index + 1), p: () => go(view.index - 1), Enter: () => go(view.index + 1), Backspace: () => go(view.index - 1), " ": nextUnlabelled, Home: () => go(0), End: () => go(N - 1),
       ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2), ArrowUp: () => zoom(0.7), ArrowDown: () => zoom(1 / 0.7), x: resetView,
       w: () => smooth(2), d: () => toggle("noise"), o: () => toggle("network"), l: () => toggle("emission"), a: () => toggle("absorption"), k: () => toggle("sky"), y: () => toggle("full"),
-      t: () => nextTemplate(1), e: toggleEnsemble, "?": openHelp, h: openHelp,
+      t: () => nextTemplate(1), e: toggleEnsemble, i: openGallery, "?": openHelp, h: openHelp,
     }[key];
   }
   if (action) {
@@ -1590,7 +1630,7 @@ function startComment() { $("comment").focus(); }
 function smooth(by) { settings.smooth = clamp(settings.smooth + by, 0, 30); keep(); }
 function toggleAdvance() { settings.advance = !settings.advance; keep(); toast(`Going on after a quality: ${settings.advance ? "on" : "off"}`); }
 function nextTemplate(by) {
-  const names = ["none", ...TEMPLATES.map((t) => t.name)];
+  const names = ["auto", "none", ...TEMPLATES.map((t) => t.name)];
   settings.template = names[(names.indexOf(settings.template) + by + names.length) % names.length];
   keep();
 }
@@ -1614,7 +1654,7 @@ function resize() {
 function start() {
   Object.assign(settings, stored("quasarnet-al/settings", {}));
   settings.ensemble = D.blind;
-  if (!TEMPLATES.some((t) => t.name === settings.template)) settings.template = "none";
+  if (settings.template !== "none" && !TEMPLATES.some((t) => t.name === settings.template)) settings.template = "auto";
   inspector = stored("quasarnet-al/inspector", "");
   absorb(stored(KEY, null));
   downloaded = "{}";

@@ -375,11 +375,20 @@ def render_index(data: dict[str, object]) -> str:
         f"<li>Put it into <code>{_text(data['labels_dir'])}</code> under the name it has."
         f"<li>Then type <code>{_text(data['command'])}</code></ol></main>"
     )
+    return _static(str(data["title"]), body)
+
+
+def render_note(title: str, text: str) -> str:
+    """Return a page that says one thing, such as that nothing waits for adjudication."""
+    return _static(title, f"<main><h1>{_text(title)}</h1><p class=lead>{_text(text)}</p></main>")
+
+
+def _static(title: str, body: str) -> str:
     style = (_HERE / "page.css").read_text(encoding="utf-8")
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv="
         f"Content-Security-Policy content=\"default-src 'none'; style-src {_hash(style)}\">"
-        f"<title>{_text(data['title'])}</title><style>{style}</style>"
+        f"<title>{_text(title)}</title><style>{style}</style>"
         f"<body class=index>{body}</body></html>\n"
     )
 
