@@ -1,0 +1,46 @@
+"""What must outlive the run's folder, as one bundle: snakemake archive
+
+results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS
+"""
+
+
+rule archive_run:
+    """Bundle the labels, weights, metrics and batches."""
+    input:
+        rounds=expand(
+            "results/<run>/round-{round}/{file}",
+            round=two_digits(ROUNDS),
+            file=["metrics.json", "batch.csv", "batch.fits", "selection.json"],
+        ),
+        weights=expand(
+            "results/<run>/round-{round}/weights/member-{member}.h5",
+            round=two_digits(ROUNDS),
+            member=MEMBERS,
+        ),
+        labels=expand(
+            "results/<run>/round-{round}/{file}",
+            round=two_digits(labelled_rounds()),
+            file=["labels.csv", "refused.csv", "agreement.json", "handed-in"],
+        ),
+        summary=["results/<run>/learning_curve.csv", "results/<run>/report.html"],
+        config=workflow.configfiles,
+    output:
+        bundle="results/<run>/archive.tar",
+    log:
+        "logs/<run>/archive_run.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python workflow_scripts/archive_run.py \
+            --files {input:q} \
+            --output {output.bundle:q} >{log} 2>&1
+        """
+
+
+rule archive:
+    """The bundle, as a short name."""
+    input:
+        "results/<run>/archive.tar",
+    localrule: True

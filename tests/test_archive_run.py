@@ -1,0 +1,43 @@
+"""The bundle of a run: whole, the same each time, checked by sha256sum."""
+
+import subprocess
+import tarfile
+
+import pytest
+
+import archive_run
+from quasarnet_al.files import InputError
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "run" / "round-01"
+    (folder / "handed-in").mkdir(parents=True)
+    (folder / "labels.csv").write_text("TARGETID\n39627\n")
+    (folder / "handed-in" / "ann.csv").write_text("TARGETID\n39627\n")
+    return folder
+
+
+def test_bundle_unpacks_to_the_files_and_their_sums(run, tmp_path):
+    arguments = ["--files", str(run / "labels.csv"), "results/run/round-01/handed-in"]
+    archive_run.main([*arguments, "--output", "one.tar"])
+    archive_run.main([*arguments, "--output", "two.tar"])
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+    out = tmp_path / "out"
+    with tarfile.open("one.tar") as bundle:
+        bundle.extractall(out, filter="data")
+    checked = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, text=True
+    )
+    assert checked.returncode == 0
+    assert checked.stdout.splitlines() == [
+        "results/run/round-01/handed-in/ann.csv: OK",
+        "results/run/round-01/labels.csv: OK",
+    ]
+
+
+def test_missing_file_leaves_no_bundle(run, tmp_path):
+    with pytest.raises(InputError, match=r"absent.csv.*finish the run first"):
+        archive_run.main(["--files", "absent.csv", "--output", "one.tar"])
+    assert not (tmp_path / "one.tar").exists()

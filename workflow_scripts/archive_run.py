@@ -1,0 +1,60 @@
+"""Bundle what must outlive a run's folder: labels, weights, metrics, batches.
+
+The bundle is a tar file with the files under their own paths, and SHA256SUMS first:
+`tar xf BUNDLE && sha256sum -c SHA256SUMS` takes it out and checks it. Scratch folders
+are purged, so copy it to where files stay.
+"""
+
+import argparse
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+from quasarnet_al.files import InputError, program, replacing
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", nargs="+", type=Path, required=True, help="or folders of files")
+    parser.add_argument("--output", required=True, help="the bundle (tar)")
+    args = parser.parse_args(argv)
+
+    members = {}
+    for given in args.files:
+        for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
+            if not path.is_dir():
+                members[_name(path)] = path
+    # The bundle is small; a file is read once, so its sum is of the bytes that are stored.
+    contents = {name: _content(path) for name, path in sorted(members.items())}
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in contents.items()]
+    with (
+        replacing(args.output) as temporary,
+        tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as bundle,
+    ):
+        for name, data in ({"SHA256SUMS": "".join(sums).encode()} | contents).items():
+            # No owner and no time: the same files give the same bundle.
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o644
+            bundle.addfile(entry, io.BytesIO(data))
+    size = sum(map(len, contents.values())) / 1e6
+    print(f"{args.output}: {len(contents)} files, {size:.1f} MB; copy it where files stay")
+
+
+def _name(path: Path) -> str:
+    """Paths in the bundle start where the program runs; others lose their folders."""
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            path, f"cannot be read ({error.strerror})", "finish the run first"
+        ) from error
+
+
+if __name__ == "__main__":
+    program(main)
