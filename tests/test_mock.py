@@ -88,6 +88,17 @@ def test_truth_has_every_target_once_and_repeats_share_it(survey):
     assert sorted(truth["TARGETID"]) == sorted(set(np.concatenate(ids).tolist()))
     # Three of 30 fibres of each of two petals.
     assert len(np.concatenate(ids)) - len(truth) == 6
+    # Whoever observes a target, it is the same one; what differs is the noise.
+    first, second = (
+        fitsio.FITS(survey / f"tiles/cumulative/{tile}/20260101/coadd-0-{tile}-thru20260101.fits")
+        for tile in (1000, 1001)
+    )
+    _, here, there = np.intersect1d(ids[0], ids[2], return_indices=True)
+    assert len(here) == 3
+    for column in ("TARGET_RA", "DESI_TARGET", "FLUX_R"):
+        one, two = (f["FIBERMAP"][column].read() for f in (first, second))
+        assert one[here].tolist() == two[there].tolist()
+    assert not np.any(first["R_FLUX"].read()[here, 500] == second["R_FLUX"].read()[there, 500])
     assert set(truth["BAL"][truth["SPECTYPE"] != "QSO"]) == {0}
     assert np.all(truth["BAL"][np.isin(truth["KIND"], ["qso_bal", "qso_lobal"])] == 1)
 

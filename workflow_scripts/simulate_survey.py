@@ -14,10 +14,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="root of the survey")
     parser.add_argument("--tiles", required=True, type=int, nargs="+", help="tile numbers")
     parser.add_argument("--night", type=int, default=20260101, help="last night, YYYYMMDD")
-    parser.add_argument("--petals", type=int, default=1, help="petals a tile, 1 to 10")
+    parser.add_argument("--petals", type=int, choices=range(1, 11), default=1, help="a tile's")
     parser.add_argument("--targets-per-petal", type=int, default=500, help="fibres a petal")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mix", choices=sorted(mock.MIXES), default="survey")
+    parser.add_argument(
+        "--mix",
+        choices=sorted(mock.MIXES),
+        default="survey",
+        help="kinds of targets; balanced also spreads redshifts, magnitudes and shapes",
+    )
     parser.add_argument("--fractions", type=Path, help="JSON of kind: share, instead of the mix's")
     parser.add_argument("--depth", type=float, default=1.0, help="exposure over 1,000 s")
     parser.add_argument("--repeats", type=float, default=0.1, help="share of repeated targets")

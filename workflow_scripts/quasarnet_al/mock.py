@@ -58,9 +58,9 @@ MIXES = {
     },
     "balanced": {
         "sky": 0.04,
-        "qso": 0.36,
-        "qso_bal": 0.07,
-        "qso_lobal": 0.02,
+        "qso": 0.31,
+        "qso_bal": 0.11,
+        "qso_lobal": 0.03,
         "qso_red": 0.04,
         "qso_nls1": 0.03,
         "qso_weak": 0.01,
@@ -97,7 +97,8 @@ ARTEFACTS = {
 _GALAXY = ("lrg", "spiral", "elg", "starburst", "post_starburst", "agn2")
 _KINDS = tuple(MIXES["survey"])
 #: Columns of a table of targets. BAL: 1 broad absorption, 0 none (always 0 for what is no
-#: quasar), -1 where the spectrum does not reach the troughs of C IV.
+#: quasar), -1 where the spectrum does not reach the troughs of C IV. SPECTYPE of a sky fibre
+#: is SKY, its redshift 0 and its magnitude NaN.
 TARGET = np.dtype([("KIND", "U16"), ("SPECTYPE", "U6"), ("Z", "f8"), ("BAL", "i2"), ("RMAG", "f8")])
 
 # Quasars per redshift in DESI's target sample, relative (after Chaussidon et al. 2023, fig. 12).
@@ -120,7 +121,10 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     `broad` spreads redshifts beyond those of the survey, as a training set wants.
     """
     known = [k for k in fractions if k in _KINDS]
-    if len(known) < len(fractions) or min(fractions.values(), default=0) <= 0:
+    numbers = isinstance(fractions, dict) and all(
+        isinstance(share, int | float) and share > 0 for share in fractions.values()
+    )
+    if not known or len(known) < len(fractions) or not numbers:
         raise InputError(
             "fractions",
             f"not all of {sorted(fractions)} are kinds with a share above 0",
@@ -335,7 +339,7 @@ def observe(
         signal *= gain
         signal += rng.standard_normal((n, size), dtype=np.float32) * np.sqrt(variance)
         # Errors of the sky lines follow the line for some tens of Angstrom, then another error.
-        waves = templates._smooth_noise(rng, n, size, 20)
+        waves = templates.smooth_noise(rng, n, size, 20)
         signal += waves * (residual[:, None] * lines).astype(np.float32)
         tilt = 1 + 0.7 * rng.standard_normal((n, 1)) * x
         signal += (offset * tilt * continuum * np.clip(70 / counts, 0.5, 4)).astype(np.float32)
@@ -422,50 +426,60 @@ def petal(
     fit : as of `redrock`
     """
     shared = round(repeats * n)
-    parts, fluxes, numbers = [], [], []
+    parts, fluxes, columns = [], [], []
     for which, field, count in ((1, tile // 2, shared), (0, tile, n - shared)):
         rng = np.random.default_rng([seed, which, field, petal])
-        part = draw_targets(rng, count, fractions, broad)
-        parts.append(part)
+        parts.append(draw_targets(rng, count, fractions, broad))
         # A training set is the better for quasars a little odder than real ones.
-        fluxes.append(spectra(rng, part, 1.2 if broad else 1.0))
+        fluxes.append(spectra(rng, parts[-1], 1.2 if broad else 1.0))
         # Beyond 2^53, as real ones: a TARGETID that went through a float is another one.
-        first = (39627 + which) * 10**12 + (field * 10 + petal) * 10**5
-        numbers.append(first + 1 + np.arange(count, dtype=np.int64))
+        first = (39627 + which) * 10**12 + (field * 10 + petal) * 10**5 + 1
+        columns.append(_catalogue(rng, parts[-1], fluxes[-1], first))
+        columns[-1]["TARGET_RA"] += 10 + 0.05 * (tile // 2 % 5000)
+        columns[-1]["TARGET_DEC"] += 0.3 * petal
     rng = np.random.default_rng([seed, 2, tile, petal])
     order = rng.permutation(n)
-    target = np.concatenate(parts)[order]
-    flux = np.concatenate(fluxes)[order]
-    targetid = np.concatenate(numbers)[order]
-    sky = target["KIND"] == "sky"
-    targetid = np.where(sky, -targetid, targetid)
-    tile_depth = depth * np.exp(rng.normal(0, 0.25))
+    target, flux = np.concatenate(parts)[order], np.concatenate(fluxes)[order]
+    fibermap = {
+        name: np.concatenate([part[name] for part in columns])[order] for name in columns[0]
+    }
+    # One exposure serves all petals of a tile.
+    tile_depth = depth * np.exp(np.random.default_rng([seed, 3, tile]).normal(0, 0.25))
     arms, flaw = observe(rng, flux, tile_depth)
     good = [signal * np.sqrt(ivar) for signal, ivar, _ in arms.values()]
     snr = np.median(np.concatenate(good, axis=1), axis=1)
     fit = redrock(rng, target, snr)
-    bands = photometry(flux)
-    # Quasar targets, and a tenth of the galaxies and stars under the bits of LRG and ELG.
-    other = ~np.char.startswith(target["KIND"], "qso") & (rng.random(n) < 0.3)
-    bits = np.where(target["KIND"] == "elg", 2, 1)
-    fibermap = {
-        "TARGETID": targetid,
-        "TARGET_RA": 10 + 0.05 * (tile % 5000) + rng.uniform(-1.5, 1.5, n),
-        "TARGET_DEC": rng.uniform(-1.5, 1.5, n) + 0.3 * petal,
-        "DESI_TARGET": np.where(sky, 2**32, np.where(other, bits, 4)).astype(np.int64),
-        "OBJTYPE": np.where(sky, "SKY", "TGT"),
+    fibermap |= {
         "COADD_FIBERSTATUS": np.where(rng.random(n) < 0.01, 512, 0).astype(np.int32),
         "FIBER": (500 * petal + np.arange(n)).astype(np.int32),
         "PETAL_LOC": np.full(n, petal, np.int16),
         "TILEID": np.full(n, tile, np.int32),
-        "EBV": rng.gamma(3, 0.015, n).astype(np.float32),
+        "COADD_EXPTIME": np.full(n, 1000 * tile_depth, np.float32),
         "MOCK_FLAW": flaw,
     }
-    for band, nanomaggy in bands.items():
-        error = 1 + 0.03 * rng.standard_normal(n)
-        fibermap[f"FLUX_{band}"] = (nanomaggy * error).astype(np.float32)
-    fibermap["EXPTIME"] = np.full(n, 1000 * tile_depth, np.float32)
     return target, fibermap, arms, fit
+
+
+def _catalogue(rng, target, flux, first):
+    """Return the columns of FIBERMAP that belong to a target, whoever observes it."""
+    n = len(target)
+    sky = target["SPECTYPE"] == "SKY"
+    targetid = first + np.arange(n, dtype=np.int64)
+    # Some galaxies and stars are no candidates for quasars: bits 0 (LRG) and 1 (ELG).
+    other = (target["SPECTYPE"] != "QSO") & (rng.random(n) < 0.3)
+    bits = np.where(target["KIND"] == "elg", 2, 1)
+    columns = {
+        "TARGETID": np.where(sky, -targetid, targetid),
+        "TARGET_RA": rng.uniform(-1.5, 1.5, n),
+        "TARGET_DEC": rng.uniform(-1.5, 1.5, n),
+        "DESI_TARGET": np.where(sky, 2**32, np.where(other, bits, 4)).astype(np.int64),
+        "OBJTYPE": np.where(sky, "SKY", "TGT"),
+        "EBV": rng.gamma(3, 0.015, n).astype(np.float32),
+    }
+    for band, nanomaggy in photometry(flux).items():
+        error = 1 + 0.03 * rng.standard_normal(n)
+        columns[f"FLUX_{band}"] = (nanomaggy * error).astype(np.float32)
+    return columns
 
 
 def write_petal(
@@ -475,9 +489,7 @@ def write_petal(
     folder = Path(root) / "tiles" / "cumulative" / str(tile) / str(night)
     name = f"{number}-{tile}-thru{night}.fits"
     with replacing(folder / f"coadd-{name}") as temporary, fitsio.FITS(temporary, "rw") as out:
-        columns = dict(fibermap)
-        exptime = columns.pop("EXPTIME")
-        out.write(_table(columns), extname="FIBERMAP")
+        out.write(_table(fibermap), extname="FIBERMAP")
         for arm, (signal, ivar, mask) in arms.items():
             out.write(ARMS[arm], extname=f"{arm}_WAVELENGTH")
             out.write(signal, extname=f"{arm}_FLUX")
@@ -487,7 +499,7 @@ def write_petal(
         # Template signal-to-noise: proportional to the effective exposure time.
         for kind, scale in (("QSO", 0.035), ("LYA", 0.08), ("LRG", 0.09), ("ELG", 0.2)):
             for arm in ARMS:
-                scores[f"TSNR2_{kind}_{arm}"] = (scale * exptime / 3).astype(np.float32)
+                scores[f"TSNR2_{kind}_{arm}"] = scale / 3 * fibermap["COADD_EXPTIME"]
         out.write(_table(scores), extname="SCORES")
     with replacing(folder / f"redrock-{name}") as temporary, fitsio.FITS(temporary, "rw") as out:
         out.write(_table({"TARGETID": fibermap["TARGETID"]} | fit), extname="REDSHIFTS")

@@ -208,8 +208,8 @@ def dust(rest: np.ndarray, reddening: np.ndarray) -> np.ndarray:
     return 10 ** (-0.4 * 1.39 * reddening * (rest * 1e-4) ** np.float32(-1.2))
 
 
-def _smooth_noise(rng, n, size, scale):
-    """Return unit Gaussian noise correlated over about `scale` pixels, float32 (n, size)."""
+def smooth_noise(rng, n, size, scale):
+    """Return unit Gaussian noise correlated over `scale` pixels, float32 (n, size)."""
     knots = size // scale + 2
     noise = rng.standard_normal((n, knots), dtype=np.float32)
     t = (np.arange(scale, dtype=np.float32) / scale)[None, None, :]
@@ -241,7 +241,7 @@ def forest(rng: np.random.Generator, redshift: np.ndarray, grid: np.ndarray) -> 
     shift = [round(float(np.log10(alpha / line)) / STEP) for line, _ in series]
     size = len(grid) + shift[-1]
     field = 0.6 * rng.standard_normal((n, size), dtype=np.float32)
-    field += 0.65 * _smooth_noise(rng, n, size, 4) + 0.466 * _smooth_noise(rng, n, size, 16)
+    field += 0.65 * smooth_noise(rng, n, size, 4) + 0.466 * smooth_noise(rng, n, size, 16)
     one_plus = 10 ** (grid[0] + STEP * np.arange(size)) / alpha
     wanted = np.exp(-0.0023 * one_plus**3.65)
     level = np.interp(-wanted, -_FOREST_MEAN, np.log(_AMPLITUDE)).astype(np.float32)
@@ -312,10 +312,10 @@ def _broad_absorption(rng, redshift, grid, low):
     n = len(redshift)
     tau = np.zeros((n, len(grid)), dtype=np.float32)
     row = np.arange(n)[:, None]
-    start = rng.uniform(1500, 14000, (n, 1))
-    half = 10 ** rng.uniform(3.05, 3.65, (n, 3))
+    start = 500 + rng.gamma(1.4, 3500, (n, 1)).clip(0, 15000)
+    half = 10 ** rng.uniform(3.05, 3.7, (n, 3))
     velocity = start + half + np.concatenate([np.zeros((n, 1)), rng.uniform(500, 9000, (n, 2))], 1)
-    depth = 10 ** rng.uniform(-0.35, 0.5, (n, 3)) * (rng.random((n, 3)) < [1, 0.5, 0.3])
+    depth = 10 ** rng.uniform(-0.25, 0.6, (n, 3)) * (rng.random((n, 3)) < [1, 0.5, 0.3])
     ions = (
         (1549.06, np.ones(n)),
         (1396.8, rng.uniform(0.1, 0.8, n)),
