@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
             "VI_issue": "",
             "VI_z": truth["Z"].round(6).to_numpy(),
             "VI_spectype": spectype,
-            "VI_comment": "from the known truth",
+            "VI_comment": f"{args.title}: from the known truth",
             "VI_BAL": ["" if bal < 0 else int(bal) for bal in truth["BAL"]],
         }
     )
