@@ -46,7 +46,8 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
             "check the folder's permissions and the free space, then run again",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

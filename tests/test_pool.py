@@ -1,0 +1,79 @@
+"""Pool files and labelled sets: what goes in comes out."""
+
+import fitsio
+import numpy as np
+import pytest
+
+from quasarnet_al import pool
+from quasarnet_al.files import InputError
+from quasarnet_al.grid import LINEAR, LOG
+
+
+def make(rows, grid=LOG, source="tiles/cumulative/1/2/coadd-0-1-thru2.fits"):
+    spectra = np.random.default_rng(0).normal(size=(rows, grid.size)).astype(np.float32)
+    catalog = pool.catalog(rows, source)
+    catalog["TARGETID"] = 39627634556011093 + np.arange(rows)
+    catalog["SPECTYPE"] = "QSO"
+    return spectra, catalog
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7])
+@pytest.mark.parametrize("grid", [LOG, LINEAR])
+def test_round_trip(tmp_path, rows, grid):
+    spectra, catalog = make(rows, grid)
+    labels = pool.labels(rows, "test")
+    labels["SPECTYPE"], labels["BAL"] = "GALAXY", -1
+    path = tmp_path / "set.fits"
+    pool.write(path, spectra, catalog, grid, labels, {"sky": 3})
+    got = pool.read_labelled(path)
+    np.testing.assert_array_equal(got[0], spectra)
+    for name in catalog.dtype.names:
+        np.testing.assert_array_equal(got[1][name], catalog[name])
+    for name in labels.dtype.names:
+        np.testing.assert_array_equal(got[2][name], labels[name])
+    assert pool.read_grid(path) == grid
+    assert pool.read_dropped(path) == {"sky": 3}
+
+
+def test_same_content_same_bytes(tmp_path):
+    spectra, catalog = make(5)
+    for name in ("one.fits", "two.fits"):
+        pool.write(tmp_path / name, spectra, catalog, LOG)
+    assert (tmp_path / "one.fits").read_bytes() == (tmp_path / "two.fits").read_bytes()
+
+
+def test_catalogs_of_different_sources_stack():
+    stacked = pool.stack([pool.catalog(1, "short"), pool.catalog(1, "a much longer path")])
+    assert stacked["SOURCE"].tolist() == ["short", "a much longer path"]
+
+
+@pytest.mark.parametrize("content", [b"", b"text", None])
+def test_other_files_get_one_line(tmp_path, content):
+    path = tmp_path / "pool.fits"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="is not a pool file"):
+        pool.read(path)
+
+
+def test_tables_of_another_length_are_refused(tmp_path):
+    spectra, catalog = make(4)
+    path = tmp_path / "pool.fits"
+    pool.write(path, spectra, catalog[:3], LOG)
+    with pytest.raises(InputError, match="differ in length"):
+        pool.read(path)
+
+
+def test_a_pool_is_no_labelled_set(tmp_path):
+    pool.write(tmp_path / "pool.fits", *make(2), LOG)
+    with pytest.raises(InputError, match="has no LABELS"):
+        pool.read_labelled(tmp_path / "pool.fits")
+
+
+def test_columns_are_explained_in_the_header(tmp_path):
+    pool.write(tmp_path / "pool.fits", *make(2), LOG)
+    header = fitsio.FITS(str(tmp_path / "pool.fits"))["CATALOG"].read_header_list()
+    comments = {
+        card["value"]: card["comment"] for card in header if card["name"].startswith("TTYPE")
+    }
+    assert comments["TARGET_RA"] == "right ascension, deg"
