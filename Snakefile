@@ -63,6 +63,7 @@ rule all:
         expand("results/<run>/round-{round}/metrics.json", round=two_digits(ROUNDS)),
         expand("results/<run>/round-{round}/inspect/index.html", round=two_digits(ROUNDS)),
         expand("results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
+        adjudications(),
         redshift_tables(),
         "results/<run>/learning_curve.csv",
         "results/<run>/report.html",
@@ -70,4 +71,4 @@ rule all:
 
 
 onsuccess:
-    print(what_next())
+    print(plan.next_steps(config, ROUNDS))

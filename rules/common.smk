@@ -37,6 +37,17 @@ def fit_of_round(wildcards):
     return f"round-{wildcards.round}" if refit else "run"
 
 
+def som_of_round(wildcards):
+    return f"results/{config['run']}/som/{fit_of_round(wildcards)}/som.h5"
+
+
+def handed_in(wildcards):
+    """What people handed in for a round; an oracle's answers come after the pages."""
+    if is_oracle_round(wildcards.round):
+        return []
+    return plan.handed_in(config, int(wildcards.round))
+
+
 def som_seed(wildcards):
     """A refit draws another sample of the pool: its round is in the seed."""
     number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))
@@ -51,7 +62,7 @@ def answers(wildcards):
             round=wildcards.round,
             minibatch=MINIBATCHES,
         )
-    return plan.handed_in(config, int(wildcards.round))
+    return handed_in(wildcards)
 
 
 def survey_truth(survey):
@@ -59,27 +70,17 @@ def survey_truth(survey):
     return f"results/{config['run']}/mock/{survey}/truth.csv" if survey else []
 
 
+def adjudications():
+    """Pages on which the conflicts of people's rounds are decided."""
+    return [
+        f"results/{config['run']}/round-{number:02d}/inspect/adjudication.html"
+        for number in labelled_rounds()
+        if not is_oracle_round(number)
+    ]
+
+
 def redshift_tables():
     """Tables that compare the ensemble's redshifts with published ones, where there are any."""
     known = any(source.get("truth") for source in config["pool"]["sources"])
     rounds = two_digits(ROUNDS) if known else []
     return [f"results/{config['run']}/round-{number}/redshifts.csv" for number in rounds]
-
-
-def what_next():
-    """What a person does next, for the end of a run."""
-    run, last = config["run"], ROUNDS[-1]
-    pages = f"results/{run}/round-{last:02d}/inspect"
-    lines = ["", f"report:        results/{run}/report.html",
-             f"learning curve: results/{run}/learning_curve.csv",
-             f"batch:         results/{run}/round-{last:02d}/batch.csv"]  # fmt: skip
-    missing = plan.waiting(config, last)
-    if missing:
-        lines += [
-            f"inspection:    {pages}/index.html",
-            f"round {last} waits for labels of the minibatches {', '.join(missing)}: inspect the "
-            f"pages, put the CSV files into labels/{run}/round-{last:02d}/ and run snakemake again",
-        ]
-    else:
-        lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")
-    return "\n".join(lines)

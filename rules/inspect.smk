@@ -12,12 +12,15 @@ rule write_pages:
     input:
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
+        som=som_of_round,
+        vi=handed_in,
     output:
         index="results/<run>/round-{round}/inspect/index.html",
         pages=expand(
             "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
             minibatch=MINIBATCHES,
         ),
+        prospect=directory("results/<run>/round-{round}/prospect"),
     log:
         "logs/<run>/round-{round}/write_pages.log",
     benchmark:
@@ -30,6 +33,8 @@ rule write_pages:
         title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
         blind="yes" if config["inspection"]["blind"] else "no",
+        inspection=config["inspection"],
+        seed=config["seed"],
     shell:
         """
         python workflow_scripts/write_pages.py \
@@ -38,6 +43,45 @@ rule write_pages:
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
             --blind {params.blind} \
+            --inspectors {params.inspection[inspectors]} \
+            --repeats {params.inspection[repeats]} \
+            --seed {params.seed} \
+            --som {input.som:q} \
+            --vi {input.vi:q} \
+            --prospect {output.prospect:q} \
+            --output-dir {params.folder:q} >{log} 2>&1
+        """
+
+
+rule write_adjudication:
+    """Write the page of round {wildcards.round} on which conflicts are decided."""
+    input:
+        batch="results/<run>/round-{round}/batch.csv",
+        batch_pool="results/<run>/round-{round}/batch.fits",
+        som=som_of_round,
+        labels="results/<run>/round-{round}/labels.csv",
+        vi=handed_in,
+    output:
+        page="results/<run>/round-{round}/inspect/adjudication.html",
+    log:
+        "logs/<run>/round-{round}/write_adjudication.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        folder=subpath(output.page, parent=True),
+        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
+        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+    shell:
+        """
+        python workflow_scripts/write_pages.py \
+            --batch {input.batch:q} \
+            --batch-pool {input.batch_pool:q} \
+            --title-prefix {params.title:q} \
+            --labels-dir {params.labels:q} \
+            --som {input.som:q} \
+            --vi {input.vi:q} \
+            --adjudicate {input.labels:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
 

@@ -12,7 +12,7 @@ rule select_batch:
     input:
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
-        som=lambda wildcards: f"results/<run>/som/{fit_of_round(wildcards)}/som.h5",
+        som=som_of_round,
         labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
         labels=lambda wildcards: expand(
             "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)

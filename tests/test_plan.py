@@ -45,7 +45,7 @@ def test_every_key_is_documented_with_its_default():
     shared = {key for key in found if "…." + key.removeprefix("labelled.<name>.") in found}
     missing = {key for key in found - shared if f"`{key}`" not in text}
     assert not missing
-    for section in ("ensemble", "classification", "som", "batch"):
+    for section in ("ensemble", "classification", "som", "batch", "inspection"):
         for name, rules in schema["properties"][section]["properties"].items():
             (row,) = [r for r in text.splitlines() if f"`{section}.{name}`" in r.rsplit("|", 3)[0]]
             default = str(rules["default"]).lower()

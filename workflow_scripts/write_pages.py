@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from quasarnet_al import files, inspection, page, pool, prospect, som
 
@@ -32,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
-    handed_in = pd.concat([inspection.empty_rows(), *(inspection.read_vi(p)[0] for p in args.vi)])
+    handed_in = inspection.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
     spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)

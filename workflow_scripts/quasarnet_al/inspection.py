@@ -126,6 +126,11 @@ def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str,
     return _frame(rows, ROW_COLUMNS), refused
 
 
+def read_answers(paths: Iterable[str | os.PathLike]) -> pd.DataFrame:
+    """Return the rows of several files as `read_vi` does, one below the other."""
+    return pd.concat([empty_rows(), *(read_vi(path)[0] for path in paths)])
+
+
 def read_vi_truth(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Read a published table of merged DESI VI (TARGETID, VI_Z, VI_QUALITY, VI_CLASS).
 

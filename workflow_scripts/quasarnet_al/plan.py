@@ -15,7 +15,7 @@ import jsonschema
 import yaml
 
 from quasarnet_al import tile_table
-from quasarnet_al.files import InputError
+from quasarnet_al.files import InputError, read_json
 
 
 def check(config: dict, schema: str | Path) -> dict:
@@ -229,8 +229,9 @@ def handed_in(config: dict, number: int) -> list[str]:
 def waiting(config: dict, number: int) -> list[str]:
     """Return the minibatches of a round that still wait for an inspector.
 
-    A minibatch is handed in when a CSV has a row for one of its spectra. While the
-    round's batch is not on disk any CSV counts: the merge will look again.
+    An inspector has handed a minibatch in with answers to at least half of its spectra:
+    a page may show some of another's, and a file may be saved halfway. While the round's
+    batch is not on disk any CSV counts: the merge will look again.
     """
     if number <= config["oracle"]["rounds"]:
         return []
@@ -242,10 +243,13 @@ def waiting(config: dict, number: int) -> list[str]:
         return []
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-    targets = inspection.read_batch(batch)
-    seen = {target for path in files for target in inspection.read_vi(path)[0]["TARGETID"]}
-    done = targets[targets["TARGETID"].isin(seen)]["MINIBATCH"].unique()
-    return [name for name in minibatches(config) if int(name) not in done]
+    answers = inspection.read_answers(files)
+    answers = answers[answers["QUALITY"] >= 0]
+    answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
+    answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
+    inspectors = (2 * answered >= config["batch"]["minibatch"]).groupby("MINIBATCH").sum()
+    wanted = config["inspection"]["inspectors"]
+    return [name for name in minibatches(config) if inspectors.get(int(name), 0) < wanted]
 
 
 def rounds(config: dict) -> list[int]:
@@ -259,3 +263,30 @@ def rounds(config: dict) -> list[int]:
         if waiting(config, number):
             break
     return numbers
+
+
+def next_steps(config: dict, numbers: list[int]) -> str:
+    """Return the lines that tell a person where to look and what to do now."""
+    results, last = f"results/{config['run']}", f"round-{numbers[-1]:02d}"
+    lines = [
+        f"report:      {results}/report.html",
+        f"curve:       {results}/learning_curve.csv",
+        f"batch:       {results}/{last}/batch.csv",
+        f"inspection:  {results}/{last}/inspect/index.html",
+    ]
+    for number in numbers:
+        agreement = Path(results, f"round-{number:02d}", "agreement.json")
+        count = read_json(agreement)["conflict"] if agreement.exists() else 0
+        if count:
+            page = f"{results}/round-{number:02d}/inspect/adjudication.html"
+            lines.append(f"inspectors disagree on {count} spectra of round {number}: see {page}")
+    missing = waiting(config, numbers[-1])
+    if missing:
+        lines.append(
+            f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "
+            "inspect the pages, put the CSV files into "
+            f"labels/{config['run']}/{last}/, run snakemake again"
+        )
+    else:
+        lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")
+    return "\n".join(["", *lines])
