@@ -8,7 +8,7 @@ import yaml
 
 ENVS = Path(__file__).resolve().parents[1] / "envs"
 #: For developing, not for running a rule.
-DEVELOPMENT = {"pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "playwright"}
+DEVELOPMENT = {"pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "playwright", "desispec"}
 
 
 def asked(name):
