@@ -149,7 +149,7 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     z = np.where(trough & (z < 1.5), rng.uniform(1.5, 3.5, n), z)
     z = np.where((kind == "qso_nls1") & (z > 1.2), rng.uniform(0.1, 1.2, n), z)
     galaxy_z = np.where(
-        np.isin(kind, ["elg", "starburst"]), rng.uniform(0.02, 1.6, n), rng.gamma(4, 0.14, n)
+        np.isin(kind, ["elg", "starburst"]), rng.uniform(0.02, 1.6, n), rng.gamma(4.5, 0.16, n)
     )
     galaxy_z = np.clip(galaxy_z, 0.005, 1.6)
     star_z = rng.normal(0, 120, n) / LIGHT
@@ -164,6 +164,7 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     rmag = np.interp(rng.random(n), cumulative / cumulative[-1], magnitude)
     rmag = np.where(broad & (rng.random(n) < 0.5), rng.uniform(17.5, 22.5, n), rmag)
     rmag = np.where(np.isin(kind, ["elg", "starburst"]), rng.uniform(20.0, 24.0, n), rmag)
+    rmag = np.where(kind == "lrg", rng.uniform(18.5, 23.3, n), rmag)
     target["RMAG"] = np.where(sky, np.nan, rmag)
     return target
 
