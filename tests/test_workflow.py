@@ -172,12 +172,13 @@ def test_rerun_of_a_round_leaves_the_rest_alone(run, tmp_path):
     assert digests(folder, "results/tiny/round-02/batch.*") == batch
 
 
-def answer(folder, number, name, targets, quality=4):
+def answer(folder, number, name, targets, z=2.2):
     """Hand in labels as an inspector does."""
     path = folder / f"labels/tiny/round-{number:02d}" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pd.DataFrame({"TARGETID": targets, "VI_scanner": "Ann", "VI_quality": quality})
-    table = table.assign(VI_issue="", VI_z=2.2, VI_spectype="QSO", VI_comment="")
+    user = name.removesuffix(".csv").rsplit("_", 1)[1]
+    table = pd.DataFrame({"TARGETID": targets, "VI_scanner": user, "VI_quality": 4})
+    table = table.assign(VI_issue="", VI_z=z, VI_spectype="QSO", VI_comment="")
     table.to_csv(path, index=False)
 
 
@@ -201,6 +202,28 @@ def test_people_hand_in_labels_and_the_next_round_follows(run, tmp_path):
     snakemake(folder)
     refused = pd.read_csv(folder / "results/tiny/round-02/refused.csv")
     assert refused["TARGETID"].tolist() == [12345]
+
+
+def test_two_inspectors_and_an_adjudicator(run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder, symlinks=True)
+    two = ["--config", "inspection={inspectors: 2}"]
+    targets = pd.read_csv(folder / "results/tiny/round-02/batch.csv")["TARGETID"]
+    answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Ann.csv", targets)
+    snakemake(folder, *two)
+    assert not (folder / "results/tiny/round-03").exists()
+    answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Bob.csv", targets, [2.3] + 7 * [2.2])
+    result = snakemake(folder, *two)
+    assert "inspectors disagree on 1 spectra of round 2" in result.stdout + result.stderr
+    page = folder / "results/tiny/round-02/inspect/adjudication.html"
+    assert str(targets[0]) in page.read_text()
+    labels = pd.read_csv(folder / "results/tiny/round-02/labels.csv")
+    assert labels["STATUS"].tolist() == ["conflict"] + 7 * ["accepted"]
+    answer(folder, 2, "desi-vi_tiny-round-02-adjudication_Eve.csv", targets[:1], 2.3)
+    snakemake(folder, *two)
+    labels = pd.read_csv(folder / "results/tiny/round-02/labels.csv")
+    assert labels["STATUS"].tolist() == 8 * ["accepted"]
+    assert labels["Z"][0] == pytest.approx(2.3)
 
 
 def test_errors_of_use_end_in_one_clear_line(tmp_path):
