@@ -135,6 +135,22 @@ def test_full_resolution_rows_join_the_arms(tmp_path):
     np.testing.assert_allclose(rows["ivar"][0, overlap], b + r, rtol=1e-6)
 
 
+def test_rows_come_in_the_order_asked_for(tmp_path):
+    path = samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 20)
+    flux = desi.read_rows(path, np.arange(20))["flux"]
+    some = [12, 3, 3, 4, 19, 0]
+    np.testing.assert_array_equal(desi.read_rows(path, np.array(some))["flux"], flux[some])
+
+
+def test_nan_without_weight_counts_as_nothing(tmp_path):
+    arms = samples.arms(6)
+    arms["B_IVAR"][2, 100:140] = 0
+    expected = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", **arms))
+    arms["B_FLUX"][2, 100:140] = np.nan
+    found = extract(samples.write_coadd(tmp_path / "coadd-1-1-thru2.fits", **arms))
+    np.testing.assert_array_equal(found.spectra, expected.spectra)
+
+
 def damage(folder, kind):
     path = folder / "coadd-0-1-thru2.fits"
     arms = samples.arms(6)
