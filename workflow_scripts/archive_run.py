@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     members = {}
     for given in args.files:
         for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
-            if not path.is_dir():
+            if not path.is_dir() and not path.name.startswith(".snakemake"):
                 members[_name(path)] = path
     # The bundle is small; a file is read once, so its sum is of the bytes that are stored.
     contents = {name: _content(path) for name, path in sorted(members.items())}

@@ -1,0 +1,412 @@
+"""The `perlmutter` profile on a SLURM, and what happens when jobs, nodes and heads die.
+
+Jobs of a tiny mock run go to the SLURM of tests/slurm (`make slurm` starts it). On another
+one, where jobs cost somebody something, only with QUASARNET_AL_TEST_SLURM=yes.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import estimate_cost
+from conftest import PYTHON, ROOT
+
+CONFIG = "tests/slurm/config.yaml"
+RESULTS = "results/slurm"
+MAP = f"{RESULTS}/som/run/1003.fits"
+TEAM = f"{RESULTS}/round-01/train/team-02.h5"
+FIELDS = "JobIDRaw,Comment,State,Account,QOS,Constraints,ReqMem,TimelimitRaw,NodeList,WorkDir"
+
+
+def cluster() -> str:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        shown = subprocess.run(
+            ["scontrol", "show", "config"], capture_output=True, text=True, timeout=30, check=True
+        )
+        for line in shown.stdout.splitlines():
+            if line.startswith("ClusterName"):
+                return line.split("=")[1].strip()
+    return ""
+
+
+CLUSTER = cluster()
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(not CLUSTER, reason="no SLURM answers here (make slurm starts one)"),
+    pytest.mark.skipif(
+        CLUSTER not in ("", "quasarnet-al") and "QUASARNET_AL_TEST_SLURM" not in os.environ,
+        reason=f"the SLURM here is {CLUSTER}, not the tests' own",
+    ),
+]
+own_slurm = pytest.mark.skipif(CLUSTER != "quasarnet-al", reason="needs to rule over the nodes")
+
+
+def eventually(check, seconds: float = 120, pause: float = 0.2):
+    """Call `check` until it returns something true, and return that."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := check():
+            return found
+        assert time.monotonic() < end, f"not within {seconds} s: {check}"
+        time.sleep(pause)
+
+
+class Head:
+    """A Snakemake process that submits jobs."""
+
+    def __init__(self, folder: Path, arguments: tuple, environment: dict):
+        self.output = folder / f"head-{time.monotonic_ns()}.log"
+        command = [PYTHON, "-m", "snakemake", "--profile", "perlmutter", "--configfile", CONFIG]
+        command += ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
+        with self.output.open("w") as stream:
+            self.process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=folder,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def end(self, seconds: float = 600) -> int:
+        return self.process.wait(seconds)
+
+
+class Checkout:
+    """A copy of the project that runs in it work on."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("rules", "workflow_scripts", "config", "envs", "profiles", "tests/slurm"):
+            shutil.copytree(ROOT / name, folder / name)
+        shutil.copy(ROOT / "Snakefile", folder)
+        shutil.copy(ROOT / "perlmutter", folder, follow_symlinks=False)
+        self.heads: list[Head] = []
+
+    def start(self, *arguments: str, **environment: str) -> Head:
+        self.heads.append(Head(self.folder, arguments, environment))
+        return self.heads[-1]
+
+    def run(self, *arguments: str) -> Head:
+        head = self.start(*arguments)
+        head.end()
+        return head
+
+    def queue(self, state: str = "") -> list[str]:
+        """Jobs of this folder in the queue, with a state or any."""
+        shown = subprocess.run(
+            ["squeue", "--noheader", "--format=%i|%T|%Z"], capture_output=True, text=True
+        )
+        rows = [line.split("|") for line in shown.stdout.splitlines()]
+        return [i for i, s, place in rows if place == str(self.folder) and state in ("", s)]
+
+    def running(self, program: str = "snakemake") -> str:
+        """Wait for a job that runs, and `program` in it; return its number."""
+        (job,) = eventually(lambda: self.queue("RUNNING"))
+        eventually(lambda: processes(job, program))
+        return job
+
+    def jobs(self) -> list[dict]:
+        """What accounting knows of this folder's jobs, when all have ended."""
+
+        def ended():
+            shown = subprocess.run(
+                ["sacct", "-X", "-P", "-n", "-D", "-S", "now-1hour", f"--format={FIELDS}"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            rows = [
+                dict(zip(FIELDS.split(","), line.split("|"), strict=True))
+                for line in shown.stdout.splitlines()
+            ]
+            rows = [row for row in rows if row["WorkDir"] == str(self.folder)]
+            busy = {"PENDING", "RUNNING", "REQUEUED"}
+            return None if {row["State"] for row in rows[-1:]} & busy else rows
+
+        time.sleep(2)
+        return eventually(ended, 30, 1)
+
+    def files(self) -> dict[str, int]:
+        """Results and the times they were written."""
+        paths = (self.folder / RESULTS).rglob("*")
+        return {
+            str(path.relative_to(self.folder)): path.stat().st_mtime_ns
+            for path in paths
+            if path.is_file() and "benchmarks" not in path.parts
+        }
+
+    def kept(self, before: dict[str, int], *made: str) -> None:
+        """All is as before but what was `made` anew; nothing is half-written."""
+        after = self.files()
+        assert {path for path in before.keys() | after if before.get(path) != after.get(path)} <= {
+            *made
+        }
+        assert all((self.folder / path).is_file() for path in made)
+        assert not [path for path in after if ".partial" in path]
+        assert not self.queue()
+
+
+def processes(job: str, program: str) -> list[int]:
+    """Processes of a job with `program` in their command line."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            mine = f"SLURM_JOB_ID={job}".encode() in (place / "environ").read_bytes().split(b"\0")
+            if mine and program.encode() in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return sorted(found)
+
+
+def log(site: Checkout, team: str) -> str:
+    return (site.folder / f"logs/slurm/round-01/train_members/{team}.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A checkout in which one round has been run through SLURM."""
+    checkout = Checkout(tmp_path_factory.mktemp("slurm").resolve())
+    try:
+        checkout.run()
+        yield checkout
+    finally:
+        for head in checkout.heads:
+            head.process.kill()
+        subprocess.run(["scancel", *checkout.queue()], stderr=subprocess.DEVNULL)
+
+
+def test_a_round_runs_and_each_job_lands_where_it_should(site):
+    head = site.heads[0]
+    assert head.process.returncode == 0, head.text
+    jobs = site.jobs()
+    assert {job["State"] for job in jobs} == {"COMPLETED"}
+    training = [job for job in jobs if job["Comment"].startswith("rule_train_members")]
+    others = [job for job in jobs if job not in training]
+    assert {(job["Constraints"], job["Account"], job["QOS"]) for job in training} == {
+        ("gpu", "desi_g", "regular")
+    }
+    assert {(job["Constraints"], job["Account"], job["QOS"]) for job in others} == {
+        ("cpu", "desi", "shared")
+    }
+    # The command that foretells the number of jobs has it right, rule by rule.
+    counted = estimate_cost.jobs_of_round(estimate_cost.read(CONFIG), 1)
+    assert {rule: count for rule, count in counted.items() if count} == {
+        rule: sum(f"{job['Comment']}_".startswith(f"rule_{rule}_") for job in jobs)
+        for rule in counted
+        if counted[rule]
+    }
+    assert len(jobs) == sum(counted.values())
+    # Four members on a node of four GPUs, and a team of two that leaves two of them alone.
+    for team, members in (("team-01", range(4)), ("team-02", range(4, 6))):
+        pairs = {f"member-{m:02d}: on device {d}" for d, m in enumerate(members)}
+        assert pairs == {line for line in log(site, team).splitlines() if "on device" in line}
+
+
+def test_dry_runs_as_they_are_typed(site):
+    command = [PYTHON, "-m", "snakemake", "--profile", "perlmutter", "-n", "--quiet", "rules"]
+    for arguments in (
+        [],
+        ["results/demo/round-01/inspect/index.html"],
+        [f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG],
+    ):
+        done = subprocess.run(
+            [*command, *arguments], cwd=site.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_cancelled_job_is_run_again_with_more_of_all(site):
+    before = site.files()
+    (site.folder / MAP).unlink()
+    head = site.start(MAP)
+    subprocess.run(["scancel", site.running()], check=True)
+    assert head.end() == 0, head.text
+    first, second = site.jobs()[-2:]
+    assert first["State"].startswith("CANCELLED")
+    assert second["State"] == "COMPLETED"
+    assert int(second["TimelimitRaw"]) == 2 * int(first["TimelimitRaw"])
+    assert int(second["ReqMem"].strip("MG")) == 2 * int(first["ReqMem"].strip("MG"))
+    site.kept(before, MAP)
+
+
+def test_job_over_its_memory_is_run_again(site):
+    before = site.files()
+    (site.folder / MAP).unlink()
+    # Snakemake's own two processes need more than that.
+    less = "map_spectra:mem_mb=60 if attempt == 1 else 2000"
+    head = site.run("--set-resources", less, "--", MAP)
+    assert head.process.returncode == 0, head.text
+    first, second = site.jobs()[-2:]
+    assert first["State"] in ("FAILED", "OUT_OF_MEMORY")
+    assert second["State"] == "COMPLETED"
+    site.kept(before, MAP)
+
+
+@own_slurm
+def test_job_on_a_node_that_goes_down_is_queued_again(site):
+    before = site.files()
+    (site.folder / MAP).unlink()
+    head = site.start(MAP)
+    job = site.running()
+    (node,) = nodes_of(job)
+    try:
+        set_node(node, "DOWN")
+        assert head.end() == 0, head.text
+    finally:
+        set_node(node, "RESUME")
+    *_, lost, last = site.jobs()
+    assert lost["JobIDRaw"] == last["JobIDRaw"] == job
+    assert (lost["State"], last["State"]) == ("NODE_FAIL", "COMPLETED")
+    site.kept(before, MAP)
+
+
+def nodes_of(job: str) -> list[str]:
+    return subprocess.run(
+        ["squeue", "--noheader", "--format=%N", "--job", job], capture_output=True, text=True
+    ).stdout.split()
+
+
+def set_node(node: str, state: str) -> None:
+    subprocess.run(
+        ["scontrol", "update", f"NodeName={node}", f"State={state}", "Reason=test"], check=True
+    )
+
+
+def test_head_that_is_asked_to_end_waits_for_its_jobs(site):
+    before = site.files()
+    scores = f"{RESULTS}/round-01/scores/1003.fits"
+    (site.folder / MAP).unlink()
+    (site.folder / scores).unlink()
+    head = site.start(scores)
+    site.running()
+    head.process.send_signal(signal.SIGTERM)
+    assert head.end() != 0
+    # The job that ran is done and its output counts; the next one was not begun.
+    site.kept({path: when for path, when in before.items() if path != scores}, MAP)
+    head = site.run(scores)
+    assert head.process.returncode == 0, head.text
+    assert site.jobs()[-1]["Comment"].startswith("rule_score_spectra")
+    site.kept(before, MAP, scores)
+
+
+def test_orphans_of_a_killed_head_are_noticed(site):
+    before = site.files()
+    (site.folder / TEAM).unlink()
+    head = site.start(TEAM)
+    job = site.running("train_members.py")
+    head.process.kill()
+    head.end()
+    for process in processes(job, "train_members.py"):
+        os.kill(process, signal.SIGSTOP)
+    head = site.run(TEAM)
+    assert head.process.returncode != 0
+    assert "--unlock" in head.text
+    assert site.run("--unlock").process.returncode == 0
+    head = site.run(TEAM)
+    assert head.process.returncode != 0
+    assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
+    assert f"scancel {job}" in head.text
+    subprocess.run(["scancel", job], check=True)
+    eventually(lambda: not site.queue())
+    head = site.run(TEAM)
+    assert head.process.returncode == 0, head.text
+    site.kept(before, TEAM)
+
+
+def test_four_members_train_at_once_and_one_that_dies_costs_only_itself(site):
+    before = site.files()
+    team = f"{RESULTS}/round-01/train/team-01.h5"
+    (site.folder / team).unlink()
+    head = site.start(team)
+    job = site.running("train_members.py")
+    # Spawned by multiprocessing, one a member.
+    four = eventually(lambda: (p := processes(job, "spawn_main"))[3:] and p)
+    assert len(four) == 4
+    # Devices are the job's own, and each process sees another one.
+    eventually(lambda: log(site, "team-01").count("on device") == 4)
+    os.kill(four[2], signal.SIGKILL)
+    assert head.end() == 0, head.text
+    failed, done = site.jobs()[-2:]
+    assert (failed["State"], done["State"]) == ("FAILED", "COMPLETED")
+    # The log of the first attempt names who failed; the second trains nobody else.
+    assert "exit status -9" in head.text
+    assert " failed (see above); run again: the others are kept" in head.text
+    (survivor,) = {line.split()[0] for line in log(site, "team-01").splitlines() if "epoch" in line}
+    assert f"{survivor}: exit status -9" in head.text
+    site.kept(before, team)
+
+
+def test_inside_one_allocation_nothing_more_is_submitted(site):
+    before, jobs = site.files(), len(site.jobs())
+    team = f"{RESULTS}/round-01/train/team-01.h5"
+    (site.folder / team).unlink()
+    inside = f"{PYTHON} -m snakemake {team} --profile profiles/perlmutter-node"
+    options = ["--constraint=gpu", "--account=desi_g", "--qos=regular", "--nodes=1", "--time=30"]
+    options += ["--ntasks-per-node=1", "--cpus-per-task=128", "--gpus-per-node=4"]
+    done = subprocess.run(
+        [
+            "sbatch",
+            "--wait",
+            *options,
+            "--output=allocation.log",
+            f"--wrap={inside} --configfile {CONFIG}",
+        ],
+        cwd=site.folder,
+    )
+    assert done.returncode == 0, (site.folder / "allocation.log").read_text()
+    assert all(f"member-{n:02d}: on device {n}" in log(site, "team-01") for n in range(4))
+    site.kept(before, team)
+    assert len(site.jobs()) == jobs + 1
+
+
+@pytest.mark.slow
+def test_job_over_its_time_goes_on_from_its_last_epoch(site):
+    before = site.files()
+    (site.folder / TEAM).unlink()
+    resources = {"slurm_account": "desi_g", "constraint": "gpu", "qos": "regular", "gpu": 4}
+    resources["runtime"] = "1 if attempt == 1 else 10"
+    more = [f"train_members:{key}={value}" for key, value in resources.items()]
+    head = site.start("--set-resources", *more, "--", TEAM)
+    freeze_in_training(site)
+    assert head.end() == 0, head.text
+    first, second = site.jobs()[-2:]
+    assert (first["State"], second["State"]) == ("TIMEOUT", "COMPLETED")
+    assert "member-04 epoch 1/" not in log(site, "team-02")
+    site.kept(before, TEAM)
+
+
+@pytest.mark.slow
+@own_slurm
+def test_preempted_job_is_queued_again_and_goes_on_from_its_last_epoch(site):
+    before = site.files()
+    (site.folder / TEAM).unlink()
+    head = site.start(TEAM, QUASARNET_AL_GPU_QOS="preempt")
+    job = freeze_in_training(site)
+    urgent = ["sbatch", "--nodes=2", "--constraint=gpu", "--account=desi_g", "--qos=regular"]
+    subprocess.run([*urgent, "--output=/dev/null", "--wrap=true"], check=True)
+    assert head.end() == 0, head.text
+    *_, first, second = site.jobs()
+    assert first["JobIDRaw"] == second["JobIDRaw"] == job
+    assert (first["State"], second["State"]) == ("PREEMPTED", "COMPLETED")
+    assert "member-04 epoch 1/" not in log(site, "team-02")
+    site.kept(before, TEAM)
+
+
+def freeze_in_training(site: Checkout) -> str:
+    """Stop the training of team 02 once member 04 has been through an epoch."""
+    job = site.running("train_members.py")
+    folder = (site.folder / TEAM).parent
+    eventually(lambda: [*folder.glob("member-04*.npz")], pause=0.01)
+    for process in processes(job, "spawn_main"):
+        os.kill(process, signal.SIGSTOP)
+    assert [*folder.glob("member-04*.npz")], "the training ended before it could be stopped"
+    return job
