@@ -7,7 +7,7 @@ Sources: DESI coadds (--coadd, or whole tiles with --tile), BOSS/SDSS spec files
 import argparse
 from collections import Counter
 
-from quasarnet_al import boss, desi, pool, truth
+from quasarnet_al import boss, desi, pool
 from quasarnet_al.files import program
 from quasarnet_al.grid import GRIDS
 from quasarnet_al.progress import progress
@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> None:
     dropped = Counter(extraction.dropped)
     spectra, catalog = extraction.spectra, extraction.catalog
     if args.truth and not args.training_data:
+        from quasarnet_al import truth  # pandas takes longer to start than the rest
+
         known = truth.read(args.truth)
         spectra, catalog, labels, more = truth.label(spectra, catalog, known, args.origin)
         dropped.update(more)
