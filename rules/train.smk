@@ -39,6 +39,7 @@ rule train_members:
             --min-steps {params.ensemble[min_steps]} \
             --batch-size {params.ensemble[batch_size]} \
             --learning-rate {params.ensemble[learning_rate]} \
+            --schedule {params.ensemble[schedule]} \
             --dropout {params.ensemble[dropout]} \
             --threads {params.ensemble[threads]} \
             --checkpoints {params.checkpoints:q} \

@@ -28,8 +28,8 @@ def checkout(folder: Path) -> Path:
 
 def snakemake(folder, *arguments, config=CONFIG, status=0):
     command = [PYTHON, "-m", "snakemake", "--cores", "2"]
-    command += ["--configfile", config] if config else []
     command += map(str, arguments)
+    command += ["--configfile", config] if config else []
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == status, result.stdout + result.stderr
     return result

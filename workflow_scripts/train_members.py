@@ -19,7 +19,10 @@ import numpy as np
 from quasarnet_al import pool, targets, weights
 from quasarnet_al.files import InputError, program
 
-RECIPE = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate", "dropout")
+RECIPE = (
+    *("layers", "filters", "epochs", "min_steps", "batch_size"),
+    *("learning_rate", "schedule", "dropout"),
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -35,6 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--batch-size", type=int, default=256, help="(%(default)s)")
     parser.add_argument("--learning-rate", type=float, default=2e-4, help="(%(default)s)")
+    parser.add_argument(
+        "--schedule", choices=("constant", "cosine"), default="constant", help="of the rate"
+    )
     parser.add_argument("--dropout", type=float, default=0.2, help="(%(default)s)")
     parser.add_argument("--no-bootstrap", action="store_true", help="train on the whole set")
     parser.add_argument(

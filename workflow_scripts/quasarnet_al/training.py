@@ -35,6 +35,9 @@ class Recipe:
     filters, units : channels of the convolutions and of the common dense layer
     dropout : share of the activations dropped after each convolution
     learning_rate : of Adam with AMSGrad
+    schedule : "constant" (published), or "cosine": the rate falls to zero along a half
+        cosine over all steps (Loshchilov & Hutter 2017, arXiv 1608.03983, one cycle),
+        which serves short trainings
     epochs : passes over the training set
     min_steps : at least this many gradient steps, with more epochs where the set is small
     batch_size : spectra a step
@@ -45,6 +48,7 @@ class Recipe:
     units: int = 100
     dropout: float = 0.2
     learning_rate: float = 2e-4
+    schedule: str = "constant"
     epochs: int = 10
     min_steps: int = 0
     batch_size: int = 256
@@ -147,10 +151,13 @@ def train(
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = build(recipe, grid)
-    optimizer = keras.optimizers.Adam(recipe.learning_rate, amsgrad=True)
+    epochs, steps = recipe.steps(len(spectra))
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
+    optimizer = keras.optimizers.Adam(rate, amsgrad=True)
     optimizer.build(model.trainable_variables)
     data = [tf.constant(array, tf.float32) for array in (spectra[..., None], *targets)]
-    epochs, steps = recipe.steps(len(spectra))
 
     @tf.function
     def run_epoch(batches: tf.Tensor) -> tf.Tensor:
