@@ -42,7 +42,7 @@ def embed(png: bytes) -> str:
 def learning_curve(rounds: Sequence[dict]) -> Figure:
     """Completeness, purity and catastrophic redshifts against the labels of the rounds."""
     labels = [entry["labels_of_rounds"] for entry in rounds]
-    figure = Figure(figsize=(9, 3.4))
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, marker in (("completeness", "o"), ("purity", "s")):
         left.plot(labels, [_number(entry[name]) for entry in rounds], marker=marker, label=name)
@@ -50,7 +50,7 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
     left.legend()
     share = [_number(entry["redshift"]["catastrophic"]) for entry in rounds]
     right.plot(labels, share, marker="o", color=COLOURS[2])
-    right.set(xlabel="labels bought in the rounds", ylabel="catastrophic redshifts (> 6000 km/s)")
+    right.set(xlabel="labels bought in the rounds", ylabel="redshifts off by > 6000 km/s")
     right.set_ylim(bottom=0)
     first = rounds[0]
     figure.suptitle(
@@ -62,7 +62,7 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
 
 def cut_curves(rounds: Sequence[dict]) -> Figure:
     """Purity and completeness against the confidence cut, a line a round."""
-    figure = Figure(figsize=(9, 3.4))
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for axis, name in zip(axes, ("completeness", "purity"), strict=True):
         for entry in rounds:
