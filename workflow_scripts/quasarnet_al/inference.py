@@ -101,9 +101,11 @@ class Predictor:
             pairs = kernel.reshape(TAPS, STRIDE * kernel.shape[1], kernel.shape[2])
             tiles = -(-length // TILE)
             chunk = -(-tiles // -(-tiles * BLOCK // ROWS))
+            # Not a product by BLAS, which would start all its threads for so little.
+            at_points = np.einsum("ps,scf->pcf", taps_at_points, pairs)
             self.layers.append(
                 _Layer(
-                    kernel=np.tensordot(taps_at_points, pairs, axes=1).astype(np.float32),
+                    kernel=at_points.astype(np.float32),
                     bias=bias.astype(np.float32),
                     # TensorFlow's padding on the left is even for every size.
                     left=conv.pad(size)[0] // STRIDE,
