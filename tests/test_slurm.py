@@ -252,7 +252,7 @@ def test_job_over_its_memory_is_run_again(site):
 
 
 @own_slurm
-def test_job_on_a_node_that_goes_down_is_queued_again(site):
+def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
     before = site.files()
     (site.folder / MAP).unlink()
     head = site.start(MAP)
@@ -266,6 +266,7 @@ def test_job_on_a_node_that_goes_down_is_queued_again(site):
     *_, lost, last = site.jobs()
     assert lost["JobIDRaw"] == last["JobIDRaw"] == job
     assert (lost["State"], last["State"]) == ("NODE_FAIL", "COMPLETED")
+    assert lost["NodeList"] == node != last["NodeList"]
     site.kept(before, MAP)
 
 
