@@ -1,6 +1,6 @@
 """Inference against the machine's float32 product, QuasarNP, TensorFlow and other peers.
 
-    python tests/benchmarks/bench_inference.py [--quasarnp FOLDER] [--weights FILE]
+    python tests/benchmarks/bench_inference.py [--quasarnp FOLDER] [--peers FOLDER]
 
 Prints one Markdown table for each number of threads. The limit is what the machine's
 BLAS takes for the products of the direct convolution alone, at the network's shapes
@@ -21,16 +21,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from measure import spread, summary
 from threadpoolctl import ThreadpoolController
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 from quasarnet_al import inference, weights
+from quasarnet_al.grid import GRIDS
 from quasarnet_al.weights import WIDTH, Network
 from test_inference import keras_model
 from test_weights import random_network
 
 LIMIT = "limit: direct float32 products"
+OURS = "this, Toom-Cook"
+#: What is asked of the ratio to the limit and to peers, and the goal.
+AGAINST = (
+    (LIMIT, "1.3", "1.8"),
+    ("QuasarNP", "", ""),
+    ("TensorFlow, compiled", "1.5 x", ""),
+    ("ONNX Runtime", "", ""),
+    ("OpenVINO", "ahead", ""),
+)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -43,14 +54,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=256, help="spectra a call of the peers")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--weights", help="weights file instead of a random network")
+    parser.add_argument("--layers", type=int, default=6, help="of the random network")
+    parser.add_argument("--padding", default="same", help="of the random network")
+    parser.add_argument("--grid", choices=GRIDS, default="log", help="of the random network")
     parser.add_argument("--quasarnp", help="folder that QuasarNP is in, where not installed")
+    parser.add_argument(
+        "--peers", nargs="+", default=[], help="folders that ONNX Runtime, onnx, OpenVINO are in"
+    )
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.measure:
         measure(arguments)
         return
     # A forced core type would measure another machine than this one.
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
     for threads in arguments.threads:
         command = [sys.executable, __file__, *(argv or sys.argv[1:]), "--measure"]
@@ -60,7 +77,14 @@ def main(argv: list[str] | None = None) -> None:
 def measure(arguments: argparse.Namespace) -> None:
     """Compare, time and print one table."""
     [threads] = arguments.threads
-    network = random_network(filters=100, layers=6, units=100)
+    sys.path += arguments.peers
+    network = random_network(
+        filters=100,
+        layers=arguments.layers,
+        units=100,
+        padding=arguments.padding,
+        grid=GRIDS[arguments.grid],
+    )
     if arguments.weights:
         network = weights.read_network(arguments.weights)
     x = np.random.default_rng(0).normal(size=(arguments.spectra, network.grid.size))
@@ -100,11 +124,14 @@ def measure(arguments: argparse.Namespace) -> None:
                 seconds[name].append(time.perf_counter() - start)
     limit = np.array(seconds[LIMIT])
     for name, taken in seconds.items():
-        rate = len(x) / np.array(taken)
-        ratio = np.median(limit / np.array(taken))
-        spread = f"{np.median(rate):,.0f} ({rate.min():,.0f}-{rate.max():,.0f})"
-        print(f"| {name} | {spread} | {ratio:.2f} | {differences.get(name, '')} |")
+        rate, ratio = len(x) / np.array(taken), np.median(limit / np.array(taken))
+        print(f"| {name} | {spread(rate, 0)} | {ratio:.2f} | {differences.get(name, '')} |")
     print(f"\nLimit: {flop * len(x) / np.median(limit) / 1e9:.0f} GFLOP/s")
+    what = f"inference, {arguments.layers} layers {arguments.padding}, {threads} threads"
+    for name, asked, goal in AGAINST:
+        if name in seconds:
+            ratio = np.median(np.array(seconds[name]) / np.array(seconds[OURS]))
+            summary(f"{what}, of {name}", f"{ratio:.2f} x", asked, goal)
 
 
 def shapes(network: Network) -> list[tuple[int, int, int]]:
@@ -193,7 +220,7 @@ def openvino(network, threads, arguments):
 
 
 PEERS = {
-    "this, Toom-Cook": ours,
+    OURS: ours,
     "this, the definition": plain,
     "QuasarNP": quasarnp,
     "TensorFlow, compiled": tensorflow,

@@ -1,6 +1,6 @@
 """The self-organizing map against MiniSom, xpysom and the machine's float32 product.
 
-    python tests/benchmarks/bench_som.py [--threads 2] [--xpysom FOLDER] [--pool FILE]
+    python tests/benchmarks/bench_som.py [--threads 2] [--peers FOLDER] [--pool FILE]
 
 Prints a Markdown table. Rates of one line come from runs that alternate, so that what
 else the machine does meets both. All maps are planes of 45 x 45 cells; errors of all are
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from measure import spread, summary
 from minisom import MiniSom
 from threadpoolctl import threadpool_limits
 
@@ -40,7 +41,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--minisom-epochs", type=int, default=2, help="0 leaves MiniSom out")
     parser.add_argument("--offline-epochs", type=int, default=1, help="train_batch_offline")
-    parser.add_argument("--xpysom", help="folder that xpysom is in, where it is not installed")
+    parser.add_argument(
+        "--peers", nargs="+", default=[], help="folders that xpysom is in, where not installed"
+    )
     arguments = parser.parse_args(argv)
 
     data = pool.read(arguments.pool)[0] if arguments.pool else simulated(arguments.spectra, 0)
@@ -66,13 +69,15 @@ def main(argv: list[str] | None = None) -> None:
     )
     row("BMU search, of the product", search, f"{np.median(search / limit):.2f}")
     row("one float32 product", limit)
+    ratio = f"{np.median(search / limit):.2f}"
+    summary(f"BMU search, {threads} threads, of one float32 product", ratio, "0.7", "0.9")
 
     epochs = 10
     runs = [
         lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=False, threads=threads),
         lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=True, threads=threads),
     ]
-    xpysom = import_xpysom(arguments.xpysom)
+    xpysom = import_xpysom(arguments.peers)
     if xpysom:
         runs.append(lambda: train_xpysom(xpysom, data, epochs, threads))
     ours, on_torus, *theirs = alternate(runs, arguments.repeats, len(data) * epochs)
@@ -81,9 +86,11 @@ def main(argv: list[str] | None = None) -> None:
     row("the same, torus", on_torus, "", errors(torus, data))
     for rates in theirs:
         peer = train_xpysom(xpysom, data, epochs, threads)
-        row(f"xpysom, {epochs} epochs", rates, f"{np.median(ours / rates):.1f}", errors(peer, data))
+        ratio = f"{np.median(ours / rates):.1f}"
+        row(f"xpysom, {epochs} epochs", rates, ratio, errors(peer, data))
+        summary(f"SOM training, {threads} threads, of xpysom", f"{ratio} x", "2 x")
     if not xpysom:
-        print("| xpysom | skipped: not installed, no --xpysom | | | |")
+        print("| xpysom | skipped: not installed, no --peers | | | |")
     if not arguments.minisom_epochs:
         return
     for name, epochs in (
@@ -97,6 +104,8 @@ def main(argv: list[str] | None = None) -> None:
                 rate = np.array([len(data) * epochs / (time.perf_counter() - start)])
             ratio = f"{np.median(ours) / rate[0]:.0f}"
             row(f"MiniSom {name}, {epochs} epochs", rate, ratio, errors(peer, data))
+            what = f"SOM training, {threads} threads, of MiniSom {name}"
+            summary(what, f"{ratio} x", "150 x", "1,000 x")
 
 
 def check(fitted: som.Som, data: np.ndarray) -> None:
@@ -122,9 +131,8 @@ def alternate(runs: list[Callable], repeats: int, samples: int) -> np.ndarray:
 
 def row(what: str, rates: np.ndarray, ratio: str = "", pair: tuple | None = None) -> None:
     """Print one line of the table."""
-    speed = f"{np.median(rates):,.0f} ({rates.min():,.0f}-{rates.max():,.0f})"
     quality = f"{pair[0]:.2f} | {pair[1]:.4f}" if pair else " | "
-    print(f"| {what} | {speed} | {ratio} | {quality} |", flush=True)
+    print(f"| {what} | {spread(rates, 0)} | {ratio} | {quality} |", flush=True)
 
 
 def errors(fitted: som.Som, data: np.ndarray) -> tuple[float, float]:
@@ -143,9 +151,9 @@ def train_minisom(data: np.ndarray, epochs: int, algorithm: str) -> som.Som:
     return som.Som(peer.get_weights().astype(np.float32), torus=False)
 
 
-def import_xpysom(folder: str | None) -> Callable | None:
+def import_xpysom(folders: list[str]) -> Callable | None:
     """Return the class XPySom, or None."""
-    sys.path[:0] = [folder] if folder else []
+    sys.path += folders
     # It prints that it found no GPU library.
     with contextlib.suppress(ImportError), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module("xpysom").XPySom
