@@ -90,8 +90,6 @@ rule answer_by_oracle:
     """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
-        # The oracle sees what an inspector sees: a page that works.
-        page="results/<run>/round-{round}/inspect/minibatch-{minibatch}.html",
         truth=config["oracle"]["truth"],
     output:
         answers="results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
