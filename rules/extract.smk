@@ -32,6 +32,7 @@ rule extract_spectra:
             --tile {params.tiles:q} \
             --targets {params.chunk.targets} \
             --grid {params.grid} \
+            --threads {threads} \
             --output {output.pool:q} >{log} 2>&1
         """
 
@@ -59,6 +60,7 @@ rule extract_labelled:
         python workflow_scripts/extract_spectra.py \
             {params.source:q} \
             --grid {params.grid} \
+            --threads {threads} \
             --origin {wildcards.set} \
             --output {output.labelled:q} >{log} 2>&1
         """

@@ -228,3 +228,20 @@ def test_gzip_is_read(tmp_path):
     packed = tmp_path / "coadd-0-1-thru2.fits.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     np.testing.assert_array_equal(extract(packed).spectra, extract(path).spectra)
+
+
+def test_coadds_side_by_side_give_the_same_file(tmp_path, program):
+    paths = [samples.write_coadd(tmp_path / f"coadd-{k}-1-thru2.fits", 3) for k in range(3)]
+    for threads in (1, 2):
+        result = program(
+            "extract_spectra.py", "--coadd", *paths, "--threads", threads,
+            "--output", tmp_path / f"pool-{threads}.fits",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    assert (tmp_path / "pool-1.fits").read_bytes() == (tmp_path / "pool-2.fits").read_bytes()
+    paths[1].write_text("damaged")
+    result = program(
+        "extract_spectra.py", "--coadd", *paths, "--threads", 2, "--output", tmp_path / "pool.fits"
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"extract_spectra.py: {paths[1]}")

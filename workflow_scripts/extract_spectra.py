@@ -6,6 +6,8 @@ Sources: DESI coadds (--coadd, or whole tiles with --tile), BOSS/SDSS spec files
 
 import argparse
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from quasarnet_al import boss, desi, pool
 from quasarnet_al.files import program
@@ -32,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--grid", choices=GRIDS, default="log", help="(default: %(default)s)")
     parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
     parser.add_argument("--origin", default="", help="name of the labelled set")
+    parser.add_argument("--threads", type=int, default=1, help="coadds read side by side")
     parser.add_argument("--output", required=True, help="pool file (FITS)")
     args = parser.parse_args(argv)
     grid = GRIDS[args.grid]
@@ -47,9 +50,13 @@ def main(argv: list[str] | None = None) -> None:
         coadds = args.coadd or [
             path for tile in args.tile for path in desi.coadds(args.input_root, args.layout, tile)
         ]
-        extraction = desi.concatenate(
-            [desi.extract(path, grid, args.targets) for path in progress(coadds, "coadds")]
-        )
+        work = partial(desi.extract, grid=grid, targets=args.targets)
+        if args.threads > 1 and len(coadds) > 1:
+            with ProcessPoolExecutor(min(args.threads, len(coadds))) as processes:
+                parts = list(progress(processes.map(work, coadds), "coadds", len(coadds)))
+        else:
+            parts = [work(path) for path in progress(coadds, "coadds")]
+        extraction = desi.concatenate(parts)
     dropped = Counter(extraction.dropped)
     spectra, catalog = extraction.spectra, extraction.catalog
     if args.truth and not args.training_data:

@@ -21,9 +21,12 @@ class InputError(Exception):
     """
 
     def __init__(self, path: object, fault: str, remedy: str):
-        text = f"{path}: {fault}; {remedy}"
+        super().__init__(str(path), fault, remedy)  # as pickle builds it again
+
+    def __str__(self) -> str:
         # One line, whatever was in a file: a header or a CSV may hold line breaks.
-        super().__init__(" ".join(text.split()))
+        path, fault, remedy = self.args
+        return " ".join(f"{path}: {fault}; {remedy}".split())
 
 
 @contextlib.contextmanager
