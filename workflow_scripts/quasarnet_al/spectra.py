@@ -96,24 +96,27 @@ def normalise(weighted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     # A block's arrays stay in the cache.
     for start in range(0, len(weighted), BLOCK):
         part = slice(start, start + BLOCK)
-        spectra[part], snr[part] = _normalise(weighted[part], weight[part].astype(np.float64))
+        snr[part] = _snr(weighted[part], weight[part])
+        spectra[part] = _normalise(weighted[part], weight[part].astype(np.float64))
     return spectra, snr
 
 
-def _normalise(weighted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _snr(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     has_weight = weight > 0
-    flux = np.where(has_weight, weight, 1)
-    np.divide(weighted, flux, out=flux)
-    total = weight.sum(axis=1)
-    # Sorting puts the pixels without weight last; half of the rest lie before the median.
-    ratio = np.sqrt(weight)
-    ratio *= flux
-    ratio[~has_weight] = np.inf
-    ratio.sort(axis=1)
     count = has_weight.sum(axis=1, keepdims=True)
+    ratio = np.full(weighted.shape, np.inf, np.float32)
+    np.divide(weighted, np.sqrt(weight), out=ratio, where=has_weight)
+    # Sorting puts the pixels without weight last; half of the rest lie before the median.
+    ratio.sort(axis=1)
     middle = np.concatenate([np.maximum(count - 1, 0) // 2, count // 2], axis=1)
     snr = np.take_along_axis(ratio, middle, axis=1).mean(axis=1)
-    snr[count[:, 0] == 0] = np.nan
+    return np.where(count[:, 0] > 0, snr, np.nan)
+
+
+def _normalise(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    flux = np.where(weight > 0, weight, 1)
+    np.divide(weighted, flux, out=flux)
+    total = weight.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         # Pixels without weight hold 0 before the mean is subtracted, as in QuasarNP.
         mean = (flux * weight).sum(axis=1) / total
@@ -121,7 +124,7 @@ def _normalise(weighted: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np
         rms = np.sqrt((flux**2 * weight).sum(axis=1) / total)
         # What is left of a constant spectrum is the rounding of its float32 sums.
         flux /= np.where(rms > 1e-6 * np.abs(mean), rms, np.nan)[:, None]
-    return flux, snr
+    return flux
 
 
 def defect(spectra: np.ndarray, weight: np.ndarray) -> np.ndarray:
