@@ -47,15 +47,6 @@ def test_prospect_sample(shared_data):
     assert rows["INSPECTOR"].tolist() == ["Desi Arnaz"] * 2
 
 
-def test_published_truth(shared_data):
-    labels, refused = inspection.read_vi_truth(shared_data / "vi" / "desi_truth_sample.csv")
-    assert len(labels) == 16 and not refused
-    assert labels["TARGETID"][1] == 39627513722310958
-    assert (labels["BAL"] == -1).all()
-    assert labels["ACCEPTED"].tolist() == [int(q >= 2.5) for q in labels["QUALITY"]]
-    assert labels.loc[labels["TARGETID"] == 39627634564404995, "SPECTYPE"].item() == "STAR"
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(tmp_path, encoding, end):

@@ -131,41 +131,6 @@ def read_answers(paths: Iterable[str | os.PathLike]) -> pd.DataFrame:
     return pd.concat([empty_rows(), *(read_vi(path)[0] for path in paths)])
 
 
-def read_vi_truth(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
-    """Read a published table of merged DESI VI (TARGETID, VI_Z, VI_QUALITY, VI_CLASS).
-
-    Returns labels with the columns `LABEL_COLUMNS`, and the refused rows as `read_vi`.
-    BAL stays unknown (-1): these tables mention it in free comments only, and a quasar
-    whose comment doesn't was not necessarily looked at for it.
-    """
-    header, records = _read_table(path, ("TARGETID", "VI_Z", "VI_QUALITY", "VI_CLASS"))
-    rows, refused = [], []
-    for line, fields in records:
-        try:
-            cell = _cells(header, fields)
-            quality = _number(cell, "VI_QUALITY")
-            # 999 is the published merge's mark of an unresolved conflict.
-            if not 0 <= quality <= 4:
-                raise _Refused(f"VI_QUALITY {cell['VI_QUALITY']!r} is not in 0..4")
-            spectype = _spectype(cell, "VI_CLASS")
-            z = _redshift(cell, "VI_Z")
-            accepted = int(quality >= ACCEPTED_QUALITY)
-            if accepted and (not spectype or math.isnan(z)):
-                raise _Refused("has no class or no redshift")
-            rows.append(
-                (
-                    *(_targetid(cell), spectype, z, quality, -1),
-                    int(_number(cell, "N_VI", 1)),
-                    *(accepted, "accepted" if accepted else "low quality", ""),
-                    _issue(cell.get("all_VI_issues", "")),
-                    cell.get("all_VI_comments", ""),
-                )
-            )
-        except _Refused as reason:
-            refused.append((line, _written_target(header, fields), str(reason)))
-    return _frame(rows, LABEL_COLUMNS), refused
-
-
 def read_batch(path: str | os.PathLike) -> pd.DataFrame:
     """Read `batch.csv`; TARGETID and MINIBATCH are int64."""
     try:

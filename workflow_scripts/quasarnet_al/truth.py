@@ -90,6 +90,7 @@ def label(
     row = truth.reindex(catalog["TARGETID"])
     accepted = known & (row["QUALITY"].to_numpy() >= MIN_QUALITY)
     accepted &= row["SPECTYPE"].isin(["QSO", "GALAXY", "STAR"]).to_numpy()
+    accepted &= np.isfinite(row["Z"].to_numpy())
     row = row[accepted]
     labels = pool.labels(len(row), origin)
     labels["TARGETID"] = catalog["TARGETID"][accepted]
