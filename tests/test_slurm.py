@@ -212,14 +212,17 @@ def test_a_round_runs_and_each_job_lands_where_it_should(site):
 
 
 def test_dry_runs_as_they_are_typed(site):
-    command = [PYTHON, "-m", "snakemake", "--profile", "perlmutter", "-n", "--quiet", "rules"]
+    options = ["--profile", "perlmutter", "-n"]
     for arguments in (
         [],
         ["results/demo/round-01/inspect/index.html"],
         [f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG],
     ):
         done = subprocess.run(
-            [*command, *arguments], cwd=site.folder, capture_output=True, text=True
+            [PYTHON, "-m", "snakemake", *arguments, *options],
+            cwd=site.folder,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
