@@ -60,11 +60,11 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         (tmp_path / "data" / "boss").mkdir(parents=True)
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()
         content["data"] = "data"
-    for source in content["pool"]["sources"]:
+    for source in [*content["pool"]["sources"], *content["labelled"].values()]:
         if "tile_table" in source:  # stands at NERSC
             source["tile_table"] = "tiles.csv"
             Path("tiles.csv").write_text(
-                "TILEID,SURVEY,PROGRAM,LASTNIGHT\n1000,main,dark,20210517\n"
+                "TILEID,SURVEY,PROGRAM,LASTNIGHT\n1,main,dark,20210517\n2,sv1,dark,20210203\n"
             )
     plan.check(content, SCHEMA)
 
