@@ -2,21 +2,25 @@
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint
 # make env    the environment alone, in .venv
+# make slurm  a SLURM shaped like Perlmutter's, for its tests (Debian, root)
 PYTHON ?= python3
 CORES ?= 2
+# At NERSC: envs/gpu.txt
+REQUIREMENTS ?= envs/cpu.txt
 VENV := .venv
 ENV := $(VENV)/installed
 BIN := $(VENV)/bin
 # snakefmt looks for its shell formatter on the PATH.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test lint env lock
+.PHONY: demo test lint env slurm benchmark lock
 
 demo: $(ENV)
 	$(BIN)/snakemake --cores $(CORES)
 
+# Two workers: the tests of SLURM mostly wait.
 test: $(ENV)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(ENV)
 	$(BIN)/ruff check .
@@ -26,12 +30,15 @@ lint: $(ENV)
 
 env: $(ENV)
 
+slurm:
+	tests/slurm/start
+
 # The environment is whole when `installed` is there, and as old as the pins it was made of.
-$(ENV): envs/cpu.txt
+$(ENV): $(REQUIREMENTS)
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make: needs Python >= 3.11 with venv (Debian: apt install python3-venv); or set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/cpu.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
 	touch $@
 
 # Pin the packages anew, with hashes, after a change of envs/*.in.

@@ -181,3 +181,13 @@ def test_a_failing_member_is_named_and_the_others_are_kept(program, examples, tm
     assert again.returncode == 0
     assert "member-00 epoch" not in again.stdout
     assert len(weights.read_ensemble(tmp_path / "team.h5")) == 3
+
+
+def test_work_on_another_set_is_not_gone_on_with(program, examples, tmp_path):
+    write_set(tmp_path / "training.fits", examples)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "member-00.npz").write_bytes(b"damaged")
+    (tmp_path / "work" / "member-00.key").write_text("of another set")
+    result = train(program, tmp_path / "training.fits", tmp_path, [0])
+    assert result.returncode == 0, result.stderr
+    assert not [*(tmp_path / "work").iterdir()]

@@ -9,6 +9,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from threadpoolctl import threadpool_limits
+
 from quasarnet_al import boss, desi, pool
 from quasarnet_al.files import program
 from quasarnet_al.grid import GRIDS
@@ -52,7 +54,10 @@ def main(argv: list[str] | None = None) -> None:
         ]
         work = partial(desi.extract, grid=grid, targets=args.targets)
         if args.threads > 1 and len(coadds) > 1:
-            with ProcessPoolExecutor(min(args.threads, len(coadds))) as processes:
+            # A process is one thread: BLAS's own would be threads x threads.
+            with ProcessPoolExecutor(
+                min(args.threads, len(coadds)), initializer=threadpool_limits, initargs=(1,)
+            ) as processes:
                 parts = list(progress(processes.map(work, coadds), "coadds", len(coadds)))
         else:
             parts = [work(path) for path in progress(coadds, "coadds")]

@@ -7,6 +7,7 @@ trained halfway, before a job ended is kept in --checkpoints and not trained aga
 """
 
 import argparse
+import hashlib
 import multiprocessing
 import os
 import queue
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from quasarnet_al import pool, targets, weights
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, program, write_text
 
 RECIPE = (
     *("layers", "filters", "epochs", "min_steps", "batch_size"),
@@ -53,8 +54,9 @@ def main(argv: list[str] | None = None) -> None:
     pool.read_labelled(args.training)  # say what is wrong before any process starts
     devices = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
     finished = {m: Path(args.checkpoints, f"member-{m:02d}.h5") for m in args.members}
+    _drop_stale(args, list(finished.values()))
     todo = [member for member, path in finished.items() if not path.exists()]
-    if len(devices) > 1 and len(todo) > 1:
+    if len(devices) > 1 and todo:
         failed = _train_on_devices(args, finished, todo, devices)
     else:
         failed = [member for member in todo if not _trained(args, member, finished[member])]
@@ -65,7 +67,20 @@ def main(argv: list[str] | None = None) -> None:
     weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))})
     for path in finished.values():
         path.unlink()
+        path.with_suffix(".key").unlink()
     print(f"{args.output}: {len(networks)} members")
+
+
+def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
+    """Remove work that was begun on another training set or recipe."""
+    recipe = [args.seed, args.no_bootstrap, args.threads, *(getattr(args, name) for name in RECIPE)]
+    key = hashlib.sha256(Path(args.training).read_bytes() + repr(recipe).encode()).hexdigest()
+    for path in finished:
+        record = path.with_suffix(".key")
+        if record.exists() and record.read_text() != key:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".npz").unlink(missing_ok=True)
+        write_text(record, key)
 
 
 def _trained(args: argparse.Namespace, member: int, finished: Path) -> bool:

@@ -42,7 +42,12 @@ def check(config: dict, schema: str | Path) -> dict:
         )
     if config["oracle"]["rounds"] and not config["oracle"]["truth"]:
         raise InputError("config", "oracle.rounds is set but oracle.truth is not", "name the truth")
-    chunks(config)
+    count = len(chunks(config))
+    if count > 1000:
+        # Some steps name the files of all in one command line, which holds 128 kB.
+        raise InputError(
+            "config", f"the pool's tiles make {count} jobs a step", "raise pool.tiles_per_job"
+        )
     labelled_sets(config)
     return config
 
@@ -90,6 +95,8 @@ def set_environment(config: dict) -> None:
     config's hash is for the provenance in every output (see `files.provenance`).
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    # Lustre and the read-only mounts of NERSC have no locks; files are renamed when whole.
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     text = json.dumps(config, sort_keys=True)
     os.environ["QUASARNET_AL_CONFIG"] = hashlib.sha256(text.encode()).hexdigest()[:12]
 
