@@ -65,9 +65,10 @@ def answers(wildcards):
     return handed_in(wildcards)
 
 
-def survey_truth(survey):
-    """What must exist before tiles can be read: the truth of a mock survey comes last."""
-    return f"results/{config['run']}/mock/{survey}/truth.csv" if survey else []
+def survey_of_tiles(wildcards):
+    """What must be there before a mock survey's tiles can be read."""
+    survey = CHUNKS[wildcards.tiles].survey
+    return plan.survey_truth(config, survey) if survey else []
 
 
 def adjudications():

@@ -8,7 +8,7 @@ results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
 rule extract_spectra:
     """Extract the spectra of the tiles {wildcards.tiles}."""
     input:
-        lambda wildcards: survey_truth(CHUNKS[wildcards.tiles].survey),
+        survey_of_tiles,
     output:
         pool="results/<run>/pool/{tiles}.fits",
     log:
@@ -40,7 +40,7 @@ rule extract_spectra:
 rule extract_labelled:
     """Extract the labelled set {wildcards.set}."""
     input:
-        lambda wildcards: survey_truth(SETS[wildcards.set].survey),
+        lambda wildcards: list(SETS[wildcards.set].files),
     output:
         labelled="results/<run>/labelled/{set}.fits",
     log:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import samples
-from quasarnet_al import boss, grid, truth
+from quasarnet_al import boss, grid, sets, truth
 from quasarnet_al.files import InputError
 
 
@@ -19,6 +19,46 @@ def test_real_spectra(shared_data):
     assert first["BAL"] == -1
     assert first["Z"] == pytest.approx(2.3552, abs=1e-3)
     assert np.isfinite(extraction.spectra).all()
+
+
+def test_two_spectra_of_an_object_are_one_object(shared_data):
+    """Plate 3655 fibre 186 and plate 9367 fibre 386 saw the same quasar."""
+    names = ("spec-3655-55240-0186.fits", "spec-9367-57758-0386.fits")
+    _, labels = boss.extract_spec([shared_data / "boss" / name for name in names], grid.LOG)
+    assert labels["TARGETID"][0] != labels["TARGETID"][1]
+    assert labels["OBJECT"][0] == labels["OBJECT"][1]
+    assert sets.held_out(labels[:1], labels[1:]).tolist() == [True]
+
+
+def test_a_rounded_targetid_is_no_label(tmp_path):
+    """Read through a double, 39627634556011093 would label another object."""
+    path = tmp_path / "truth.csv"
+    for text in ("39627634556011093.0", "3.9627634556011093e16", "3.96276E+16"):
+        path.write_text(f"TARGETID,Z\n{text},2.1\n")
+        with pytest.raises(InputError, match="no whole number"):
+            truth.read(path)
+
+
+@pytest.mark.parametrize("z", ["", "-5", "40"])
+def test_a_label_without_a_redshift_is_none(tmp_path, z):
+    path = tmp_path / "truth.csv"
+    path.write_text(f"TARGETID,Z,SPECTYPE,BAL\n5,{z},QSO,\n6,2.0,QSO,\n7,0.1,STAR,\n")
+    table = truth.read(path)
+    assert table["BAL"].tolist() == [-1, -1, 0]
+    catalog = np.zeros(3, dtype=[("TARGETID", "i8")])
+    catalog["TARGETID"] = [5, 6, 7]
+    _, _, labels, dropped = truth.label(np.zeros((3, 443)), catalog, table, "vi")
+    assert labels["TARGETID"].tolist() == [6, 7]
+    assert dropped == {"unsure label": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["TARGETID,Z\n5,abc\n", "TARGETID,Z,BAL\n5,2,7\n", "Z\n2\n", "", "TARGETID\n5\n"]
+)
+def test_bad_truth_tables_get_one_line(tmp_path, text):
+    (tmp_path / "truth.csv").write_text(text)
+    with pytest.raises(InputError):
+        truth.read(tmp_path / "truth.csv")
 
 
 def test_targetid_can_be_read_back():

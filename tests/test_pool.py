@@ -32,7 +32,7 @@ def test_round_trip(tmp_path, rows, grid):
     for name in labels.dtype.names:
         np.testing.assert_array_equal(got[2][name], labels[name])
     assert pool.read_grid(path) == grid
-    assert pool.read_dropped(path) == {"sky": 3}
+    assert fitsio.read_header(str(path), ext="SPECTRA")["DROPPED"] == '{"sky": 3}'
 
 
 def test_same_content_same_bytes(tmp_path):
@@ -77,3 +77,9 @@ def test_columns_are_explained_in_the_header(tmp_path):
         card["value"]: card["comment"] for card in header if card["name"].startswith("TTYPE")
     }
     assert comments["TARGET_RA"] == "right ascension, deg"
+
+
+def test_comments_fit_a_card():
+    """A longer one would be carried over, and the column's name with it."""
+    for columns in (pool.CATALOG, pool.LABELS):
+        assert max(len(comment) for _, _, comment in columns.values()) <= 47

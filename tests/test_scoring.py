@@ -54,6 +54,12 @@ def test_one_stray_member_does_not_move_the_redshift():
     assert mean_c[0, 2] == pytest.approx(0.9)
 
 
+def test_members_that_contradict_each_other_are_not_averaged():
+    """Two against two: the surer side's redshift, not one between the boxes."""
+    _, z, _ = scoring.combine(*members((0.9, 0.95), (0.8, 0.96), (0.99, 1.9), (0.9, 1.92)))
+    assert z[0, 2] in (1.9, 1.92)
+
+
 def test_every_acquisition_has_a_column(monkeypatch):
     columns = score(monkeypatch, (0.9, 2.0), (0.99, 2.5))
     assert set(scoring.ACQUISITIONS.values()) <= set(columns)

@@ -1,6 +1,6 @@
 """Assemble the training set of a round: the labelled sets and every earlier round's labels.
 
-No target of the validation set enters, whichever set it comes from.
+No object of the validation set enters, whichever set it comes from.
 """
 
 import argparse
@@ -20,6 +20,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="the training set (FITS)")
     args = parser.parse_args(argv)
 
+    if len(args.batch_pool) != len(args.labels):
+        parser.error("--batch-pool and --labels go in pairs")
+    grid = pool.read_grid(*args.labelled, *args.batch_pool, args.validation)
     parts = [pool.read_labelled(path) for path in args.labelled]
     for batch, path in zip(args.batch_pool, args.labels, strict=True):
         spectra, catalog = pool.read(batch)
@@ -30,13 +33,12 @@ def main(argv: list[str] | None = None) -> None:
         pool.stack([part[1] for part in parts]),
         pool.stack([part[2] for part in parts]),
     )
-    held_out = np.isin(labels["TARGETID"], pool.read_catalog(args.validation)["TARGETID"])
+    held_out = sets.held_out(labels, pool.read_labelled(args.validation)[2])
     keep = ~held_out
     if not keep.any():
         raise InputError(
             args.labelled[0], "leaves nothing to train on", "lower labelled.*.validation"
         )
-    grid = pool.read_grid(args.labelled[0])
     dropped = {"in validation": int(held_out.sum())}
     pool.write(args.output, spectra[keep], catalog[keep], grid, labels[keep], dropped)
     origins, counts = np.unique(labels["ORIGIN"][keep], return_counts=True)

@@ -18,10 +18,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="the validation set (FITS)")
     args = parser.parse_args(argv)
 
+    if len(args.fraction) != len(args.labelled) or not all(0 <= f <= 1 for f in args.fraction):
+        parser.error("--fraction takes a share from 0 to 1 for each labelled set")
+    grid = pool.read_grid(*args.labelled)
     parts = []
     for path, fraction in zip(args.labelled, args.fraction, strict=True):
         spectra, catalog, labels = pool.read_labelled(path)
-        chosen = sets.in_validation(labels["TARGETID"], fraction, args.seed)
+        chosen = sets.in_validation(labels["OBJECT"], fraction, args.seed)
         parts.append((spectra[chosen], catalog[chosen], labels[chosen]))
     labels = pool.stack([part[2] for part in parts])
     if not (labels["SPECTYPE"] == "QSO").any():
@@ -34,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         np.concatenate([part[0] for part in parts]),
         pool.stack([part[1] for part in parts]),
-        pool.read_grid(args.labelled[0]),
+        grid,
         labels,
     )
     print(f"{args.output}: {len(labels)} spectra, {(labels['SPECTYPE'] == 'QSO').sum()} quasars")

@@ -9,7 +9,7 @@ import fitsio
 import numpy as np
 
 from quasarnet_al import classify, desi, pool, scoring
-from quasarnet_al.files import InputError, program, provenance, replacing
+from quasarnet_al.files import InputError, positive, program, provenance, replacing
 from quasarnet_al.grid import LINES
 from quasarnet_al.weights import read_network
 
@@ -27,9 +27,9 @@ def main(argv: list[str] | None = None) -> None:
         "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it (%(default)s)"
     )
     parser.add_argument(
-        "--n-thresh", type=int, default=1, help="lines that make a quasar (%(default)s)"
+        "--n-thresh", type=positive, default=1, help="lines that make a quasar (%(default)s)"
     )
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--output", required=True, help="table QN (FITS)")
     args = parser.parse_args(argv)
 

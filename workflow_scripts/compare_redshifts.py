@@ -24,9 +24,8 @@ def main(argv: list[str] | None = None) -> None:
     table["SPECTYPE"] = known["SPECTYPE"].reindex(table["TARGETID"]).to_numpy()
     table["Z_TRUTH"] = known["Z"].reindex(table["TARGETID"]).to_numpy()
     table["Z_MEAN"], table["Z_STD"] = scores["Z_MEAN"], scores["Z_STD"]
-    # The members' median is the ensemble's redshift: one stray member does not move it.
-    table["Z_ENSEMBLE"] = np.median(scores["MEMBER_Z"].reshape(len(scores), -1), axis=1)
-    table["DZ"] = (table["Z_ENSEMBLE"] - table["Z_TRUTH"]) / (1 + table["Z_TRUTH"])
+    table["Z_QN"] = scores["Z_QN"]
+    table["DZ"] = (table["Z_QN"] - table["Z_TRUTH"]) / (1 + table["Z_TRUTH"])
     table["DV_KMS"] = metrics.LIGHT_SPEED * table["DZ"]
     table["VOTE_QSO"] = 1 - scores["VOTE_NOT_QSO"]
     table["SNR"] = scores["SNR"]

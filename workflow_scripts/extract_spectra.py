@@ -12,7 +12,7 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from quasarnet_al import boss, desi, pool
-from quasarnet_al.files import program
+from quasarnet_al.files import positive, program
 from quasarnet_al.grid import GRIDS
 from quasarnet_al.progress import progress
 
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--grid", choices=GRIDS, default="log", help="(default: %(default)s)")
     parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
     parser.add_argument("--origin", default="", help="name of the labelled set")
-    parser.add_argument("--threads", type=int, default=1, help="coadds read side by side")
+    parser.add_argument("--threads", type=positive, default=1, help="coadds read side by side")
     parser.add_argument("--output", required=True, help="pool file (FITS)")
     args = parser.parse_args(argv)
     grid = GRIDS[args.grid]

@@ -3,7 +3,7 @@
 import argparse
 
 from quasarnet_al import classify, pool, scoring
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, positive, program
 from quasarnet_al.weights import read_ensemble
 
 
@@ -16,13 +16,13 @@ def main(argv: list[str] | None = None) -> None:
         "--c-thresh", type=float, default=0.95, help="a line is seen above this (%(default)s)"
     )
     parser.add_argument(
-        "--n-thresh", type=int, default=1, help="lines that make a quasar (%(default)s)"
+        "--n-thresh", type=positive, default=1, help="lines that make a quasar (%(default)s)"
     )
     parser.add_argument(
         "--z-split", type=float, default=classify.Z_SPLIT, help="between the classes of quasars"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the random baseline")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--output", required=True, help="score table (FITS)")
     args = parser.parse_args(argv)
 

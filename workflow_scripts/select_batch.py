@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import pool, scoring, selection, som
-from quasarnet_al.files import InputError, program, replacing, write_json
+from quasarnet_al.files import InputError, positive, program, replacing, write_json
 from quasarnet_al.tables import read_targetids, write_fits
 
+PAIRS = "give both in the same order, or score the pool again"
 SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
 
 
@@ -32,14 +33,16 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
     parser.add_argument("--seed", type=int, default=0, help="of the order of equal scores")
-    parser.add_argument("--size", type=int, default=100, help="spectra of the batch")
-    parser.add_argument("--minibatch", type=int, default=50, help="spectra of a minibatch")
+    parser.add_argument("--size", type=positive, default=100, help="spectra of the batch")
+    parser.add_argument("--minibatch", type=positive, default=50, help="spectra of a minibatch")
     parser.add_argument("--batch", required=True, help="the batch (CSV)")
     parser.add_argument("--batch-pool", required=True, help="its spectra (pool file, FITS)")
     parser.add_argument("--selection", required=True, help="why each spectrum or not (FITS)")
     parser.add_argument("--summary", required=True, help="counts (JSON)")
     args = parser.parse_args(argv)
 
+    if len(args.scores) != len(args.pool):
+        parser.error("--scores and --pool go in pairs")
     column = scoring.ACQUISITIONS[args.acquisition]
     names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
     parts = [scoring.read_scores(path, names) for path in args.scores]
@@ -74,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     starts = np.cumsum([0, *map(len, parts)])
     place = np.searchsorted(starts, chosen, side="right") - 1
     batch, spectra, catalog = _gather(args, column, chosen - starts[place], place)
-    grid = pool.read_grid(args.pool[0])
+    grid = pool.read_grid(*args.pool)
     write_fits(
         args.selection,
         "SELECTION",
@@ -99,6 +102,11 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
         here = np.flatnonzero(place == number)
         scores = scoring.read_scores(args.scores[number])[row[here]]
         image, catalog = pool.read(args.pool[number])
+        if (
+            len(catalog) <= row[here].max()
+            or (catalog["TARGETID"][row[here]] != scores["TARGETID"]).any()
+        ):
+            raise InputError(args.pool[number], f"is not the pool of {args.scores[number]}", PAIRS)
         spectra.append(image[row[here]])
         catalogs.append(catalog[row[here]])
         frames.append(_frame(scores, catalogs[-1]))
@@ -120,7 +128,7 @@ def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
     for name in ("Z", "SPECTYPE", "ZWARN"):
         frame[f"REDROCK_{name}"] = catalog[name]
     for name in members:
-        values = scores[name].reshape(len(scores), -1)
+        values = scoring.members(scores, name)
         frame[name] = [" ".join(f"{value:.4f}" for value in row) for row in values]
     return frame
 

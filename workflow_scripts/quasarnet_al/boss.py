@@ -56,6 +56,8 @@ def extract_spec(paths: Sequence[str | Path], grid: Grid) -> tuple[Extraction, n
         label = pool.labels(1, "boss")
         label["TARGETID"], label["SPECTYPE"], label["Z"] = entry["TARGETID"], spectype, row["Z"]
         label["BAL"] = -1 if spectype == "QSO" else 0
+        # SDSS counts an object's spectra by exposure; THING_ID is the object.
+        label["OBJECT"] = row["THING_ID"] if row["THING_ID"] > 0 else entry["TARGETID"][0]
         labelled.append(label)
     if not images:
         return Extraction(np.zeros((0, grid.size), np.float32), pool.catalog(0), dropped), (
@@ -72,6 +74,7 @@ def _read_spec(path: Path) -> tuple:
         with fitsio.FITS(str(path)) as fits:
             data, row = fits[1].read(), fits[2].read()
         names = ("PLATE", "MJD", "FIBERID", "PLUG_RA", "PLUG_DEC", "CLASS", "Z", "ZWARNING")
+        names += ("THING_ID",)
         row = {name: row[name][0] for name in names}
         flux, ivar = data["FLUX"].astype(np.float32), data["IVAR"].astype(np.float32)
         wavelength = 10 ** data["LOGLAM"].astype(np.float64)
@@ -129,7 +132,8 @@ def extract_training(data: str | Path, truth: str | Path) -> tuple[Extraction, n
     catalog["FIBER"], catalog["SNR"] = rows["FIBERID"][good], snr[good]
     catalog["ARMS"], catalog["ROW"] = pool.ALL_ARMS, np.flatnonzero(good)
     labels = pool.labels(len(catalog), "dr12q")
-    labels["TARGETID"], labels["SPECTYPE"] = identifier[good], spectype
+    labels["TARGETID"] = labels["OBJECT"] = identifier[good]
+    labels["SPECTYPE"] = spectype
     labels["Z"] = truth_row["Z_VI"]
     is_bal = (truth_row["BAL_FLAG_VI"] == 1) & (truth_row["BI_CIV"] > 0)
     no_bal = (truth_row["BAL_FLAG_VI"] == 0) & (truth_row["BI_CIV"] == 0)

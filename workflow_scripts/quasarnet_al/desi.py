@@ -10,7 +10,7 @@ from typing import BinaryIO
 import fitsio
 import numpy as np
 
-from quasarnet_al import pool, spectra
+from quasarnet_al import pool, spectra, tile_table
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import Grid
 
@@ -21,9 +21,7 @@ TARGET_COLUMNS = ("DESI_TARGET", "SV1_DESI_TARGET", "SV2_DESI_TARGET", "SV3_DESI
 #: Fibre states with good data: none, or bit 3, a restricted positioner range.
 GOOD_FIBERSTATUS = (0, 8)
 TARGETS = ("qso", "all", "sky")
-#: Where a production keeps the coadds of one unit (desidatamodel): {tile} is TILEID/NIGHT,
-#: TILEID/EXPID, or SURVEY/PROGRAM/PIXEL.
-LAYOUTS = ("cumulative", "perexp", "healpix")
+LAYOUTS = tuple(tile_table.TILE_FORMS)
 #: Spectra that are read and rebinned at a time: their arrays stay in the cache.
 BLOCK = 64
 #: Rows up to this far apart are read together with those between.
@@ -43,6 +41,7 @@ def coadds(root: str | Path, layout: str, tile: str) -> list[Path]:
     ------
     InputError where there is none
     """
+    tile_table.check_tile(layout, tile)
     if layout == "healpix":
         survey, program, pixel = tile.split("/")
         folder = Path(root, "healpix", survey, program, str(int(pixel) // 100), pixel)

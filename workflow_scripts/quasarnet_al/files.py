@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -109,8 +110,21 @@ def _git_revision() -> str:
         return "unknown"
 
 
+def positive(text: str) -> int:
+    """Return a whole number above zero, for argparse's `type`."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def program(main: Callable[[], object]) -> None:
-    """Run a program's `main`; bad input ends it with status 2 and one line on stderr."""
+    """Run a program's `main`; bad input ends it with status 2 and one line on stderr.
+
+    SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary
+    file stays behind.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         main()
     except InputError as error:

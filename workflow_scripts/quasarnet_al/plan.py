@@ -27,7 +27,7 @@ def check(config: dict, schema: str | Path) -> dict:
     """
     rules = yaml.safe_load(Path(schema).read_text())
     # Snakemake hands its config over as ordered dictionaries of its own.
-    config = json.loads(json.dumps(config))
+    config = json.loads(json.dumps(config, default=str))
     errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
     if errors:
         error = jsonschema.exceptions.best_match(errors)
@@ -48,7 +48,10 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError(
             "config", f"the pool's tiles make {count} jobs a step", "raise pool.tiles_per_job"
         )
-    labelled_sets(config)
+    if not any(labelled.validation for labelled in labelled_sets(config).values()):
+        raise InputError(
+            "config", "no labelled set gives a validation set", "set labelled.*.validation above 0"
+        )
     return config
 
 
@@ -129,8 +132,10 @@ def chunks(config: dict) -> dict[str, Chunk]:
         place = _tiles(config, source)
         for first in range(0, len(place["tiles"]), size):
             tiles = tuple(place["tiles"][first : first + size])
-            names = [_tile_name(tile, source["layout"]) for tile in (tiles[0], tiles[-1])]
+            names = [_tile_name(tile, place["layout"]) for tile in (tiles[0], tiles[-1])]
             name = names[0] if len(tiles) == 1 else "_".join(names)
+            if source["targets"] != "qso":
+                name += f"-{source['targets']}"
             if name in found:
                 raise InputError("config", f"pool: the tile {name} stands twice", "remove one")
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
@@ -139,7 +144,7 @@ def chunks(config: dict) -> dict[str, Chunk]:
 
 def _tiles(config: dict, source: dict) -> dict:
     """Where the tiles of a source lie: given in the config, or made by a mock survey."""
-    survey = source["survey"]
+    survey = source.get("survey")
     if survey:
         mock = _survey(config, survey)
         return {
@@ -148,15 +153,23 @@ def _tiles(config: dict, source: dict) -> dict:
             "tiles": [f"{tile}/{mock['night']}" for tile in mock["tiles"]],
             "survey": survey,
         }
-    tiles = source["tiles"] or tile_table.tiles(
+    layout = source["layout"]
+    tiles = source.get("tiles") or tile_table.tiles(
         source["tile_table"],
-        source["layout"],
+        layout,
         source["surveys"],
         source["programs"],
         source.get("nights"),
         source["tile_list"],
     )
-    return {"root": source["root"], "layout": source["layout"], "tiles": tiles, "survey": ""}
+    for tile in tiles:
+        tile_table.check_tile(layout, tile)
+    return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
+
+
+def survey_truth(config: dict, survey: str) -> str:
+    """Return the truth table of a mock survey: written last, it says that all is there."""
+    return f"results/{config['run']}/mock/{survey}/truth.csv"
 
 
 def _survey(config: dict, name: str) -> dict:
@@ -177,12 +190,14 @@ class LabelledSet:
     ----------
     name : of its file
     arguments : of extract_spectra.py, that make it
+    files : that must be there first; the coadds of a production are not looked for
     survey : name of the mock survey that makes its spectra, or ""
     validation : share of its objects that only serve to judge the ensembles
     """
 
     name: str
     arguments: tuple[str, ...]
+    files: tuple[str, ...]
     survey: str
     validation: float
 
@@ -192,20 +207,27 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
     found = {}
     for name, source in config["labelled"].items():
         arguments, survey = _arguments(config, name, source)
-        found[name] = LabelledSet(name, tuple(arguments), survey, source["validation"])
+        files = [source[key] for key in ("training_data", "truth") if key in source]
+        if survey:
+            files.append(survey_truth(config, survey))
+        found[name] = LabelledSet(
+            name, tuple(arguments), tuple(files), survey, source["validation"]
+        )
     return found
 
 
 def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
-    if source["boss"]:
+    if "boss" in source:
         files = sorted(glob.glob(source["boss"]))
         if not files:
             raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
         return ["--boss", *files], ""
-    if source["training_data"]:
+    if "training_data" in source:
+        if config["grid"] != "log":
+            raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")
         return ["--training-data", source["training_data"], "--truth", source["truth"]], ""
     place = _tiles(config, source)
-    truth = source["truth"] or f"{place['root']}/truth.csv"
+    truth = source.get("truth") or f"{place['root']}/truth.csv"
     arguments = ["--input-root", place["root"], "--layout", place["layout"]]
     arguments += ["--targets", source["targets"], "--truth", truth, "--tile", *place["tiles"]]
     return arguments, place["survey"]

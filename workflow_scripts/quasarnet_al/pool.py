@@ -36,6 +36,7 @@ LABELS = {
     "Z": ("f8", np.nan, "redshift"),
     "BAL": ("i2", -1, "broad absorption: 1 yes, 0 no, -1 not looked at"),
     "WEIGHT": ("f4", 1, "weight in training"),
+    "OBJECT": ("i8", -1, "one number for all spectra of an object"),
 }
 #: Every arm has weight.
 ALL_ARMS = 0b111
@@ -131,20 +132,20 @@ def read_labelled(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return spectra, catalog, labels
 
 
-def read_grid(path: str | Path) -> Grid:
-    """Return the grid of a pool file."""
-    return _read(path, spectra=False)[3]
+def read_grid(*paths: str | Path) -> Grid:
+    """Return the grid of pool files; raise `InputError` where they differ in it."""
+    first, *others = (_read(path, spectra=False)[3] for path in paths)
+    for path, grid in zip(paths[1:], others, strict=True):
+        if grid != first:
+            raise InputError(
+                path, f"is on another grid than {paths[0]}", "extract one of them again"
+            )
+    return first
 
 
 def read_catalog(path: str | Path) -> np.ndarray:
     """Return the catalogue alone."""
     return _read(path, spectra=False)[1]
-
-
-def read_dropped(path: str | Path) -> dict[str, int]:
-    """Return how many spectra were left out of a pool file, by reason."""
-    with fitsio.FITS(str(path)) as fits:
-        return json.loads(fits["SPECTRA"].read_header().get("DROPPED", "{}"))
 
 
 def _read(path: str | Path, spectra: bool = True) -> tuple:

@@ -27,6 +27,7 @@ COMMENTS = {
     "VOTE_NOT_QSO": "fraction of the members",
     "VOTE_QSO_LOWZ": "fraction of the members",
     "VOTE_QSO_HIGHZ": "fraction of the members",
+    "Z_QN": "the ensemble's redshift, of its most confident line",
     "Z_MEAN": "mean over members that see a quasar, or all",
     "Z_STD": "standard deviation over the same members",
     "MEMBER_Z": "redshift of each member's best line",
@@ -61,10 +62,16 @@ def combine(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the ensemble's lines: mean confidences, and redshifts that the members share.
 
-    A line's redshift is the members' median: one member in another box does not move it.
-    Arguments as from `lines_of_members`; returns c (n, 6), z (n, 6), c_bal (n,).
+    A line's redshift is the median of the members', each weighted by its confidence: the
+    redshift of one of them (never a mean of two that contradict each other), on the side
+    that has more confidence. Arguments as from `lines_of_members`; returns c (n, 6),
+    z (n, 6), c_bal (n,).
     """
-    return c.mean(axis=0), np.median(z, axis=0), c_bal.mean(axis=0)
+    order = np.argsort(z, axis=0, kind="stable")
+    weight = np.cumsum(np.take_along_axis(c, order, axis=0), axis=0, dtype=np.float64)
+    middle = (weight >= weight[-1] / 2).argmax(axis=0)[None]
+    median = np.take_along_axis(np.take_along_axis(z, order, axis=0), middle, axis=0)[0]
+    return c.mean(axis=0), median, c_bal.mean(axis=0)
 
 
 def score(
@@ -91,12 +98,13 @@ def score(
     columns = {
         f"VOTE_{name}": votes[:, k].astype(np.float32) for k, name in enumerate(classify.CLASSES)
     }
+    mean_c, median_z, mean_bal = combine(c, z, c_bal)
+    columns["Z_QN"] = classify.best_redshift(mean_c, median_z)
     voters = np.where((classes > 0).any(axis=0), classes > 0, True)
     columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
     columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
-    mean_c = c.mean(axis=0)
     columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
-    columns["C_BAL"] = c_bal.mean(axis=0)
+    columns["C_BAL"] = mean_bal
     mean = probabilities.mean(axis=0)
     for name, measure in acquisition.METHODS.items():
         columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
@@ -125,6 +133,12 @@ def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) ->
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
     """Return the score table, or some of its columns."""
     return read_table(path, "SCORES", "score_spectra.py", columns)
+
+
+def members(scores: np.ndarray, name: str) -> np.ndarray:
+    """Return a column with a value a member, (n, members), of a score table."""
+    # FITS drops the second axis of an ensemble of one.
+    return scores[name][:, None] if scores[name].ndim == 1 else scores[name]
 
 
 def read_table(

@@ -7,24 +7,28 @@ import pandas as pd
 
 from quasarnet_al import acquisition, pool
 from quasarnet_al.files import InputError
+from quasarnet_al.tables import read_csv
 
 
-def in_validation(targetid: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return which targets only serve to judge, bool (n,).
+def in_validation(identity: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Return which objects only serve to judge, bool (n,).
 
-    It depends on TARGETID and seed alone: all exposures of a target are on one side, in
-    every round and whatever else is in the set.
+    It depends on the object's identity and the seed alone: all its spectra are on one
+    side, in every round and whatever else is in the set.
     """
-    return acquisition.random(targetid, seed) < fraction
+    return acquisition.random(identity, seed) < fraction
+
+
+def held_out(labels: np.ndarray, validation: np.ndarray) -> np.ndarray:
+    """Return which labels are of objects of the validation set's labels, bool (n,)."""
+    return np.isin(labels["OBJECT"], validation["OBJECT"]) | np.isin(
+        labels["TARGETID"], validation["TARGETID"]
+    )
 
 
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Read the merged labels of a round (`labels.csv`)."""
-    try:
-        labels = pd.read_csv(path, dtype={"TARGETID": np.int64})
-        return labels[["TARGETID", "SPECTYPE", "Z", "BAL", "ACCEPTED"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(path, f"is not a table of labels ({error})", "merge them again") from error
+    return read_csv(path, ("SPECTYPE", "Z", "BAL", "ACCEPTED"), "merge the labels again")
 
 
 def batch_labels(
@@ -39,6 +43,6 @@ def batch_labels(
     accepted = table["ACCEPTED"].to_numpy() == 1
     table = table[accepted]
     rows = pool.labels(len(table), origin)
-    rows["TARGETID"] = catalog["TARGETID"][accepted]
+    rows["TARGETID"] = rows["OBJECT"] = catalog["TARGETID"][accepted]
     rows["SPECTYPE"], rows["Z"], rows["BAL"] = table["SPECTYPE"], table["Z"], table["BAL"]
     return accepted, rows

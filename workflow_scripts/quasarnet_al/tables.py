@@ -1,14 +1,18 @@
 """Small tables: lists of TARGETIDs from any of our files, FITS tables with provenance."""
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fitsio
 import numpy as np
 
-from quasarnet_al import pool
 from quasarnet_al.files import InputError, provenance, replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Spectra that nobody looked at may be asked for again.
 NOT_INSPECTED = "not inspected"
@@ -22,35 +26,80 @@ def write_fits(path: str | Path, extension: str, columns: dict[str, np.ndarray])
         fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
 
 
-def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
-    """Return the TARGETIDs, int64, of pool files, of CSVs, and of lists of numbers.
+def whole_number(text: str) -> int:
+    """Return a TARGETID, int64, of its digits; raise ValueError for anything else.
 
-    In a CSV the column is TARGETID; rows whose STATUS says that nobody looked are left
-    out. A list has one number a line.
+    Never through a double: 39627634556011093 does not fit one, and a spreadsheet writes
+    it as 3.96276E+16.
+    """
+    text = text.strip()
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"TARGETID {text!r} is no whole number (did a spreadsheet round it?)")
+    return int(text)
+
+
+def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFrame":
+    """Read a CSV with a column TARGETID, int64, and the `needed` columns.
+
+    Raises
+    ------
+    InputError for a file that is no such table, or whose TARGETIDs were rounded
+    """
+    import pandas as pd  # only here: it takes longer to start than the rest
+
+    try:
+        table = pd.read_csv(path, dtype={"TARGETID": str}, encoding="utf-8-sig")
+        missing = [name for name in ("TARGETID", *needed) if name not in table]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        table["TARGETID"] = np.array(
+            [whole_number(str(value)) for value in table["TARGETID"]], dtype=np.int64
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
+    return table
+
+
+def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
+    """Return the TARGETIDs, int64, of FITS files, of CSVs, and of lists of numbers.
+
+    Of a FITS file the table CATALOG counts (a pool file), or its first table. In a CSV
+    the column is TARGETID; rows whose STATUS says that nobody looked are left out. A
+    list has one number a line; lines that start with # are comments.
     """
     found = [np.zeros(0, np.int64)]
     for path in paths:
         if ".fits" in Path(path).name:
-            found.append(pool.read_catalog(path)["TARGETID"])
+            found.append(_read_fits(path))
         else:
             found.append(np.array(_read_text(path), dtype=np.int64))
     return np.unique(np.concatenate(found))
 
 
+def _read_fits(path: str | Path) -> np.ndarray:
+    try:
+        with fitsio.FITS(str(path)) as fits:
+            values = fits["CATALOG" if "CATALOG" in fits else 1].read(columns="TARGETID")
+        if values.dtype.kind != "i":
+            raise ValueError("TARGETID is no integer column")
+        return values.astype(np.int64)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(path, f"has no table with TARGETID ({error})", "check the path") from error
+
+
 def _read_text(path: str | Path) -> list[int]:
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = [line for line in lines if line.strip() and not line.startswith("#")]
+        if lines and re.search("[A-Za-z]{2}", lines[0]):
+            rows = csv.DictReader(lines, skipinitialspace=True)
+            if "TARGETID" not in (rows.fieldnames or ()):
+                raise ValueError("it has no column TARGETID between commas")
+            return [
+                whole_number(row["TARGETID"]) for row in rows if row.get("STATUS") != NOT_INSPECTED
+            ]
+        return [whole_number(line) for line in lines]
     except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", "check the path") from error
-    header = text.split("\n", 1)[0]
-    if "TARGETID" in header:
-        rows = csv.DictReader(text.splitlines())
-        values = [row["TARGETID"] for row in rows if row.get("STATUS") != NOT_INSPECTED]
-    else:
-        values = [line for line in text.split() if line]
-    try:
-        return [int(value) for value in values]
-    except ValueError as error:
         raise InputError(
-            path, f"has a TARGETID that is no whole number ({error})", "write it as plain digits"
+            path, f"is no list of TARGETIDs ({error})", "write plain digits, one a line"
         ) from error

@@ -1,10 +1,25 @@
 """The tables of a production that list its tiles: the sample sheet of a run."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from quasarnet_al.files import InputError
+
+#: How a tile is written, by the layout in which a production keeps coadds (desidatamodel).
+TILE_FORMS = {
+    "cumulative": (r"[0-9]+/[0-9]{8}", "TILEID/NIGHT"),
+    "perexp": (r"[0-9]+/[0-9]{8}", "TILEID/EXPID, the exposure with eight digits"),
+    "healpix": (r"[a-z0-9]+/[a-z]+/[0-9]+", "SURVEY/PROGRAM/PIXEL"),
+}
+
+
+def check_tile(layout: str, tile: str) -> None:
+    """Raise `InputError` where `tile` has not the form that `layout` wants."""
+    form, words = TILE_FORMS[layout]
+    if not re.fullmatch(form, tile):
+        raise InputError(f"tile {tile!r}", f"is no tile of the layout {layout}", f"write {words}")
 
 
 def tiles(
@@ -36,16 +51,17 @@ def tiles(
     night = columns[layout][-1]
     wanted = _tile_list(tile_list) if tile_list else None
     found = set()
-    for row in _rows(path, [*columns[layout], "SURVEY", "PROGRAM"]):
-        if (
-            (not surveys or row["SURVEY"] in surveys)
-            and (not programs or row["PROGRAM"] in programs)
-            and (not nights or nights[0] <= int(row[night]) <= nights[1])
-            and (wanted is None or int(row["TILEID"]) in wanted)
+    for number, row in enumerate(_rows(path, [*columns[layout], "SURVEY", "PROGRAM"]), start=1):
+        if (surveys and row["SURVEY"] not in surveys) or (
+            programs and row["PROGRAM"] not in programs
         ):
-            second = int(row[columns[layout][1]])
-            width = 8 if layout == "perexp" else 0
-            found.add((int(row["TILEID"]), f"{row['TILEID']}/{second:0{width}d}"))
+            continue
+        try:
+            tileid, second, last = (int(row[k]) for k in (*columns[layout][:2], night))
+        except (TypeError, ValueError) as error:
+            raise InputError(path, f"row {number}: {error}", "mend the table") from error
+        if (not nights or nights[0] <= last <= nights[1]) and (wanted is None or tileid in wanted):
+            found.add((tileid, f"{tileid}/{second:08d}"))
     if not found:
         raise InputError(
             path,

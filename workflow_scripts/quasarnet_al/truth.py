@@ -8,10 +8,14 @@ import pandas as pd
 
 from quasarnet_al import pool
 from quasarnet_al.files import InputError
+from quasarnet_al.tables import read_csv
 
 #: Labels count when the mean quality of their inspections is at least this
 #: (Alexander et al. 2023, section 3).
 MIN_QUALITY = 2.5
+#: Redshifts that a label can have; a star's is near zero and may be negative.
+Z_RANGE = (-0.01, 7.0)
+REMEDY = "give a table with TARGETID, Z and, for other classes than QSO, SPECTYPE"
 #: Column names of the truth tables at hand: ours, the merged DESI VI table's, and those
 #: of DESI quasar catalogues.
 _NAMES = {
@@ -32,49 +36,48 @@ def read(path: str | Path) -> pd.DataFrame:
     A table without a class, as the quasar catalogues are, holds quasars. Whether a
     quasar has a BAL is known only where a BAL column says so: comments are not read.
     """
-    frame = _read_fits(path) if ".fits" in Path(path).name else _read_csv(path)
-    if "TARGETID" not in frame:
-        raise InputError(path, "has no column TARGETID", "give a truth table")
+    frame = _read_fits(path) if ".fits" in Path(path).name else read_csv(path, (), REMEDY)
     columns = {}
     for name, candidates in _NAMES.items():
         found = [candidate for candidate in candidates if candidate in frame]
-        columns[name] = frame[found[0]].to_numpy() if found else None
+        columns[name] = frame[found[0]] if found else None
     if columns["Z"] is None:
-        raise InputError(path, "has no redshift column (Z or VI_Z)", "give a truth table")
-    result = pd.DataFrame(index=pd.Index(frame["TARGETID"].to_numpy(np.int64), name="TARGETID"))
-    spectype = columns["SPECTYPE"]
-    if spectype is None:
-        spectype = np.full(len(frame), "QSO")
-    result["SPECTYPE"] = pd.Series(spectype, result.index).fillna("").astype(str).str.upper()
-    result["Z"] = columns["Z"].astype(float)
-    default = np.where(result["SPECTYPE"] == "QSO", -1, 0)
-    result["BAL"] = default if columns["BAL"] is None else columns["BAL"].astype(int)
-    quality = columns["QUALITY"]
-    result["QUALITY"] = 4.0 if quality is None else quality.astype(float)
+        raise InputError(path, "has no redshift column (Z or VI_Z)", REMEDY)
+    result = pd.DataFrame({"TARGETID": frame["TARGETID"].to_numpy()})
+    spectype, bal, quality = columns["SPECTYPE"], columns["BAL"], columns["QUALITY"]
+    result["SPECTYPE"] = "QSO" if spectype is None else spectype.fillna("").astype(str)
+    result["SPECTYPE"] = result["SPECTYPE"].str.strip().str.upper()
+    try:
+        result["Z"] = columns["Z"].astype(float)
+        result["QUALITY"] = 4.0 if quality is None else quality.astype(float)
+        unknown = pd.Series(np.where(result["SPECTYPE"] == "QSO", -1, 0))
+        result["BAL"] = unknown if bal is None else bal.astype(float).fillna(unknown)
+    except ValueError as error:
+        raise InputError(path, f"has a number that is none ({error})", REMEDY) from error
+    if not result["BAL"].isin([-1, 0, 1]).all():
+        raise InputError(path, "has a BAL that is not 1, 0 or -1", REMEDY)
+    result["BAL"] = result["BAL"].astype(int)
     # The published merge gives unresolved rows quality 999 (see merge in `inspection`).
     result.loc[result["QUALITY"] > 4, "QUALITY"] = np.nan
-    return result[~result.index.duplicated()]
+    return result.drop_duplicates("TARGETID").set_index("TARGETID")
 
 
 def _read_fits(path: str | Path) -> pd.DataFrame:
     try:
         rows = fitsio.read(str(path), ext=1)
-        return pd.DataFrame(
-            {
-                name: rows[name].astype(rows[name].dtype.newbyteorder("="))
-                for name in rows.dtype.names
-                if rows[name].ndim == 1
-            }
-        )
+        if rows is None or rows.dtype.names is None or "TARGETID" not in rows.dtype.names:
+            raise ValueError("its first extension has no column TARGETID")
+        if rows["TARGETID"].dtype.kind != "i":
+            raise ValueError("TARGETID is no integer column")
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is not a FITS table ({error})", "check the path") from error
-
-
-def _read_csv(path: str | Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype={"TARGETID": np.int64})
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is not a truth table ({error})", "check the path") from error
+        raise InputError(path, f"is no truth table ({error})", REMEDY) from error
+    return pd.DataFrame(
+        {
+            name: rows[name].astype(rows[name].dtype.newbyteorder("="))
+            for name in rows.dtype.names
+            if rows[name].ndim == 1
+        }
+    )
 
 
 def label(
@@ -90,10 +93,10 @@ def label(
     row = truth.reindex(catalog["TARGETID"])
     accepted = known & (row["QUALITY"].to_numpy() >= MIN_QUALITY)
     accepted &= row["SPECTYPE"].isin(["QSO", "GALAXY", "STAR"]).to_numpy()
-    accepted &= np.isfinite(row["Z"].to_numpy())
+    accepted &= row["Z"].between(*Z_RANGE).to_numpy()
     row = row[accepted]
     labels = pool.labels(len(row), origin)
-    labels["TARGETID"] = catalog["TARGETID"][accepted]
+    labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"][accepted]
     labels["SPECTYPE"], labels["Z"] = row["SPECTYPE"].to_numpy(), row["Z"].to_numpy()
     labels["BAL"] = row["BAL"].to_numpy()
     dropped = {"not in truth": int((~known).sum()), "unsure label": int((known & ~accepted).sum())}
