@@ -48,6 +48,12 @@ def handed_in(wildcards):
     return plan.handed_in(config, int(wildcards.round))
 
 
+def next_command():
+    """What a person types to go on with this config."""
+    files = " ".join(map(str, workflow.overwrite_configfiles or []))
+    return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
+
+
 def som_seed(wildcards):
     """A refit draws another sample of the pool: its round is in the seed."""
     number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))

@@ -35,6 +35,7 @@ rule write_pages:
         blind="yes" if config["inspection"]["blind"] else "no",
         inspection=config["inspection"],
         seed=config["seed"],
+        command=next_command(),
     shell:
         """
         python workflow_scripts/write_pages.py \
@@ -42,6 +43,7 @@ rule write_pages:
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
+            --command {params.command:q} \
             --blind {params.blind} \
             --inspectors {params.inspection[inspectors]} \
             --repeats {params.inspection[repeats]} \
@@ -72,6 +74,7 @@ rule write_adjudication:
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        blind="yes" if config["inspection"]["blind"] else "no",
     shell:
         """
         python workflow_scripts/write_pages.py \
@@ -79,6 +82,7 @@ rule write_adjudication:
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
+            --blind {params.blind} \
             --som {input.som:q} \
             --vi {input.vi:q} \
             --adjudicate {input.labels:q} \
@@ -128,11 +132,13 @@ rule merge_labels:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        whole=lambda wildcards: "" if is_oracle_round(wildcards.round) else "--whole",
     shell:
         """
         python workflow_scripts/merge_labels.py \
             --batch {input.batch:q} \
-            --vi {input.vi:q} \
+            --vi {input.vi:q} {params.whole} \
             --output {output.labels:q} \
             --refused {output.refused:q} \
             --agreement {output.agreement:q} \

@@ -431,3 +431,60 @@ def test_refusals_are_written(tmp_path, batch, capsys):
     table = pd.read_csv(refused, dtype=str)
     assert table["TARGETID"].tolist() == ["3.96276E+16", "9"]
     assert "a.csv line 2" in capsys.readouterr().out
+
+
+def write_answers(folder, name, scanner, targets, quality=4, z=2.0):
+    rows = [f"{target},QSO,{z},{scanner},{quality},,{z},QSO,\n" for target in targets]
+    header = "TARGETID,Redrock_spectype,Redrock_z,VI_scanner,VI_quality,VI_issue,VI_z,"
+    (folder / name).write_text(header + "VI_spectype,VI_comment\n" + "".join(rows))
+    return folder / name
+
+
+def test_names_of_files(tmp_path):
+    for name, title in (
+        ("desi-vi_run-round-01-minibatch-01_amy_lee.csv", "run-round-01-minibatch-01"),
+        ("desi-vi_run-round-01-adjudication_amy (1).csv", "run-round-01-adjudication"),
+        ("desi-vi_a_title_of_prospect_amy.csv", "a_title_of_prospect"),
+        ("labels.csv", ""),
+    ):
+        assert inspection.title_of(name) == title
+
+
+def test_a_run_may_be_called_adjudication(tmp_path):
+    """Only an adjudication page's title replaces opinions."""
+    paths = [
+        write_answers(tmp_path, "desi-vi_adjudication-test-round-01-minibatch-01_a.csv", "a", [1]),
+        write_answers(
+            tmp_path, "desi-vi_adjudication-test-round-01-minibatch-01_b.csv", "b", [1], z=2.5
+        ),
+    ]
+    labels, _, _ = inspection.merge(inspection.read_answers(paths)[0], [1])
+    assert labels["STATUS"].tolist() == ["conflict"]
+
+
+def test_one_person_in_two_spellings_is_one(tmp_path):
+    paths = [
+        write_answers(tmp_path, "desi-vi_r-minibatch-01_Eve.csv", "Eve", [1, 2]),
+        write_answers(tmp_path, "desi-vi_r-minibatch-02_eve.csv", "eve", [1, 2]),
+    ]
+    labels, _, agreement = inspection.merge(inspection.read_answers(paths)[0], [1, 2])
+    assert labels["N_INSPECTORS"].tolist() == [1, 1]
+    assert agreement["cohen"] == []
+
+
+def test_a_file_that_is_no_csv_spoils_nothing(tmp_path, program):
+    good = write_answers(tmp_path, "desi-vi_r-minibatch-01_a.csv", "a", [1, 2])
+    empty = tmp_path / "desi-vi_r-minibatch-01_b.csv"
+    empty.touch()
+    batch = tmp_path / "batch.csv"
+    batch.write_text("RANK,MINIBATCH,TARGETID\n1,1,1\n2,1,2\n3,1,3\n")
+    outputs = ["--output", tmp_path / "labels.csv", "--refused", tmp_path / "refused.csv"]
+    outputs += ["--agreement", tmp_path / "agreement.json", "--whole"]
+    result = program("merge_labels.py", "--batch", batch, "--vi", good, empty, *outputs)
+    assert result.returncode == 0, result.stderr
+    assert empty.name in (tmp_path / "refused.csv").read_text()
+    # Two of three were answered: enough. One of three is another batch's page.
+    batch.write_text("RANK,MINIBATCH,TARGETID\n1,1,1\n2,1,5\n3,1,6\n")
+    result = program("merge_labels.py", "--batch", batch, "--vi", good, *outputs)
+    assert result.returncode == 2
+    assert "answers to 1 of 3 spectra" in result.stderr

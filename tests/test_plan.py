@@ -18,7 +18,14 @@ def config(**changes):
         "pool": {
             "sources": [{"root": "redux", "tiles": ["1/20260101", "2/20260102", "5/20260103"]}]
         },
-        "labelled": {"old": {"root": "redux", "tiles": ["9/20260101"], "truth": "truth.csv"}},
+        "labelled": {
+            "old": {
+                "root": "redux",
+                "tiles": ["9/20260101"],
+                "truth": "truth.csv",
+                "validation": 0.2,
+            }
+        },
     }
     return plan.check({**base, **changes}, SCHEMA)
 
@@ -78,8 +85,14 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         ({"batch": {"size": 120}}, "no multiple of batch.minibatch 50"),
         ({"oracle": {"rounds": 1}}, "oracle.truth"),
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),
-        ({"pool": {"sources": [{"root": "r", "tiles": ["1/2", "1/3"]}]}}, "tile 1 stands twice"),
+        (
+            {"pool": {"sources": [{"root": "r", "tiles": ["1/20260101", "1/20260102"]}]}},
+            "tile 1 stands twice",
+        ),
         ({"pool": {"sources": [{"root": "r", "tiles": ["../../etc"]}]}}, "tiles.0"),
+        ({"pool": {"sources": [{"root": "r", "tiles": ["sv3/9"]}]}}, "write TILEID/NIGHT"),
+        ({"pool": {"sources": [{"survey": ""}]}}, "pool.sources.0"),
+        ({"labelled": {"b": {"survey": "m"}}}, "mock survey 'm'"),
         ({"run": "../elsewhere"}, "run"),
         (
             {"data": "/nowhere", "labelled": {"b": {"boss": "{data}/x"}}},

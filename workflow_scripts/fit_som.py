@@ -19,8 +19,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--sigma-end",
         type=float,
-        default=0.7,
-        help="last width of the neighbourhood, in cells; wider is smoother (default 0.7)",
+        default=1.5,
+        help="last width of the neighbourhood, in cells; wider is smoother (default 1.5)",
     )
     parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")

@@ -25,6 +25,18 @@ def record(folder: Path, paths: list[str]) -> None:
     files.write_text(folder / "SHA256SUMS", text)
 
 
+def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
+    """Raise `InputError` where a minibatch was not handed in: the files are of other pages."""
+    seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
+    for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
+        if not inspection.is_handed_in(answered.sum(), len(answered)):
+            raise files.InputError(
+                Path(paths[0]).parent,
+                f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
+                "the batch is another than was inspected: hand in this round's pages",
+            )
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
@@ -32,16 +44,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="labels.csv")
     parser.add_argument("--refused", required=True, help="CSV of the rows not taken, and why")
     parser.add_argument("--agreement", required=True, help="JSON: how well inspectors agree")
+    parser.add_argument(
+        "--whole", action="store_true", help="fail where half a minibatch is without an answer"
+    )
     parser.add_argument("--record", help="folder for copies of the CSV files and their sha256")
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
-    tables, refused = [], []
+    rows, faults = inspection.read_answers(args.vi)
+    refused = [(name, 0, "", fault) for name, fault in faults.items()]
     for path in args.vi:
-        rows, not_read = inspection.read_vi(path)
-        tables.append(rows)
-        refused += [(Path(path).name, *row) for row in not_read]
-    labels, elsewhere, agreement = inspection.merge(pd.concat(tables), batch["TARGETID"])
+        if Path(path).name not in faults:
+            refused += [(Path(path).name, *row) for row in inspection.read_vi(path)[1]]
+    if args.whole:
+        complete(batch, rows, args.vi)
+    labels, elsewhere, agreement = inspection.merge(rows, batch["TARGETID"])
     refused = pd.DataFrame(refused, columns=inspection.REFUSED_COLUMNS).astype({"TARGETID": str})
     refused = pd.concat([refused, elsewhere.astype({"TARGETID": str})]).drop_duplicates()
     refused = refused.sort_values(["FILE", "LINE"], kind="stable")

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
-    handed_in = inspection.read_answers(args.vi)
+    handed_in, _ = inspection.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
     spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)

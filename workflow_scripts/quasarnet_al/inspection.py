@@ -20,6 +20,7 @@ import pandas as pd
 
 from quasarnet_al import files
 from quasarnet_al.files import InputError
+from quasarnet_al.truth import MIN_QUALITY
 
 SPECTYPES = ("QSO", "GALAXY", "STAR")
 ISSUES = "RCS"
@@ -27,8 +28,6 @@ ISSUES = "RCS"
 #: the qualities differ by this much (DESI survey validation, Alexander et al. 2023).
 Z_TOLERANCE = 0.0033
 QUALITY_TOLERANCE = 2
-#: Labels count from this mean quality on (the same).
-ACCEPTED_QUALITY = 2.5
 #: Redshifts outside are typing errors: no star is bluer, and Lya leaves the grid at 7.2.
 Z_RANGE = (-0.01, 7.2)
 #: A star's redshift is a velocity below 3000 km/s.
@@ -83,7 +82,11 @@ LABEL_COLUMNS = [
 REFUSED_COLUMNS = ["FILE", "LINE", "TARGETID", "REASON"]
 
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
-_NAME = re.compile(r"^desi-vi_(?P<title>.*)_(?P<user>[^_]*?)(?: ?\(\d+\))?\.csv$", re.DOTALL)
+#: File names of our pages, whose titles end in a known way, then of prospect's.
+_NAMES = [
+    re.compile(rf"^desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.csv$", re.DOTALL)
+    for title, user in ((r".*-(?:minibatch-\d+|adjudication)", ".*"), (".*", "[^_]*"))
+]
 
 
 class _Refused(Exception):
@@ -114,8 +117,7 @@ def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str,
     """
     name = Path(path).name
     header, records = _read_table(path, ("TARGETID", "VI_quality", "VI_z", "VI_spectype"))
-    match = _NAME.match(name)
-    user = match["user"] if match and match["user"] else "unknown"
+    user = _title_and_user(name)[1] or "unknown"
     rows, refused = [], []
     for line, fields in records:
         try:
@@ -126,9 +128,24 @@ def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str,
     return _frame(rows, ROW_COLUMNS), refused
 
 
-def read_answers(paths: Iterable[str | os.PathLike]) -> pd.DataFrame:
-    """Return the rows of several files as `read_vi` does, one below the other."""
-    return pd.concat([empty_rows(), *(read_vi(path)[0] for path in paths)])
+def read_answers(paths: Iterable[str | os.PathLike]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read several files as `read_vi` does.
+
+    Returns
+    -------
+    rows : of all files; an inspector is written in one way, whatever the case
+    faults : what is wrong with the files that cannot be read at all, by name
+    """
+    tables, faults = [empty_rows()], {}
+    for path in paths:
+        try:
+            tables.append(read_vi(path)[0])
+        except InputError as error:
+            faults[Path(path).name] = str(error)
+    rows = pd.concat(tables)
+    spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
+    rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
+    return rows, faults
 
 
 def read_batch(path: str | os.PathLike) -> pd.DataFrame:
@@ -176,7 +193,7 @@ def merge(
     * The opinions are the rows with a quality set. Equal opinions of one inspector count
       once. Of one inspector's different opinions on one page (the title in the file's
       name) the latest VI_time counts; without times, or on two pages, all count.
-    * Rows of a file with `adjudication` in its name replace all other opinions.
+    * Rows of a file whose title ends in `-adjudication` replace all other opinions.
     * Qualities that differ by 2 or more, redshifts with (max - min) / (1 + min) >= 0.0033
       or different classes are a conflict: no class and no redshift until adjudicated.
     * Else redshift and quality are means, the class is the common one, BAL the majority
@@ -309,12 +326,24 @@ def fleiss_kappa(ratings: Iterable[list[str]]) -> float | None:
 
 def title_of(name: str) -> str:
     """Return the page title in a file name `desi-vi_<title>_<user>.csv`, or ''."""
-    match = _NAME.match(name)
-    return match["title"] if match else ""
+    return _title_and_user(name)[0]
+
+
+def _title_and_user(name: str) -> tuple[str, str]:
+    matches = [match for match in (pattern.match(name) for pattern in _NAMES) if match]
+    return (matches[0]["title"], matches[0]["user"]) if matches else ("", "")
 
 
 def _is_adjudication(name: str) -> bool:
-    return "adjudication" in name.lower()
+    return title_of(name).endswith("-adjudication")
+
+
+def is_handed_in(answered: int, spectra: int) -> bool:
+    """Return whether an inspector has answered enough of a page: half of its spectra.
+
+    A page may show some of another's spectra again, and a file may be saved halfway.
+    """
+    return 2 * answered >= spectra
 
 
 def _by_target(rows: pd.DataFrame):
@@ -362,7 +391,7 @@ def _merge_target(targetid: int, rows: list) -> tuple:
     z = round(math.fsum(redshifts) / len(redshifts), 6) if redshifts else math.nan
     bal = Counter(row.BAL for row in opinions if row.BAL >= 0)
     bal_state = -1 if bal[0] == bal[1] else int(bal[1] > bal[0])
-    accepted = int(quality >= ACCEPTED_QUALITY)
+    accepted = int(quality >= MIN_QUALITY)
     status = "accepted" if accepted else "low quality"
     return (
         *(targetid, "".join(spectypes), z, quality, bal_state),
@@ -403,7 +432,7 @@ def _vi_row(cell: dict[str, str], user: str) -> tuple:
     z = redrock_z if math.isnan(vi_z) else vi_z
     if spectype == "STAR" and math.isnan(vi_z) and not abs(redrock_z) <= STAR_Z:
         z = 0.0
-    if quality >= ACCEPTED_QUALITY:
+    if quality >= MIN_QUALITY:
         if not spectype:
             raise _Refused("has neither VI_spectype nor Redrock_spectype")
         if math.isnan(z):

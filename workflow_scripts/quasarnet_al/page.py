@@ -224,8 +224,8 @@ def _ensemble(row: pd.Series) -> dict[str, object] | None:
         label: round(float(row[name]), 4)
         for name, label in (
             ("VOTE_NOT_QSO", "not a quasar"),
-            ("VOTE_QSO_LOWZ", "quasar z < 2.1"),
-            ("VOTE_QSO_HIGHZ", "quasar z ≥ 2.1"),
+            ("VOTE_QSO_LOWZ", "low-z quasar"),
+            ("VOTE_QSO_HIGHZ", "high-z quasar"),
         )
         if name in row
     }
@@ -356,7 +356,9 @@ def render_index(data: dict[str, object]) -> str:
     rows, missing = [], []
     for part in data["minibatches"]:
         answers = part["answers"]
-        finished = sum(count >= part["spectra"] for count in answers.values())
+        finished = sum(
+            inspection.is_handed_in(count, part["spectra"]) for count in answers.values()
+        )
         if finished < data["inspectors"]:
             missing.append(part["title"])
         who = ", ".join(f"{name} {count}/{part['spectra']}" for name, count in answers.items())
@@ -369,7 +371,8 @@ def render_index(data: dict[str, object]) -> str:
     left = f"{len(missing)} of {len(rows)} pages wait for labels" if missing else "All are labelled"
     body = (
         f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}.</p>"
-        "<table><thead><tr><th>page<th>spectra<th>handed in<th>complete<th>state"
+        "<table><thead><tr><th>page<th>spectra<th>handed in"
+        '<th title="answers to at least half of the page">enough<th>state'
         f"<tbody>{''.join(rows)}</table>"
         "<h2>How</h2><ol><li>Open a page, label, press <kbd>Shift</kbd> <kbd>D</kbd> for its CSV."
         f"<li>Put it into <code>{_text(data['labels_dir'])}</code> under the name it has."

@@ -258,9 +258,8 @@ def handed_in(config: dict, number: int) -> list[str]:
 def waiting(config: dict, number: int) -> list[str]:
     """Return the minibatches of a round that still wait for an inspector.
 
-    An inspector has handed a minibatch in with answers to at least half of its spectra:
-    a page may show some of another's, and a file may be saved halfway. While the round's
-    batch is not on disk any CSV counts: the merge will look again.
+    While the round's batch is not on disk any CSV counts: `merge_labels.py --whole` looks
+    again.
     """
     if number <= config["oracle"]["rounds"]:
         return []
@@ -272,11 +271,12 @@ def waiting(config: dict, number: int) -> list[str]:
         return []
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-    answers = inspection.read_answers(files)
+    answers, _ = inspection.read_answers(files)
     answers = answers[answers["QUALITY"] >= 0]
     answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
     answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
-    inspectors = (2 * answered >= config["batch"]["minibatch"]).groupby("MINIBATCH").sum()
+    enough = inspection.is_handed_in(answered, config["batch"]["minibatch"])
+    inspectors = enough.groupby("MINIBATCH").sum()
     wanted = config["inspection"]["inspectors"]
     return [name for name in minibatches(config) if inspectors.get(int(name), 0) < wanted]
 
@@ -297,12 +297,13 @@ def rounds(config: dict) -> list[int]:
 def next_steps(config: dict, numbers: list[int]) -> str:
     """Return the lines that tell a person where to look and what to do now."""
     results, last = f"results/{config['run']}", f"round-{numbers[-1]:02d}"
-    lines = [
-        f"report:      {results}/report.html",
-        f"curve:       {results}/learning_curve.csv",
-        f"batch:       {results}/{last}/batch.csv",
-        f"inspection:  {results}/{last}/inspect/index.html",
-    ]
+    places = {
+        "report": f"{results}/report.html",
+        "curve": f"{results}/learning_curve.csv",
+        "batch": f"{results}/{last}/batch.csv",
+        "inspection": f"{results}/{last}/inspect/index.html",
+    }
+    lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
     for number in numbers:
         agreement = Path(results, f"round-{number:02d}", "agreement.json")
         count = read_json(agreement)["conflict"] if agreement.exists() else 0
@@ -310,12 +311,17 @@ def next_steps(config: dict, numbers: list[int]) -> str:
             page = f"{results}/round-{number:02d}/inspect/adjudication.html"
             lines.append(f"inspectors disagree on {count} spectra of round {number}: see {page}")
     missing = waiting(config, numbers[-1])
-    if missing:
+    files = handed_in(config, numbers[-1])
+    if files:
+        from quasarnet_al import inspection  # only here: pandas takes its time to start
+
+        lines += inspection.read_answers(files)[1].values()
+    if missing and Path(places["inspection"]).exists():
         lines.append(
             f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "
             "inspect the pages, put the CSV files into "
             f"labels/{config['run']}/{last}/, run snakemake again"
         )
-    else:
+    if not missing:
         lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")
     return "\n".join(["", *lines])
