@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     # A forced core type or cache size would measure another machine than this one.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
     load = [os.getloadavg()[0]]
-    rows, sections = [], []
+    rows, sections, failed = [], [], []
     for title, program, more in BENCHMARKS:
         command = [sys.executable, str(HERE / program), *more]
         if arguments.quasarnp and program in TAKES_QUASARNP:
@@ -64,9 +64,11 @@ def main(argv: list[str] | None = None) -> None:
             command += ["--peers", *arguments.peers]
         print(f"{title} ...", file=sys.stderr, flush=True)
         run = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if run.returncode:
-            sys.exit(f"{program} failed:\n{run.stdout}{run.stderr}")
         lines = run.stdout.splitlines()
+        if run.returncode:  # what the others measured is kept
+            print(f"{program} failed:\n{run.stdout}{run.stderr}", file=sys.stderr, flush=True)
+            failed.append(program)
+            lines.append(f"\n{program} failed.")
         rows += [line.removeprefix("SUMMARY ") for line in lines if line.startswith("SUMMARY ")]
         text = "\n".join(line for line in lines if not line.startswith("SUMMARY ")).strip()
         sections.append(f"## {title}\n\n`{' '.join([program, *more])}`\n\n{text}\n")
@@ -85,6 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     text = "\n\n".join([*about, "\n".join(table), *notes, *sections])
     write_text(arguments.output, text.rstrip() + "\n")
     print("\n".join(table))
+    sys.exit(1 if failed else 0)
 
 
 def processor() -> str:

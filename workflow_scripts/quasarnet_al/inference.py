@@ -37,8 +37,8 @@ from quasarnet_al.weights import EPSILON, OUTPUTS, STRIDE, WIDTH, BatchNorm, Den
 TILE, TAPS = 4, WIDTH // STRIDE
 #: Where the polynomials are evaluated, beside infinity: small, and exact in binary.
 POINTS = (0, 1, -1, 2, -2, 0.5, -0.5)
-#: Spectra of a block: a thread's arrays then take 9 MB; half of it is no faster.
-BLOCK = 24
+#: Spectra of a block: a thread's arrays then take 11 MB; 24 or 40 are a twentieth slower.
+BLOCK = 32
 #: About how many rows (tiles x spectra) a product of matrices has: enough for full speed.
 ROWS = 224
 
