@@ -82,6 +82,10 @@ def main(argv: list[str] | None = None) -> None:
         f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; load average "
         f"{min(load):.1f} to {max(load):.1f} (the benchmarks' own included).",
         f"Python {platform.python_version()}, {versions(arguments)}.",
+        "Command: `python tests/benchmarks/run_all.py"
+        + " --quasarnp FOLDER" * bool(arguments.quasarnp)
+        + " --peers FOLDER ..." * bool(arguments.peers)
+        + "`, threads as each row says.",
     ]
     notes = [NOTES.read_text(encoding="utf-8")] if NOTES.exists() else []
     text = "\n\n".join([*about, "\n".join(table), *notes, *sections])
