@@ -34,8 +34,8 @@ plan.set_environment(config)
 
 wildcard_constraints:
     round=r"\d\d",
-    team=r"\d{2,3}",
-    minibatch=r"\d{2,}",
+    team=r"\d\d+",
+    minibatch=r"\d\d+",
     tiles=r"[A-Za-z0-9_-]+",
     set=r"[a-z][a-z0-9-]*",
     survey=r"[a-z][a-z0-9-]*",

@@ -87,7 +87,10 @@ class Checkout:
     def __init__(self, folder: Path):
         self.folder = folder
         for name in ("rules", "workflow_scripts", "config", "envs", "profiles", "tests/slurm"):
-            shutil.copytree(ROOT / name, folder / name)
+            # Other tests write byte code meanwhile.
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copy(ROOT / "Snakefile", folder)
         shutil.copy(ROOT / "perlmutter", folder, follow_symlinks=False)
         self.heads: list[Head] = []
