@@ -4,7 +4,7 @@ import fitsio
 import numpy as np
 import pytest
 
-from quasarnet_al import pool
+from quasarnet_al import pool, scoring
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import LINEAR, LOG
 
@@ -81,5 +81,5 @@ def test_columns_are_explained_in_the_header(tmp_path):
 
 def test_comments_fit_a_card():
     """A longer one would be carried over, and the column's name with it."""
-    for columns in (pool.CATALOG, pool.LABELS):
-        assert max(len(comment) for _, _, comment in columns.values()) <= 47
+    comments = [comment for _, _, comment in (pool.CATALOG | pool.LABELS).values()]
+    assert max(map(len, [*comments, *scoring.COMMENTS.values()])) <= 47

@@ -27,7 +27,7 @@ COMMENTS = {
     "VOTE_NOT_QSO": "fraction of the members",
     "VOTE_QSO_LOWZ": "fraction of the members",
     "VOTE_QSO_HIGHZ": "fraction of the members",
-    "Z_QN": "the ensemble's redshift, of its most confident line",
+    "Z_QN": "the ensemble's, of its surest line",
     "Z_MEAN": "mean over members that see a quasar, or all",
     "Z_STD": "standard deviation over the same members",
     "MEMBER_Z": "redshift of each member's best line",
