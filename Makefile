@@ -2,6 +2,8 @@
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint
 # make env    the environment alone, in .venv
+# make benchmark   speeds against limits and peers, into tests/benchmarks/RESULTS.md;
+#                  ARGS="--quasarnp FOLDER --peers FOLDER" for peers that are not installed
 # make slurm  a SLURM shaped like Perlmutter's, for its tests (Debian, root)
 PYTHON ?= python3
 CORES ?= 2
@@ -29,6 +31,9 @@ lint: $(ENV)
 	$(BIN)/snakemake --lint
 
 env: $(ENV)
+
+benchmark: $(ENV)
+	$(BIN)/python tests/benchmarks/run_all.py $(ARGS)
 
 slurm:
 	tests/slurm/start

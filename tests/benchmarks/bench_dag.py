@@ -1,6 +1,6 @@
 """Time and memory of a dry run of one round: 30 members, up to 20,000 tiles.
 
-    python tests/benchmarks/bench_dag.py [--tiles 500 5000 20000] [--tiles-per-job 250 1]
+    python tests/benchmarks/bench_dag.py [--tiles 500 5000 20000] [--tiles-per-job 250]
 
 The tile table is made up, the input tree is empty. Prints a Markdown table.
 """
@@ -50,7 +50,10 @@ def write(folder: Path, tiles: int, per_job: int, members: int) -> Path:
         "run": "bench",
         "rounds": 1,
         "pool": {"tiles_per_job": per_job, "sources": [place]},
-        "labelled": {"old": place | {"truth": str(folder / "tiles.csv"), "nights": [20210514] * 2}},
+        "labelled": {
+            "old": place
+            | {"truth": str(folder / "tiles.csv"), "nights": [20210514] * 2, "validation": 0.1}
+        },
         "ensemble": {"members": members},
     }
     path = folder / "config.yaml"
