@@ -12,7 +12,7 @@ pool:
   sources:
     - {root: redux, tile_table: tiles.csv}
 labelled:
-  boss: {training_data: data.fits, truth: truth.fits}
+  boss: {training_data: data.fits, truth: truth.fits, validation: 0.1}
 """
 
 
