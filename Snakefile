@@ -52,6 +52,7 @@ include: "rules/score.smk"
 include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
+include: "rules/gate.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

@@ -20,7 +20,9 @@ def main(argv: list[str] | None = None) -> None:
             *(f"  {line}" for line in broken),
         ]
         if unjudged:
-            told.append(f"too few objects to judge: {', '.join(unjudged)}")
+            whole = [name.removesuffix(" (all)") for name in unjudged if name.endswith(" (all)")]
+            named = f", among them {', '.join(whole)} of the whole" if whole else ""
+            told.append(f"not judged for too few objects: {len(unjudged)} thresholds{named}")
         told.append(f"all checks: {verdict['table']}")
     except (KeyError, TypeError) as error:
         raise InputError(

@@ -87,8 +87,8 @@ NETWORKS = {"incumbent": (COLOURS[0], "o", -0.13), "candidate": (COLOURS[1], "s"
 
 def gate(table: "pd.DataFrame", cut: float) -> Figure:
     """The gate's checks of both networks with 95 % intervals; crosses where one is broken."""
-    figure = Figure(figsize=(13, 7.2), layout="constrained")
-    axes = figure.subplots(2, 3, width_ratios=(1.35, 0.95, 1.15))
+    figure = Figure(figsize=(15, 7.2), layout="constrained")
+    axes = figure.subplots(2, 3, width_ratios=(1.4, 0.9, 1.4))
     for row, check in zip(axes, ("completeness", "purity"), strict=True):
         for axis, name in zip(row, ("z", "S/N"), strict=False):
             _gate_bins(axis, table, check, name)
@@ -101,11 +101,15 @@ def gate(table: "pd.DataFrame", cut: float) -> Figure:
     _gate_bins(axes[1, 2], table, "sigma_nmad", "z")
     axes[1, 2].set(xlabel="true redshift", ylabel="redshift error, $\\sigma_{NMAD}$ [km/s]")
     axes[1, 2].set_ylim(bottom=0)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    key = axes[0, 0]
+    for network, (colour, marker, _) in NETWORKS.items():
+        key.plot([], [], marker, color=colour, label=network)
+    key.plot([], [], "o", color="0.4", markerfacecolor="white", label="too few to judge")
+    key.plot([], [], "kx", markersize=9, markeredgewidth=2, label="threshold broken")
+    figure.legend(*key.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(
         f"confidence cut {cut:g}; right redshift: within 6000 km/s; bars: 95 % intervals; "
-        "small figures: sample sizes",
+        "in brackets: sample sizes",
         fontsize=10,
     )
     return figure
@@ -119,17 +123,16 @@ def _gate_bins(axis: "Axes", table: "pd.DataFrame", check: str, name: str) -> No
     for network, (colour, marker, shift) in NETWORKS.items():
         for place, row in enumerate(rows):
             value, low, high = (getattr(row, network + end) for end in ("", "_low", "_high"))
+            fill = "white" if row.passed is None else colour
             axis.vlines(place + shift, low, high, color=colour, linewidth=1.5)
-            label = {"label": network} if place == 0 else {}
-            axis.plot(place + shift, value, marker, color=colour, markersize=6, ls="", **label)
+            axis.plot(place + shift, value, marker, color=colour, markerfacecolor=fill)
     for place, row in enumerate(rows):
         if row.passed is False:
             # Drawn where it can be told from the markers, also in grey.
             axis.plot(place + 0.13, row.candidate, "kx", markersize=11, markeredgewidth=2, zorder=5)
-    axis.plot([], [], "kx", markersize=9, markeredgewidth=2, label="threshold broken")
     axis.axvline(0.5, color="0.7", linewidth=1)
     ticks = [row.bin.removeprefix(f"{name} ") + f"\n({row.n})" for row in rows]
-    axis.set_xticks(range(len(rows)), ticks, fontsize=8, rotation=0)
+    axis.set_xticks(range(len(rows)), ticks, fontsize=8)
     axis.grid(axis="x", visible=False)
 
 
@@ -156,7 +159,8 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
             values = [row[network + end] for end in ("", "_low", "_high")]
             value, *ends = (100 * (v if sign > 0 else 1 - v) for v in values)
             axis.hlines(place + shift, *ends, color=colour, linewidth=1.5)
-            axis.plot(value, place + shift, marker, color=colour, markersize=6)
+            fill = "white" if row["passed"] is None else colour
+            axis.plot(value, place + shift, marker, color=colour, markerfacecolor=fill)
             if np.isfinite(value):
                 axis.annotate(
                     f"{value:.2g} %",
