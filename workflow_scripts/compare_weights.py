@@ -70,6 +70,12 @@ def main(argv: list[str] | None = None) -> None:
         return [gate.answers(*two, args.cut, args.n_thresh, args.z_split) for two in lines]
 
     spectra, catalog, labels = pool.read_labelled(args.validation)
+    quasars = int((labels["SPECTYPE"] == "QSO").sum())
+    if quasars < args.least:
+        # What cannot be judged must not pass.
+        raise InputError(
+            args.validation, f"has {quasars} quasars, {args.least} are asked for", "label more"
+        )
     rows = gate.compare_validation(
         *answers(spectra),
         labels,
@@ -98,10 +104,6 @@ def main(argv: list[str] | None = None) -> None:
         gate.ALLOWED_IN_BINS | dict(args.allowed_in_bins),
         args.least,
     )
-    if table["passed"].isna().all():
-        raise InputError(
-            args.validation, f"has no {args.least} quasars", "give more labels to judge by"
-        )
     result = gate.summary(table, args.cut) | {
         "candidate": args.candidate,
         "incumbent": args.incumbent,
