@@ -8,14 +8,6 @@ results/<run>/gate/verdict.json
 """
 
 
-def incumbent(wildcards):
-    """The weights in use; only the gate asks for them."""
-    try:
-        return plan.incumbent(config)
-    except InputError as error:
-        sys.exit(str(error))
-
-
 rule extract_sky:
     """Extract the sky fibres of the tiles {wildcards.tiles}."""
     input:
@@ -106,6 +98,8 @@ rule gate:
         verdict="results/<run>/gate/verdict.json",
     log:
         "logs/<run>/gate.log",
+    # A broken threshold stays broken.
+    retries: 0
     localrule: True
     conda:
         "../envs/cpu.yaml"

@@ -133,6 +133,7 @@ def _gate_bins(axis: "Axes", table: "pd.DataFrame", check: str, name: str) -> No
     axis.axvline(0.5, color="0.7", linewidth=1)
     ticks = [row.bin.removeprefix(f"{name} ") + f"\n({row.n})" for row in rows]
     axis.set_xticks(range(len(rows)), ticks, fontsize=8)
+    axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.grid(axis="x", visible=False)
 
 

@@ -52,7 +52,7 @@ LEAST = 30
 #: Confidence of the intervals, and of all judged rows together.
 CONFIDENCE = 0.95
 #: Samples of shares, which are drawn by counts alone, and of statistics that are computed anew.
-SAMPLES, REDRAWS = 2000, 500
+SAMPLES, REDRAWS = 2000, 300
 
 
 @dataclass(frozen=True)
