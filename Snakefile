@@ -53,6 +53,7 @@ include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
 include: "rules/release.smk"
+include: "rules/gate.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

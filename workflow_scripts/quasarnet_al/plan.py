@@ -247,6 +247,23 @@ def teams(config: dict) -> dict[str, list[int]]:
     }
 
 
+def sky_chunks(config: dict) -> list[str]:
+    """Return the chunks whose sky fibres the gate looks at: each tile once."""
+    places = {}
+    for name, chunk in chunks(config).items():
+        places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
+    return list(places.values())
+
+
+def incumbent(config: dict) -> str:
+    """Return the weights in use; raise `InputError` where the config names none."""
+    if not config["gate"]["incumbent"]:
+        raise InputError(
+            "config", "gate.incumbent is empty", "name the weights file that is in use"
+        )
+    return config["gate"]["incumbent"]
+
+
 def minibatches(config: dict) -> list[str]:
     """Return the names of a round's minibatches: 01, 02 ..."""
     return [f"{n + 1:02d}" for n in range(config["batch"]["size"] // config["batch"]["minibatch"])]
