@@ -39,6 +39,8 @@ wildcard_constraints:
     tiles=r"[A-Za-z0-9_-]+",
     set=r"[a-z][a-z0-9-]*",
     survey=r"[a-z][a-z0-9-]*",
+    arm=r"[a-z][a-z0-9-]*",
+    seed=r"\d+",
     fit=r"run|round-\d\d",
 
 
@@ -54,6 +56,7 @@ include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
 include: "rules/release.smk"
 include: "rules/gate.smk"
+include: "rules/experiment.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

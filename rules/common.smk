@@ -4,6 +4,7 @@ CHUNKS = plan.chunks(config)
 SETS = plan.labelled_sets(config)
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
+ARMS = config["experiment"]["arms"]
 MINIBATCHES = plan.minibatches(config)
 
 
@@ -88,11 +89,13 @@ def adjudications():
 
 def what_to_build():
     """Targets of the rounds that have labels and of the first that waits; a run without
-    rounds is for its release."""
-    if not ROUNDS:
-        return plan.release(config)
+    rounds is for its experiment, or for its release."""
     results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    experiment = [f"{results}/label_ratio.csv"] if ARMS else []
+    if not ROUNDS:
+        return experiment or [plan.release(config)]
     return [
+        *experiment,
         *expand(
             results + "/round-{round}/{file}",
             round=rounds,

@@ -181,5 +181,32 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
     axis.grid(axis="y", visible=False)
 
 
+def arms(curves: pd.DataFrame, metric: str, ratios: pd.DataFrame) -> Figure:
+    """Learning curves of the arms of the experiment: mean over seeds, and its error."""
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axis = figure.subplots()
+    ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
+    markers = "osD^vPX*"
+    for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
+        table = rows.pivot(index="seed", columns="labels", values=metric)
+        mean, error = table.mean(), table.std(ddof=1) / len(table) ** 0.5
+        axis.plot(
+            mean.index,
+            mean,
+            marker=markers[number % len(markers)],
+            color=COLOURS[number % len(COLOURS)],
+            label=f"{arm}: {ratio[arm]:.2f}",
+        )
+        axis.fill_between(
+            mean.index, mean - error, mean + error, alpha=0.15, linewidth=0,
+            color=COLOURS[number % len(COLOURS)],
+        )  # fmt: skip
+    seeds = ratios["seeds"].max()
+    axis.set(xlabel="labels bought", ylabel=metric.replace("_", " "))
+    axis.set_title(f"mean of {seeds} seeds, band: its standard error", fontsize=10)
+    axis.legend(title="arm: label ratio", fontsize=9)
+    return figure
+
+
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value

@@ -34,8 +34,19 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
-    if config["rounds"] and not config["pool"]["sources"]:
-        raise InputError("config", "pool.sources is empty", "name a pool, or set rounds: 0")
+    arms = config["experiment"]["arms"]
+    for name, arm in arms.items():
+        arms[name] = config["batch"] | arm
+    if arms and config["experiment"]["baseline"] not in arms:
+        raise InputError(
+            "config",
+            f"experiment.baseline {config['experiment']['baseline']!r} is no arm",
+            "add it to experiment.arms",
+        )
+    if arms and not config["oracle"]["truth"]:
+        raise InputError("config", "experiment needs oracle.truth", "name the truth")
+    if (config["rounds"] or arms) and not config["pool"]["sources"]:
+        raise InputError("config", "pool.sources is empty", "name a pool")
     if config["batch"]["size"] % config["batch"]["minibatch"]:
         raise InputError(
             "config",
@@ -323,7 +334,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     """Return the lines that tell a person where to look and what to do now."""
     results = f"results/{config['run']}"
     if not numbers:
-        return f"\nreleased weights: {release(config)}"
+        made = [release(config), f"{results}/label_ratio.csv", f"{results}/arms.png"]
+        return "\n".join(["", *(path for path in made if Path(path).exists())])
     last = f"round-{numbers[-1]:02d}"
     places = {
         "report": f"{results}/report.html",
