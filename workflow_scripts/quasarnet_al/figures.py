@@ -181,7 +181,7 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
     axis.grid(axis="y", visible=False)
 
 
-def arms(curves: pd.DataFrame, metric: str, ratios: pd.DataFrame) -> Figure:
+def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     """Learning curves of the arms of the experiment: mean over seeds, and its error."""
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axis = figure.subplots()
