@@ -1,10 +1,13 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
 
+TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
 SETS = plan.labelled_sets(config)
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 MINIBATCHES = plan.minibatches(config)
+#: What the rules of a task add to the targets.
+TASK_TARGETS = []
 
 
 def by_attempt(amount, a_thread=0):
@@ -92,17 +95,15 @@ def what_to_build():
     if not ROUNDS:
         return plan.release(config)
     results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    pages = ["inspect/index.html"] if TASK.pages else []
     return [
-        *expand(
-            results + "/round-{round}/{file}",
-            round=rounds,
-            file=["metrics.json", "inspect/index.html"],
-        ),
+        *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
         *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
+        *TASK_TARGETS,
     ]
 
 

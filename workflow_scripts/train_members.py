@@ -19,7 +19,7 @@ import numpy as np
 
 from quasarnet_al import pool, targets, weights
 from quasarnet_al.files import InputError, program, write_text
-from quasarnet_al.grid import Grid
+from quasarnet_al.tasks import TASKS
 
 RECIPE = (
     *("layers", "filters", "epochs", "min_steps", "batch_size"),
@@ -29,6 +29,7 @@ RECIPE = (
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument(
         "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
@@ -69,8 +70,9 @@ def main(argv: list[str] | None = None) -> None:
     if failed:
         names = ", ".join(f"member-{member:02d}" for member in failed)
         sys.exit(f"train_members.py: {names} failed (see above); run again: the others are kept")
-    networks = [weights.read_network(path) for path in finished.values()]
-    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))})
+    layout = TASKS[args.task].layout
+    networks = [weights.read_network(path, layout) for path in finished.values()]
+    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))}, layout)
     for path in finished.values():
         path.unlink()
         path.with_suffix(".key").unlink()
@@ -112,15 +114,16 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
     if not args.no_bootstrap:
         rows = targets.bootstrap(len(spectra), seed)
         spectra, labels = spectra[rows], labels[rows]
-    recipe = training.Recipe(**{name: getattr(args, name) for name in RECIPE})
+    recipe = {name: getattr(args, name) for name in RECIPE}
     validation = None
     if args.validation:
         known, _, truth = pool.read_labelled(args.validation)
-        validation = known, _targets(truth, grid)
+        validation = known, truth
     checkpoint = finished.with_suffix(".npz")
-    network, history = training.train(
+    task = TASKS[args.task]
+    network, history = task.train(
         spectra,
-        _targets(labels, grid),
+        labels,
         grid,
         recipe,
         int(np.random.SeedSequence(seed).generate_state(1)[0]),
@@ -133,20 +136,12 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
         "seed": " ".join(map(str, seed)),
         "training_spectra": len(spectra),
         "loss": " ".join(f"{row['loss']:.5g}" for row in history),
-    } | {name: getattr(args, name) for name in RECIPE}
+    } | recipe
     if validation:
         best = min(history, key=lambda row: row["validation_loss"])
         provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
-    weights.write_network(finished, network, provenance)
+    weights.write_network(finished, network, provenance, task.layout)
     checkpoint.unlink(missing_ok=True)
-
-
-def _targets(labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the network learns from labels; their weights are in the loss's."""
-    box, offset, weight = targets.line_targets(
-        labels["SPECTYPE"] == "QSO", labels["Z"], labels["BAL"], grid
-    )
-    return box, offset, weight * labels["WEIGHT"][:, None]
 
 
 def _train_on_devices(

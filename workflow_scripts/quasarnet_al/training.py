@@ -160,6 +160,46 @@ def train(
     return _network(model, grid), history
 
 
+def train_classifier(
+    vectors: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray],
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Dense], list[dict]]:
+    """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+    targets : one-hot classes, float32 (n, K), and weights (n,)
+    seed, checkpoint, tell : see `fit`
+    validation : vectors, classes and weights; the network is then that of the epoch with
+        the smallest loss on them
+
+    Returns
+    -------
+    layers, history : the trained layers, ReLU between them, and epoch and loss of each
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    x = inputs = keras.Input((vectors.shape[1],))
+    for _ in range(recipe.layers):
+        x = keras.layers.Dense(recipe.filters, activation="relu")(x)
+        x = keras.layers.Dropout(recipe.dropout)(x)
+    model = keras.Model(inputs, keras.layers.Dense(targets[0].shape[1])(x))
+
+    def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+        return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
+
+    data = (vectors, *targets)
+    history = fit(model, cross_entropy, data, recipe, seed, checkpoint, tell, validation)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
+
+
 def fit(
     model: keras.Model,
     losses: Callable,
