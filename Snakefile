@@ -52,7 +52,6 @@ include: "rules/score.smk"
 include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
-include: "rules/release.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

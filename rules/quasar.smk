@@ -1,5 +1,6 @@
-"""Where the spectra of the task `quasar` come from: coadds, real or of a mock survey."""
+"""The task `quasar`: spectra from coadds, real or of a mock survey; weights for the pipeline."""
 
 
 include: "simulate.smk"
 include: "extract.smk"
+include: "release.smk"

@@ -8,9 +8,6 @@ from matplotlib.figure import Figure
 
 from quasarnet_al.digits import CLASSES, SIDE
 
-#: Classes with fewer votes than this have no label at their bar.
-LEAST_VOTE = 0.05
-
 
 def learning_curve(rounds: Sequence[dict]) -> Figure:
     """Accuracy of the ensemble and of its members against the training set's size."""
@@ -60,13 +57,13 @@ def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> Figure:
         picture.set_title(
             f"{measure}: {row['VALUE']:.4f}\nentropy {row['ENTROPY']:.4f} bits; a {row['TRUTH']}"
         )
-        votes = [row[f"VOTE_{name}"] for name in CLASSES]
+        votes = [100 * row[f"VOTE_{name}"] for name in CLASSES]
         drawn = bars.bar(CLASSES, votes, width=0.8)
-        labels = [f"{vote:.2f}" if vote >= LEAST_VOTE else "" for vote in votes]
-        bars.bar_label(drawn, labels, fontsize=7)
-        bars.set(ylim=(0, 0.75), xlabel="class")
+        labels = [f"{vote:.0f}" if vote else "" for vote in votes]
+        bars.bar_label(drawn, labels, fontsize=8)
+        bars.set(ylim=(0, 75), xlabel="class")
         bars.grid(False)
-    below[0].set_ylabel("votes")
+    below[0].set_ylabel("votes, %")
     return figure
 
 

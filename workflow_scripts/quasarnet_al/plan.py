@@ -288,7 +288,8 @@ def waiting(config: dict, number: int) -> list[str]:
         return []
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-    answers, _ = inspection.read_answers(files)
+    task = TASKS[config["task"]]
+    answers, _ = inspection.read_answers(files, task.spectypes, task.redshifts)
     answers = answers[answers["QUALITY"] >= 0]
     answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
     answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
@@ -340,7 +341,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     if files:
         from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-        lines += inspection.read_answers(files)[1].values()
+        task = TASKS[config["task"]]
+        lines += inspection.read_answers(files, task.spectypes, task.redshifts)[1].values()
     if missing and Path(places["inspection"]).exists():
         lines.append(
             f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "
