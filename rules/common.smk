@@ -1,11 +1,14 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
 
+TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
 SETS = plan.labelled_sets(config)
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 MINIBATCHES = plan.minibatches(config)
+#: What the rules of a task add to the targets.
+TASK_TARGETS = []
 
 
 def by_attempt(amount, a_thread=0):
@@ -94,18 +97,16 @@ def what_to_build():
     experiment = [f"{results}/label_ratio.csv"] if ARMS else []
     if not ROUNDS:
         return experiment or [plan.release(config)]
+    pages = ["inspect/index.html"] if TASK.pages else []
     return [
         *experiment,
-        *expand(
-            results + "/round-{round}/{file}",
-            round=rounds,
-            file=["metrics.json", "inspect/index.html"],
-        ),
+        *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
         *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
+        *TASK_TARGETS,
     ]
 
 

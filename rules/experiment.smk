@@ -25,9 +25,11 @@ rule start_arms:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
         ensemble=config["ensemble"],
+        task=config["task"],
     shell:
         """
         python workflow_scripts/train_members.py \
+            --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
             --seed {wildcards.seed} 0 \
@@ -72,9 +74,11 @@ rule run_arm:
         experiment=config["experiment"],
         classification=config["classification"],
         ensemble=config["ensemble"],
+        task=config["task"],
     shell:
         """
         python workflow_scripts/run_arm.py \
+            --task {params.task} \
             --arm {wildcards.arm} \
             --acquisition {params.arm[acquisition]} \
             --outliers {params.arm[outliers]} \

@@ -5,13 +5,15 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import classify, experiment, metrics, pool, recipe, scoring, som, truth
+from quasarnet_al import classify, experiment, pool, recipe, scoring, som, truth
 from quasarnet_al.files import InputError, positive, program, replacing
-from quasarnet_al.weights import Network, read_ensemble
+from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al.weights import read_ensemble
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--arm", required=True, help="its name")
     parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
     parser.add_argument("--outliers", choices=som.OUTLIERS, default="none")
@@ -37,7 +39,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
-    start = read_ensemble(args.start)
+    task = TASKS[args.task]
+    start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
     spectra = np.concatenate([part[0] for part in parts])
@@ -47,44 +50,36 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(args.map[0], "is not the map of the pool", "make it again")
     first, _, first_labels = pool.read_labelled(args.training)
     known, _, answers = pool.read_labelled(args.validation)
-    pool_truth = truth.read(args.truth)
+    labels = pool.labels(len(catalog), "inspection")
+    table = truth.read(args.truth).reindex(catalog["TARGETID"])
+    if not table["SPECTYPE"].isin(task.spectypes).all():
+        raise InputError(args.truth, "does not label the whole pool", "complete it")
+    labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"]
+    for name in ("SPECTYPE", "Z", "BAL"):
+        labels[name] = table[name]
+    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    chosen_recipe = recipe.from_arguments(args)
 
-    def train(rows: np.ndarray, number: int) -> list[Network]:
+    def train(rows: np.ndarray, number: int) -> list:
         from quasarnet_al import training
 
-        bought, _, labels, dropped = truth.label(
-            spectra[rows], catalog[rows], pool_truth, "inspection"
-        )
-        if dropped:
-            raise InputError(args.truth, f"does not label the whole pool: {dropped}", "complete it")
         training.configure(args.threads)
-        members = []
-        for member in range(len(start)):
-            seed = [args.seed, number, member]
-            data = np.concatenate([first, bought]), pool.stack([first_labels, labels])
-            members.append(training.train_member(*data, grid, recipe.from_arguments(args), seed)[0])
-        return members
+        data = np.concatenate([first, spectra[rows]]), pool.stack([first_labels, labels[rows]])
+        return [
+            task.train_member(
+                *data, grid, chosen_recipe, [args.seed, number, m], tell=_say_nothing
+            )[0]
+            for m in range(len(start))
+        ]
 
-    def score(networks: list[Network]) -> dict[str, np.ndarray]:
-        return scoring.score(
-            networks,
-            spectra,
-            catalog["TARGETID"],
-            args.c_thresh,
-            args.n_thresh,
-            args.z_split,
-            args.seed,
-        )
+    def score(networks: list) -> dict[str, np.ndarray]:
+        return task.score(networks, spectra, catalog["TARGETID"], classification, args.seed)
 
-    def judge(networks: list[Network]) -> dict:
-        c, z, c_bal = scoring.combine(*scoring.lines_of_members(networks, known))
-        best = classify.best_redshift(c, z)
-        right = (answers["SPECTYPE"], answers["Z"], answers["BAL"])
-        found = metrics.evaluate(c, args.n_thresh, best, c_bal, *right, args.cut)
-        print(
-            {name: value for name, value in found.items() if isinstance(value, float)}, flush=True
-        )
-        return {name: value for name, value in found.items() if isinstance(value, float | int)}
+    def judge(networks: list) -> dict:
+        found = task.evaluate(networks, known, answers, classification)
+        found = {name: value for name, value in found.items() if isinstance(value, float | int)}
+        print(found, flush=True)
+        return found
 
     curve = experiment.run_arm(
         vars(args),
@@ -102,6 +97,10 @@ def main(argv: list[str] | None = None) -> None:
     table = pd.DataFrame([{"arm": args.arm, "seed": args.seed, **row} for row in curve])
     with replacing(args.output) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _say_nothing(line: str) -> None:
+    """Hundreds of trainings: the metrics of each round are progress enough."""
 
 
 if __name__ == "__main__":

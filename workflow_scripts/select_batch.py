@@ -120,7 +120,7 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
 
 
 def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
-    members = ("MEMBER_Z", "MEMBER_C")
+    members = [name for name in scores.dtype.names if name.startswith("MEMBER_")]
     frame = pd.DataFrame({n: scores[n] for n in scores.dtype.names if n not in members})
     for name in ("TARGET_RA", "TARGET_DEC", "SOURCE", "ROW"):
         frame[name] = catalog[name]

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from quasarnet_al import pool, recipe, weights
 from quasarnet_al.files import InputError, program, write_text
+from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument(
         "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
@@ -51,8 +53,9 @@ def main(argv: list[str] | None = None) -> None:
     if failed:
         names = ", ".join(f"member-{member:02d}" for member in failed)
         sys.exit(f"train_members.py: {names} failed (see above); run again: the others are kept")
-    networks = [weights.read_network(path) for path in finished.values()]
-    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))})
+    layout = TASKS[args.task].layout
+    networks = [weights.read_network(path, layout) for path in finished.values()]
+    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))}, layout)
     for path in finished.values():
         path.unlink()
         path.with_suffix(".key").unlink()
@@ -97,7 +100,8 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
         known, _, truth = pool.read_labelled(args.validation)
         validation = known, truth
     checkpoint = finished.with_suffix(".npz")
-    network, history = training.train_member(
+    task = TASKS[args.task]
+    network, history = task.train_member(
         spectra,
         labels,
         grid,
@@ -117,7 +121,7 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
     if validation:
         best = min(history, key=lambda row: row["validation_loss"])
         provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
-    weights.write_network(finished, network, provenance)
+    weights.write_network(finished, network, provenance, task.layout)
     checkpoint.unlink(missing_ok=True)
 
 

@@ -16,6 +16,7 @@ import yaml
 
 from quasarnet_al import tile_table
 from quasarnet_al.files import InputError, read_json
+from quasarnet_al.tasks import TASKS
 
 
 def check(config: dict, schema: str | Path) -> dict:
@@ -56,6 +57,12 @@ def check(config: dict, schema: str | Path) -> dict:
         )
     if config["oracle"]["rounds"] and not config["oracle"]["truth"]:
         raise InputError("config", "oracle.rounds is set but oracle.truth is not", "name the truth")
+    if config["rounds"] > config["oracle"]["rounds"] and not TASKS[config["task"]].pages:
+        raise InputError(
+            "config",
+            f"task {config['task']} has no pages for people",
+            "set oracle.rounds as high as rounds",
+        )
     count = len(chunks(config))
     if count > 1000:
         # Some steps name the files of all in one command line, which holds 128 kB.
@@ -157,7 +164,12 @@ def chunks(config: dict) -> dict[str, Chunk]:
 
 
 def _tiles(config: dict, source: dict) -> dict:
-    """Where the tiles of a source lie: given in the config, or made by a mock survey."""
+    """Where the tiles of a source lie: given in the config, or made by a mock survey.
+
+    Digits are one tile, which lies nowhere.
+    """
+    if "digits" in source:
+        return {"root": "", "layout": "", "tiles": ["digits"], "survey": ""}
     survey = source.get("survey")
     if survey:
         mock = _survey(config, survey)
@@ -231,6 +243,8 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
 
 
 def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
+    if "digits" in source:
+        return [], ""
     if "boss" in source:
         files = sorted(glob.glob(source["boss"]))
         if not files:
@@ -302,7 +316,8 @@ def waiting(config: dict, number: int) -> list[str]:
         return []
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-    answers, _ = inspection.read_answers(files)
+    task = TASKS[config["task"]]
+    answers, _ = inspection.read_answers(files, task.spectypes, task.redshifts)
     answers = answers[answers["QUALITY"] >= 0]
     answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
     answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
@@ -355,7 +370,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     if files:
         from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-        lines += inspection.read_answers(files)[1].values()
+        task = TASKS[config["task"]]
+        lines += inspection.read_answers(files, task.spectypes, task.redshifts)[1].values()
     if missing and Path(places["inspection"]).exists():
         lines.append(
             f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "

@@ -18,7 +18,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from quasarnet_al import targets
 from quasarnet_al.files import replacing
 from quasarnet_al.grid import BOXES, LINES, Grid
 from quasarnet_al.recipe import Recipe
@@ -91,51 +90,9 @@ def loss(
     return tf.reduce_sum(weight * each, axis=-1)
 
 
-def train_member(
-    spectra: np.ndarray,
-    labels: np.ndarray,
-    grid: Grid,
-    recipe: Recipe,
-    seed: Sequence[int],
-    bootstrap: bool = True,
-    checkpoint: Path | None = None,
-    tell: Callable[[str], None] = print,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
-) -> tuple[Network, list[dict]]:
-    """Train one member of an ensemble, on a bootstrap sample or on all.
-
-    Parameters
-    ----------
-    spectra, labels : float32 (n, grid.size), and their LABELS table
-    seed : of the run, the round and the member; the sample and the training follow from it
-    validation : spectra and their LABELS
-    checkpoint, tell : see `fit`
-
-    Returns
-    -------
-    as `train`
-    """
-    if bootstrap:
-        rows = targets.bootstrap(len(spectra), seed)
-        spectra, labels = spectra[rows], labels[rows]
-    if validation is not None:
-        validation = validation[0], _targets(validation[1], grid)
-    number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    wanted = _targets(labels, grid)
-    return train(spectra, wanted, grid, recipe, number, checkpoint, tell, validation)
-
-
-def _targets(labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the network learns from LABELS; their weights are in the loss's."""
-    box, offset, weight = targets.line_targets(
-        labels["SPECTYPE"] == "QSO", labels["Z"], labels["BAL"], grid
-    )
-    return box, offset, weight * labels["WEIGHT"][:, None]
-
-
 def train(
     spectra: np.ndarray,
-    wanted: tuple[np.ndarray, np.ndarray, np.ndarray],
+    targets: tuple[np.ndarray, np.ndarray, np.ndarray],
     grid: Grid,
     recipe: Recipe,
     seed: int,
@@ -148,7 +105,7 @@ def train(
     Parameters
     ----------
     spectra : float32 (n, grid.size)
-    wanted : box, offset, weight as from `targets.line_targets`; the weight of a whole
+    targets : box, offset, weight as from `targets.line_targets`; the weight of a whole
         spectrum multiplies its row of `weight`
     seed, checkpoint, tell : see `fit`
     validation : spectra and targets; the network is then that of the epoch with the
@@ -162,9 +119,55 @@ def train(
         raise ValueError("no spectra to train on")
     if validation is not None:
         validation = (validation[0][..., None], *validation[1])
-    data = (spectra[..., None], *wanted)
+    data = (spectra[..., None], *targets)
     model, history = fit(build, (recipe, grid), loss, data, seed, checkpoint, tell, validation)
     return _network(model, grid), history
+
+
+def train_classifier(
+    vectors: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray],
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Dense], list[dict]]:
+    """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+    targets : one-hot classes, float32 (n, K), and weights (n,)
+    seed, checkpoint, tell : see `fit`
+    validation : vectors, classes and weights; the network is then that of the epoch with
+        the smallest loss on them
+
+    Returns
+    -------
+    layers, history : the trained layers, ReLU between them, and epoch and loss of each
+    """
+    arguments = (recipe, vectors.shape[1], targets[0].shape[1])
+    data = (vectors, *targets)
+    model, history = fit(
+        build_classifier, arguments, cross_entropy, data, seed, checkpoint, tell, validation
+    )
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
+
+
+def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
+    """Build a dense network; outputs logits (n, classes)."""
+    x = vector = keras.Input((inputs,))
+    for _ in range(recipe.layers):
+        x = keras.layers.Dense(recipe.filters, activation="relu")(x)
+        x = keras.layers.Dropout(recipe.dropout)(x)
+    return keras.Model(vector, keras.layers.Dense(classes)(x))
+
+
+def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+    """Return the weighted cross-entropy of each example, (n,)."""
+    return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
 
 
 def fit(
