@@ -31,6 +31,14 @@ def earlier_rounds(wildcards):
     return two_digits(range(1, int(wildcards.round)))
 
 
+def metrics_after(wildcards):
+    """Metrics of the ensemble that a round's labels taught, if it is part of the graph."""
+    after = int(wildcards.round) + 1
+    if after not in ROUNDS:
+        return []
+    return f"results/{config['run']}/round-{after:02d}/metrics.json"
+
+
 def is_oracle_round(number):
     return int(number) <= config["oracle"]["rounds"]
 

@@ -3,6 +3,7 @@
 results/<run>/round-NN/metrics.json      purity, completeness, redshift errors
 results/<run>/round-NN/redshifts.csv     against published redshifts, where known
 results/<run>/learning_curve.csv, .png   over the rounds
+results/<run>/round-NN/stopping.json     what the round's labels changed, and whether to go on
 results/<run>/report.html
 """
 
@@ -34,6 +35,8 @@ rule evaluate_ensemble:
             --training {input.training:q} \
             --round {wildcards.round} \
             --cut {params.classification[catalogue_cut]} \
+            --c-thresh {params.classification[c_thresh]} \
+            --z-split {params.classification[z_split]} \
             --n-thresh {params.classification[n_thresh]} \
             --threads {threads} \
             --output {output.metrics:q} >{log} 2>&1
@@ -61,6 +64,37 @@ rule compare_redshifts:
         """
 
 
+rule advise_stopping:
+    """Say what the labels of round {wildcards.round} changed, and whether another round pays."""
+    input:
+        batch="results/<run>/round-{round}/batch.csv",
+        labels="results/<run>/round-{round}/labels.csv",
+        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        metrics="results/<run>/round-{round}/metrics.json",
+        following=metrics_after,
+    output:
+        advice="results/<run>/round-{round}/stopping.json",
+    log:
+        "logs/<run>/round-{round}/advise_stopping.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        task=config["task"],
+        z_split=config["classification"]["z_split"],
+    shell:
+        """
+        python workflow_scripts/advise_stopping.py \
+            --task {params.task} \
+            --batch {input.batch:q} \
+            --labels {input.labels:q} \
+            --scores {input.scores:q} \
+            --metrics {input.metrics:q} {input.following:q} \
+            --z-split {params.z_split} \
+            --output {output.advice:q} >{log} 2>&1
+        """
+
+
 rule report_run:
     """Draw the learning curve and write the report."""
     input:
@@ -68,6 +102,9 @@ rule report_run:
         summaries=expand("results/<run>/round-{round}/selection.json", round=two_digits(ROUNDS)),
         agreements=expand(
             "results/<run>/round-{round}/agreement.json", round=two_digits(labelled_rounds())
+        ),
+        stopping=expand(
+            "results/<run>/round-{round}/stopping.json", round=two_digits(labelled_rounds())
         ),
     output:
         curve="results/<run>/learning_curve.csv",
@@ -89,6 +126,7 @@ rule report_run:
             --metrics {input.metrics:q} \
             --summaries {input.summaries:q} \
             --agreements {input.agreements:q} \
+            --stopping {input.stopping:q} \
             --curve {output.curve:q} \
             --figure {output.figure:q} \
             --report {output.report:q} >{log} 2>&1

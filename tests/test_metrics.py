@@ -44,3 +44,24 @@ def test_nothing_selected_has_no_purity():
 def test_sigma_nmad_is_the_standard_deviation_of_a_gaussian():
     error = np.random.default_rng(0).normal(3, 5, 20000)
     assert metrics.sigma_nmad(error) == pytest.approx(5, rel=0.03)
+
+
+def test_calibration_of_votes_that_are_what_they_look_like():
+    rng = np.random.default_rng(0)
+    share = rng.uniform(0.34, 1, 20_000)
+    votes = np.stack([share, 1 - share], axis=1)
+    truth = (rng.random(20_000) > share).astype(int)
+    found = metrics.calibration(votes, truth)
+    assert found["expected_error"] < 0.01
+    assert sum(point["n"] for point in found["bins"]) == 20_000
+    # Members that copy each other are surer than they are right.
+    sure = metrics.calibration(np.round(votes), truth)
+    assert sure["expected_error"] == pytest.approx(1 - (truth == np.round(votes).argmax(1)).mean())
+
+
+def test_average_precision():
+    right = np.array([True, False, True, False])
+    strength = np.array([0.9, 0.8, 0.7, 0.1])
+    # Purity 1 where the first is selected, 2/3 where the third is; a third quasar is lost.
+    assert metrics.average_precision(right, strength, 3) == pytest.approx((1 + 2 / 3) / 3)
+    assert np.isnan(metrics.average_precision(right[:0], strength[:0], 0))

@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--metrics", nargs="+", required=True, help="metrics.json, round by round")
     parser.add_argument("--summaries", nargs="+", required=True, help="selection.json, likewise")
     parser.add_argument("--agreements", nargs="*", default=[], help="agreement.json, likewise")
+    parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--curve", required=True, help="the learning curve (CSV)")
     parser.add_argument("--figure", required=True, help="the learning curve (PNG)")
     parser.add_argument("--report", required=True, help="the report (HTML)")
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         Path(temporary).write_bytes(drawn[0][0])
     summaries = pd.DataFrame([_summary(read_json(path)) for path in args.summaries])
     summaries.insert(0, "round", range(1, len(summaries) + 1))
+    stopping = pd.DataFrame([_flat(read_json(path)) for path in args.stopping])
     agreements = pd.DataFrame([_flat(read_json(path)) for path in args.agreements])
     body = [
         "<h2>Learning curve</h2>",
@@ -63,6 +65,15 @@ def main(argv: list[str] | None = None) -> None:
     if len(agreements):
         agreements.insert(0, "round", range(1, len(agreements) + 1))
         body += ["<h2>Labels</h2>", agreements.to_html(index=False, na_rep="", border=0)]
+    if len(stopping):
+        stopping.insert(0, "round", range(1, len(stopping) + 1))
+        body += [
+            "<h2>When to stop</h2>",
+            "<p>Of each round's labels: the share that the ensemble had wrong, with its 95 % "
+            "interval; the share of the pool on which the members disagreed; what the "
+            "validation set gained; whether another round pays.</p>",
+            stopping.to_html(index=False, na_rep="", float_format="{:.3g}".format, border=0),
+        ]
     footer = ", ".join(f"{key} {value}" for key, value in provenance().items())
     title = f"{args.run}: {len(rounds)} rounds"
     page = PAGE.format(title=html.escape(title), body="\n".join(body), footer=html.escape(footer))

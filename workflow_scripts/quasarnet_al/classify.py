@@ -52,6 +52,11 @@ def classes(
     return np.where(is_qso(c, c_thresh, n_thresh), np.where(best_redshift(c, z) < z_split, 1, 2), 0)
 
 
+def true_classes(spectype: np.ndarray, z: np.ndarray, z_split: float = Z_SPLIT) -> np.ndarray:
+    """Return the class int (n,) of objects of known type and redshift."""
+    return np.where(spectype == "QSO", np.where(z < z_split, 1, 2), 0)
+
+
 def class_probabilities(
     c: np.ndarray, z: np.ndarray, c_thresh: float, n_thresh: int, z_split: float = Z_SPLIT
 ) -> np.ndarray:

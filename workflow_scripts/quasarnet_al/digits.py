@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from quasarnet_al import acquisition, pool, scoring
+from quasarnet_al import acquisition, metrics, pool, scoring
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import DIGIT, Grid
 from quasarnet_al.weights import Dense, Layout
@@ -185,6 +185,9 @@ def evaluate(
         "accuracy": float(right.mean()),
         "member_accuracy": float((names[each.argmax(axis=2)] == truth).mean()),
         "classes": classes,
+        "calibration": metrics.calibration(
+            acquisition.votes(each.argmax(axis=2), len(CLASSES)), np.searchsorted(names, truth)
+        ),
     }
 
 

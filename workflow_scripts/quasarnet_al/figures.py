@@ -181,6 +181,27 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
     axis.grid(axis="y", visible=False)
 
 
+def reliability(rounds: Sequence[dict]) -> Figure:
+    """Reliability diagram of the votes, a line a round."""
+    figure = Figure(figsize=(4.8, 4.4), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
+    markers = "osD^vPX*"
+    for number, entry in enumerate(rounds):
+        bins = entry["calibration"]["bins"]
+        error = entry["calibration"]["expected_error"]
+        axis.plot(
+            [b["vote"] for b in bins],
+            [b["right"] for b in bins],
+            marker=markers[number % len(markers)],
+            label=f"round {entry['round']}: error {error:.3f}",
+        )
+    axis.set(xlabel="votes for the class, share of the members", ylabel="share that is right")
+    axis.set(xlim=(0.3, 1.02), ylim=(0, 1.02))
+    axis.legend()
+    return figure
+
+
 def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     """Learning curves of the arms of the experiment: mean over seeds, and its error."""
     figure = Figure(figsize=(7, 4.4), layout="constrained")

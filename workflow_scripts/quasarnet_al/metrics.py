@@ -50,6 +50,35 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     return ratio(float(purity[right[order]].sum()), quasars)
 
 
+def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:
+    """Return how far vote fractions are the probabilities that they look like.
+
+    The reliability diagram of the class with most votes, and the expected calibration
+    error: the mean over spectra of |share that is right - mean vote| of their bin (Guo et
+    al. 2017, arXiv 1706.04599, equations 2 to 5).
+
+    Parameters
+    ----------
+    votes : (n, K) fractions of the members
+    truth : int (n,), the classes
+    bins : of equal width between 1/K, which the winner has at least, and 1
+    """
+    confidence, right = votes.max(axis=1), votes.argmax(axis=1) == truth
+    edges = np.linspace(1 / votes.shape[1], 1, bins + 1)
+    number = np.clip(np.searchsorted(edges, confidence) - 1, 0, bins - 1)
+    count = np.bincount(number, minlength=bins)
+    sums = [np.bincount(number, weights=x, minlength=bins) for x in (confidence, right)]
+    filled = np.flatnonzero(count)
+    error = np.abs(sums[0] - sums[1]).sum() / max(1, len(votes))
+    return {
+        "expected_error": float(error),
+        "bins": [
+            {"n": int(count[k]), "vote": sums[0][k] / count[k], "right": sums[1][k] / count[k]}
+            for k in filled
+        ],
+    }
+
+
 def evaluate(
     confidence: np.ndarray,
     n_thresh: int,

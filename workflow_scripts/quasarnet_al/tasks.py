@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from quasarnet_al.weights import Layout
 
 
+RELIABILITY = (
+    "Reliability: how often the class with most votes is right, by its share of the votes."
+)
+
+
 @dataclass(frozen=True)
 class Classification:
     """From line confidences to classes: the config's `classification`.
@@ -138,6 +143,10 @@ class Task(ABC):
         """Return how good the ensemble is on labelled spectra; `headline` are keys of it."""
 
     @abstractmethod
+    def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:
+        """Return the number in `classes`, int (n,), of objects of known type and redshift."""
+
+    @abstractmethod
     def details(self, metrics: dict) -> dict:
         """Return figures of `evaluate` that the learning curve's table has beside the headline."""
 
@@ -187,14 +196,27 @@ class Quasars(Task):
         return scoring.score(networks, spectra, targetid, *cuts, seed, threads)
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
-        from quasarnet_al import classify, metrics, scoring
+        from quasarnet_al import acquisition, classify, metrics, scoring
 
-        c, z, c_bal = scoring.combine(*scoring.lines_of_members(networks, spectra, threads))
+        members = scoring.lines_of_members(networks, spectra, threads)
+        c, z, c_bal = scoring.combine(*members)
         truth = (labels["SPECTYPE"], labels["Z"], labels["BAL"])
         best = classify.best_redshift(c, z)
-        return metrics.evaluate(
+        found = metrics.evaluate(
             c, classification.n_thresh, best, c_bal, *truth, classification.catalogue_cut
         )
+        cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
+        classes = np.array(
+            [classify.classes(*lines, *cuts) for lines in zip(*members[:2], strict=True)]
+        )
+        votes = acquisition.votes(classes, len(self.classes))
+        right = classify.true_classes(*truth[:2], classification.z_split)
+        return found | {"calibration": metrics.calibration(votes, right)}
+
+    def true_classes(self, spectype, z, z_split):
+        from quasarnet_al import classify
+
+        return classify.true_classes(spectype, z, z_split)
 
     def details(self, metrics):
         redshift, bal = metrics["redshift"], metrics["bal"]
@@ -207,6 +229,7 @@ class Quasars(Task):
         return [
             (figures.learning_curve, "Quasars found with the right redshift (within 6000 km/s)."),
             (figures.cut_curves, "Against the cut on the strongest line."),
+            (figures.reliability, RELIABILITY),
         ]
 
     @property
@@ -253,15 +276,19 @@ class Digits(Task):
 
         return digits.evaluate(networks, spectra, labels["SPECTYPE"], threads)
 
+    def true_classes(self, spectype, z, z_split):
+        return np.searchsorted(self.classes, spectype)
+
     def details(self, metrics):
         return {"member_accuracy": metrics["member_accuracy"]}
 
     def figures(self):
-        from quasarnet_al import digit_figures
+        from quasarnet_al import digit_figures, figures
 
         return [
             (digit_figures.learning_curve, "Digits of the validation set named right."),
             (digit_figures.accuracy_of_classes, "Of each class, round by round."),
+            (figures.reliability, RELIABILITY),
         ]
 
     @property

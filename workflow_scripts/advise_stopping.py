@@ -1,0 +1,48 @@
+"""Say what a round's labels changed, and whether another round pays."""
+
+import argparse
+
+import numpy as np
+
+from quasarnet_al import inspection, scoring, sets, stopping
+from quasarnet_al.files import program, provenance, read_json, write_json
+from quasarnet_al.tasks import TASKS, Classification
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--batch", required=True, help="batch.csv of the round")
+    parser.add_argument("--labels", required=True, help="labels.csv of the round")
+    parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
+    parser.add_argument(
+        "--metrics", nargs="+", required=True, help="of the round, and of the next if there is one"
+    )
+    parser.add_argument("--z-split", type=float, default=Classification.z_split)
+    parser.add_argument("--output", required=True, help="the signs and the advice (JSON)")
+    args = parser.parse_args(argv)
+
+    task = TASKS[args.task]
+    names = [f"VOTE_{name}" for name in task.classes]
+    labels = sets.read_labels(args.labels)
+    labels = labels[labels["ACCEPTED"] == 1]
+    table = labels.merge(inspection.read_batch(args.batch)[["TARGETID", *names]], on="TARGETID")
+    truth = task.true_classes(
+        table["SPECTYPE"].astype(str).to_numpy(), table["Z"].to_numpy(), args.z_split
+    )
+    entropy = np.concatenate(
+        [scoring.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
+    )
+    merit = [
+        float(np.mean([read_json(path)[n] or 0 for n in task.headline])) for path in args.metrics
+    ]
+    advice = stopping.advise(
+        table[names].to_numpy(), truth, entropy, merit[0], *(merit[1:] or [None])
+    )
+    write_json(args.output, advice | {"provenance": provenance()})
+    told = "another round pays" if advice["pays"] else "another round does not pay"
+    print(f"{args.output}: {advice['wrong_share']:.2f} of the batch was news; {told}")
+
+
+if __name__ == "__main__":
+    program(main)
