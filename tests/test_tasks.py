@@ -14,12 +14,13 @@ from conftest import ROOT
 from quasarnet_al import classify, digits, inspection, pool, scoring, weights
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import DIGIT, LOG
+from quasarnet_al.recipe import Recipe
 from quasarnet_al.tasks import TASKS, Classification
 from test_weights import random_network
 
 RECIPE = {
-    "quasar": {"layers": 4, "filters": 2, "epochs": 1, "batch_size": 16},
-    "mnist": {"layers": 1, "filters": 16, "epochs": 15, "batch_size": 16, "learning_rate": 0.01},
+    "quasar": Recipe(layers=4, filters=2, epochs=1, batch_size=16),
+    "mnist": Recipe(layers=1, filters=16, epochs=15, batch_size=16, learning_rate=0.01),
 }
 
 
@@ -66,10 +67,9 @@ def test_a_loop_in_memory(name, tmp_path):
         training.configure(1)
     task, grid, spectra, labels = examples(name)
     known = spectra[:20], labels[:20]
-    network, history = task.train(
-        spectra, labels, grid, RECIPE[name], seed=1, tell=lambda line: None, validation=known
-    )
-    assert history[-1]["epoch"] == RECIPE[name]["epochs"]
+    data, quiet = (spectra, labels, grid, RECIPE[name]), {"tell": lambda line: None}
+    network, history = task.train(*data, seed=1, validation=known, **quiet)
+    assert history[-1]["epoch"] == RECIPE[name].epochs
     assert "validation_loss" in history[0]
     path = tmp_path / "member-01.h5"
     weights.write_network(path, network, {"seed": 1}, task.layout)
@@ -83,6 +83,12 @@ def test_a_loop_in_memory(name, tmp_path):
     assert task.details(metrics)
     if name == "mnist":
         assert metrics["accuracy"] > 0.9
+        kernels = [
+            task.train_member(*data, seed, bootstrap, **quiet)[0].layers[0].kernel
+            for seed, bootstrap in (([2, 0], True), ([2, 0], False), ([2, 0], True))
+        ]
+        assert np.array_equal(kernels[0], kernels[2])
+        assert not np.array_equal(kernels[0], kernels[1])
 
 
 def test_scoring_needs_no_tensorflow():

@@ -10,23 +10,13 @@ from quasarnet_al import pool
 from test_workflow import checkout, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-CONFIG = "config/mnist.yaml"
-CHANGES = """
-rounds: 2
-data: {data}
-pool: {{sources: [{{digits: 400}}]}}
-labelled: {{initial: {{digits: 60}}, held-out: {{digits: 300, validation: 1}}}}
-ensemble: {{members: 3, members_per_team: 3, filters: 16, min_steps: 100}}
-som: {{rows: 4, columns: 4}}
-batch: {{size: 40, minibatch: 20}}
-oracle: {{rounds: 2}}
-"""
+CONFIG = "tests/configs/digits.yaml"
 
 
 @pytest.fixture(scope="module")
 def run(shared_data, tmp_path_factory):
     folder = checkout(tmp_path_factory.mktemp("mnist"))
-    changes = CHANGES.format(data=shared_data)
+    changes = f"data: {shared_data}"
     snakemake(folder, config=CONFIG, changes=changes)
     return folder, folder / "results" / "mnist", changes
 
@@ -41,6 +31,8 @@ def test_all_rounds_run_unattended(run):
     curve = pd.read_csv(results / "learning_curve.csv")
     assert curve["training_spectra"].tolist() == [60, 100]
     assert (curve["accuracy"] > 0.4).all()
+    arms = pd.read_csv(results / "arms.csv")
+    assert arms["labels"].tolist() == [0, 40]
     dry = snakemake(folder, "--dry-run", config=CONFIG, changes=changes)
     assert "Nothing to be done" in dry.stdout
 
