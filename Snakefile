@@ -40,6 +40,7 @@ wildcard_constraints:
     tiles=r"[A-Za-z0-9_-]+",
     set=r"[a-z][a-z0-9-]*",
     survey=r"[a-z][a-z0-9-]*",
+    variant=r"[a-z][a-z0-9-]*",
     arm=r"[a-z][a-z0-9-]*",
     seed=r"\d+",
     fit=r"run|round-\d\d",
@@ -55,6 +56,7 @@ include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
 include: "rules/experiment.smk"
+include: "rules/compare.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

@@ -6,6 +6,7 @@ SETS = plan.labelled_sets(config)
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
+VARIANTS = config["compare"]["variants"]
 MINIBATCHES = plan.minibatches(config)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []
@@ -100,14 +101,15 @@ def adjudications():
 
 def what_to_build():
     """Targets of the rounds that have labels and of the first that waits; a run without
-    rounds is for its experiment, or for its release."""
+    rounds is for its experiment or comparison, or for its release."""
     results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
-    experiment = [f"{results}/label_ratio.csv"] if ARMS else []
+    studies = [f"{results}/label_ratio.csv"] if ARMS else []
+    studies += [f"{results}/compare.csv"] if VARIANTS else []
     if not ROUNDS:
-        return experiment or [plan.release(config)]
+        return studies or [plan.release(config)]
     pages = ["inspect/index.html"] if TASK.pages else []
     return [
-        *experiment,
+        *studies,
         *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
         *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),

@@ -30,6 +30,7 @@ rule simulate_survey:
             --petals {params.survey[petals]} \
             --targets-per-petal {params.survey[targets_per_petal]} \
             --mix {params.survey[mix]} \
+            --depth {params.survey[depth]} \
             --seed {params.seed} \
             --output {params.root:q} >{log} 2>&1
         """

@@ -67,7 +67,7 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         (tmp_path / "data" / "boss").mkdir(parents=True)
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()
         content["data"] = "data"
-    for source in [*content["pool"]["sources"], *content["labelled"].values()]:
+    for source in [*content.get("pool", {}).get("sources", []), *content["labelled"].values()]:
         if "tile_table" in source:  # stands at NERSC
             source["tile_table"] = "tiles.csv"
             Path("tiles.csv").write_text(

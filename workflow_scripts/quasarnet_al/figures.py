@@ -202,6 +202,24 @@ def reliability(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
+def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> Figure:
+    """Figures of merit of every network, a row a variant, a column a figure of `names`."""
+    order = list(dict.fromkeys(seeds["variant"]))
+    figure = Figure(figsize=(3.6 * len(names) + 1.5, 0.5 * len(order) + 1.4), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        for row, variant in enumerate(order):
+            values = seeds.loc[seeds["variant"] == variant, name]
+            axis.plot(values, [row] * len(values), "o", color=COLOURS[0], alpha=0.5)
+            axis.plot(values.mean(), row, "|", color=COLOURS[1], markersize=18, markeredgewidth=2)
+        axis.set(xlabel=name.replace("_", " "))
+    axes[0].set_yticks(range(len(order)), order)
+    axes[0].invert_yaxis()
+    count = seeds.groupby("variant").size().max()
+    figure.suptitle(f"dots: {count} seeds each; bar: their mean", fontsize=10)
+    return figure
+
+
 def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     """Learning curves of the arms of the experiment: mean over seeds, and its error."""
     figure = Figure(figsize=(7, 4.4), layout="constrained")

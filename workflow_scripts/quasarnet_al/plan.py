@@ -35,6 +35,16 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
+    for name, variant in config["compare"]["variants"].items():
+        variant = config["ensemble"] | {"sets": list(config["labelled"])} | variant
+        config["compare"]["variants"][name] = variant
+        unknown = set(variant["sets"]) - set(config["labelled"])
+        if unknown:
+            raise InputError(
+                "config",
+                f"compare.variants.{name}: {min(unknown)!r} is no labelled set",
+                "name it under labelled",
+            )
     arms = config["experiment"]["arms"]
     for name, arm in arms.items():
         arms[name] = config["batch"] | arm
@@ -349,7 +359,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     """Return the lines that tell a person where to look and what to do now."""
     results = f"results/{config['run']}"
     if not numbers:
-        made = [release(config), f"{results}/label_ratio.csv", f"{results}/arms.png"]
+        made = [release(config)]
+        made += [f"{results}/{name}" for name in ("label_ratio.csv", "arms.png", "compare.csv")]
         return "\n".join(["", *(path for path in made if Path(path).exists())])
     last = f"round-{numbers[-1]:02d}"
     places = {

@@ -220,7 +220,8 @@ class Quasars(Task):
 
     def details(self, metrics):
         redshift, bal = metrics["redshift"], metrics["bal"]
-        row = {name: redshift[name] for name in ("median_kms", "sigma_nmad_kms", "catastrophic")}
+        row = {"average_precision": metrics["average_precision"]}
+        row |= {name: redshift[name] for name in ("median_kms", "sigma_nmad_kms", "catastrophic")}
         return row | {f"bal_{name}": bal[name] for name in ("completeness", "purity")}
 
     def figures(self):

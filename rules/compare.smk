@@ -1,0 +1,115 @@
+"""What each change of the recipe or of the training data buys: snakemake compare
+
+results/<run>/compare/<variant>/training.fits, seeds.h5     a variant's data and networks
+results/<run>/compare_seeds.csv                             every network
+results/<run>/compare.csv, compare.png                      means over seeds
+"""
+
+
+rule assemble_variant:
+    """Assemble the training set of the variant {wildcards.variant}."""
+    input:
+        labelled=lambda wildcards: expand(
+            "results/<run>/labelled/{set}.fits", set=VARIANTS[wildcards.variant]["sets"]
+        ),
+        validation="results/<run>/validation.fits",
+    output:
+        training="results/<run>/compare/{variant}/training.fits",
+    log:
+        "logs/<run>/assemble_variant/{variant}.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python workflow_scripts/assemble_training.py \
+            --labelled {input.labelled:q} \
+            --validation {input.validation:q} \
+            --output {output.training:q} >{log} 2>&1
+        """
+
+
+rule train_variant:
+    """Train the networks of the variant {wildcards.variant}, one a seed."""
+    input:
+        training="results/<run>/compare/{variant}/training.fits",
+    output:
+        trained="results/<run>/compare/{variant}/seeds.h5",
+    log:
+        "logs/<run>/train_variant/{variant}.log",
+    benchmark:
+        "results/<run>/benchmarks/train_variant/{variant}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    threads: config["ensemble"]["threads"]
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
+    params:
+        seeds=list(range(config["compare"]["seeds"])),
+        checkpoints=subpath(output.trained, parent=True),
+        variant=lambda wildcards: VARIANTS[wildcards.variant],
+        task=config["task"],
+        seed=config["seed"],
+    shell:
+        """
+        python workflow_scripts/train_members.py \
+            --task {params.task} \
+            --training {input.training:q} \
+            --no-bootstrap \
+            --members {params.seeds} \
+            --seed {params.seed} \
+            --layers {params.variant[layers]} \
+            --filters {params.variant[filters]} \
+            --epochs {params.variant[epochs]} \
+            --min-steps {params.variant[min_steps]} \
+            --batch-size {params.variant[batch_size]} \
+            --learning-rate {params.variant[learning_rate]} \
+            --schedule {params.variant[schedule]} \
+            --dropout {params.variant[dropout]} \
+            --threads {params.variant[threads]} \
+            --checkpoints {params.checkpoints:q} \
+            --output {output.trained:q} >{log} 2>&1
+        """
+
+
+rule compare_variants:
+    """Compare the variants on the validation set."""
+    input:
+        trained=expand("results/<run>/compare/{variant}/seeds.h5", variant=VARIANTS),
+        validation="results/<run>/validation.fits",
+    output:
+        seeds="results/<run>/compare_seeds.csv",
+        table="results/<run>/compare.csv",
+        figure="results/<run>/compare.png",
+    log:
+        "logs/<run>/compare_variants.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        task=config["task"],
+        variants=list(VARIANTS),
+        classification=config["classification"],
+    shell:
+        """
+        python workflow_scripts/compare_variants.py \
+            --task {params.task} \
+            --variants {params.variants} \
+            --trained {input.trained:q} \
+            --validation {input.validation:q} \
+            --c-thresh {params.classification[c_thresh]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --z-split {params.classification[z_split]} \
+            --cut {params.classification[catalogue_cut]} \
+            --seeds {output.seeds:q} \
+            --table {output.table:q} \
+            --figure {output.figure:q} >{log} 2>&1
+        """
+
+
+rule compare:
+    """The comparison of the variants, as a short name."""
+    input:
+        "results/<run>/compare.csv",
+    localrule: True

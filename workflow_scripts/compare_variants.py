@@ -1,0 +1,53 @@
+"""Compare variants of the recipe and of the training data: each network on one validation set."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from quasarnet_al import figures, pool
+from quasarnet_al.files import positive, program, replacing
+from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al.weights import read_ensemble
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--variants", nargs="+", required=True, help="their names")
+    parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")
+    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes (%(default)s)")
+    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    parser.add_argument("--z-split", type=float, default=2.1, help="between the quasars' classes")
+    parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
+    parser.add_argument("--seeds", required=True, help="metrics of every network (CSV)")
+    parser.add_argument("--table", required=True, help="means over seeds, their errors (CSV)")
+    parser.add_argument("--figure", required=True, help="(PNG)")
+    args = parser.parse_args(argv)
+
+    if len(args.variants) != len(args.trained):
+        parser.error("--variants and --trained go in pairs")
+    task = TASKS[args.task]
+    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    spectra, _, labels = pool.read_labelled(args.validation)
+    rows = []
+    for variant, path in zip(args.variants, args.trained, strict=True):
+        for network in read_ensemble(path, task.layout):
+            found = task.evaluate([network], spectra, labels, classification)
+            figures_of_merit = {name: found[name] for name in task.headline} | task.details(found)
+            rows.append({"variant": variant, "seed": network.name, **figures_of_merit})
+    seeds = pd.DataFrame(rows)
+    grouped = seeds.drop(columns="seed").groupby("variant", sort=False)
+    table = grouped.mean().join(grouped.sem().add_suffix("_error"))
+    table.insert(0, "seeds", grouped.size())
+    for path, content in ((args.seeds, seeds), (args.table, table.reset_index())):
+        with replacing(path) as temporary:
+            content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    with replacing(args.figure) as temporary:
+        Path(temporary).write_bytes(figures.draw(figures.variants, seeds, task.headline))
+    print(table.to_string())
+
+
+if __name__ == "__main__":
+    program(main)
