@@ -114,6 +114,7 @@ def what_to_build():
         *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
+        *outlier_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
         *TASK_TARGETS,
@@ -133,3 +134,10 @@ def incumbent(wildcards):
         return plan.incumbent(config)
     except InputError as error:
         sys.exit(str(error))
+
+
+def outlier_tables():
+    """Tables of what the outlier rule discarded, where the pool is a mock survey's."""
+    if config["batch"]["outliers"] == "none" or not all(c.survey for c in CHUNKS.values()):
+        return []
+    return [f"results/{config['run']}/round-{n}/outliers.csv" for n in two_digits(ROUNDS)]

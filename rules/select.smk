@@ -4,6 +4,7 @@ results/<run>/round-NN/batch.csv          the batch, most confusing first
 results/<run>/round-NN/batch.fits         its spectra, as a pool file
 results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
 results/<run>/round-NN/selection.json     the counts
+results/<run>/round-NN/outliers.csv       what the outlier rule found, of a mock survey
 """
 
 
@@ -55,4 +56,25 @@ rule select_batch:
             --batch-pool {output.batch_pool:q} \
             --selection {output.selection:q} \
             --summary {output.summary:q} >{log} 2>&1
+        """
+
+
+rule judge_outliers:
+    """Tell which flaws of the mock spectra the outlier rule of round {wildcards.round} found."""
+    input:
+        selection="results/<run>/round-{round}/selection.fits",
+        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+    output:
+        table="results/<run>/round-{round}/outliers.csv",
+    log:
+        "logs/<run>/round-{round}/judge_outliers.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python workflow_scripts/judge_outliers.py \
+            --selection {input.selection:q} \
+            --pool {input.pool:q} \
+            --output {output.table:q} >{log} 2>&1
         """

@@ -65,3 +65,15 @@ def test_average_precision():
     # Purity 1 where the first is selected, 2/3 where the third is; a third quasar is lost.
     assert metrics.average_precision(right, strength, 3) == pytest.approx((1 + 2 / 3) / 3)
     assert np.isnan(metrics.average_precision(right[:0], strength[:0], 0))
+
+
+def test_discards():
+    flaw = np.array(["none"] * 6 + ["cosmic"] * 3 + ["tilt"])
+    discarded = np.array([True] + [False] * 5 + [True, True, False, False])
+    table = metrics.discards(flaw, discarded).set_index("flaw")
+    assert table.loc["any flaw", "recall"] == 0.5
+    assert table.loc["any flaw", "precision"] == pytest.approx(2 / 3)
+    assert table.loc["any flaw", "base"] == 0.4
+    assert table.loc["cosmic", "recall"] == pytest.approx(2 / 3)
+    assert table.loc["tilt", "recall"] == 0
+    assert table.loc["none", "precision"] == pytest.approx(1 / 3)

@@ -1,6 +1,11 @@
 """How good an ensemble is: purity, completeness, redshift errors, on objects of known truth."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LIGHT_SPEED = 299792.458  # km/s
 #: A quasar's redshift is wrong beyond this, km/s (Busca & Balland 2018, section 4).
@@ -48,6 +53,38 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     order = np.argsort(-strength, kind="stable")
     purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return ratio(float(purity[right[order]].sum()), quasars)
+
+
+def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
+    """Return what a rule for outliers discarded, by flaw.
+
+    Parameters
+    ----------
+    flaw : str (n,), "none" where there is none
+    discarded : bool (n,)
+
+    Returns
+    -------
+    DataFrame, a row a flaw and one "any flaw": spectra, discarded, recall (the share of
+    those spectra that is discarded), precision (their share of all that is discarded) and
+    base (their share of all, the precision of discarding at random)
+    """
+    import pandas as pd  # takes longer to start than the rest
+
+    groups = {name: flaw == name for name in np.unique(flaw)}
+    groups["any flaw"] = flaw != "none"
+    rows = [
+        {
+            "flaw": name,
+            "spectra": int(here.sum()),
+            "discarded": int((here & discarded).sum()),
+            "recall": ratio(int((here & discarded).sum()), int(here.sum())),
+            "precision": ratio(int((here & discarded).sum()), int(discarded.sum())),
+            "base": ratio(int(here.sum()), len(flaw)),
+        }
+        for name, here in groups.items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:

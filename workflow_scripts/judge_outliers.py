@@ -1,0 +1,49 @@
+"""Tell what the outlier rule discarded: on a mock survey the flaw of each spectrum is known."""
+
+import argparse
+
+import fitsio
+import numpy as np
+
+from quasarnet_al import metrics, pool, scoring
+from quasarnet_al.files import InputError, program, replacing
+
+DISCARDED = ("sparse cell", "far from cell")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--selection", required=True, help="selection.fits of the round")
+    parser.add_argument("--pool", nargs="+", required=True, help="the pool files (FITS)")
+    parser.add_argument("--output", required=True, help="what was discarded, by flaw (CSV)")
+    args = parser.parse_args(argv)
+
+    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    flaw = np.concatenate([_flaws(path) for path in args.pool])
+    if len(flaw) != len(selection):
+        raise InputError(args.selection, "is not of these pool files", "select the batch again")
+    # Why a spectrum was dropped before the rule looked at it says nothing of the rule.
+    seen = np.isin(selection["REASON"], ["", "less confusing", *DISCARDED])
+    flaw, discarded = flaw[seen], np.isin(selection["REASON"][seen], DISCARDED)
+    table = metrics.discards(flaw, discarded)
+    with replacing(args.output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
+    print(table.to_string(index=False))
+
+
+def _flaws(path: str) -> np.ndarray:
+    """Return the flaw of each spectrum of a pool file, from the mock survey's coadds."""
+    catalog = pool.read_catalog(path)
+    flaw = np.full(len(catalog), "", "U16")
+    for source in np.unique(catalog["SOURCE"]):
+        here = catalog["SOURCE"] == source
+        try:
+            known = fitsio.read(str(source), ext="FIBERMAP", columns=["MOCK_FLAW"])
+        except (OSError, ValueError) as error:
+            raise InputError(source, f"names no flaws ({error})", "simulate it again") from error
+        flaw[here] = np.char.strip(known["MOCK_FLAW"][catalog["ROW"][here]])
+    return flaw
+
+
+if __name__ == "__main__":
+    program(main)
