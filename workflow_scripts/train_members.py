@@ -72,10 +72,13 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
-    """Remove work that was begun on another training set or recipe."""
+    """Remove work that was begun on another training set or recipe, or was half written."""
     recipe = [args.seed, args.no_bootstrap, args.threads, *(getattr(args, name) for name in RECIPE)]
     key = hashlib.sha256(Path(args.training).read_bytes() + repr(recipe).encode()).hexdigest()
     for path in finished:
+        # What a process left that was killed as it wrote: nobody else trains these members.
+        for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
+            partial.unlink()
         record = path.with_suffix(".key")
         if record.exists() and record.read_text() != key:
             path.unlink(missing_ok=True)
