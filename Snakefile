@@ -52,6 +52,7 @@ include: "rules/score.smk"
 include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
+include: "rules/release.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 
@@ -60,13 +61,7 @@ rule all:
     """Every round that has labels, and the pages of the first that waits for them."""
     default_target: True
     input:
-        expand("results/<run>/round-{round}/metrics.json", round=two_digits(ROUNDS)),
-        expand("results/<run>/round-{round}/inspect/index.html", round=two_digits(ROUNDS)),
-        expand("results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
-        adjudications(),
-        redshift_tables(),
-        "results/<run>/learning_curve.csv",
-        "results/<run>/report.html",
+        what_to_build(),
     localrule: True
 
 

@@ -86,6 +86,26 @@ def adjudications():
     ]
 
 
+def what_to_build():
+    """Targets of the rounds that have labels and of the first that waits; a run without
+    rounds is for its release."""
+    if not ROUNDS:
+        return plan.release(config)
+    results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    return [
+        *expand(
+            results + "/round-{round}/{file}",
+            round=rounds,
+            file=["metrics.json", "inspect/index.html"],
+        ),
+        *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
+        *adjudications(),
+        *redshift_tables(),
+        f"{results}/learning_curve.csv",
+        f"{results}/report.html",
+    ]
+
+
 def redshift_tables():
     """Tables that compare the ensemble's redshifts with published ones, where there are any."""
     known = any(source.get("truth") for source in config["pool"]["sources"])

@@ -19,6 +19,7 @@ import numpy as np
 
 from quasarnet_al import pool, targets, weights
 from quasarnet_al.files import InputError, program, write_text
+from quasarnet_al.grid import Grid
 
 RECIPE = (
     *("layers", "filters", "epochs", "min_steps", "batch_size"),
@@ -29,6 +30,9 @@ RECIPE = (
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--training", required=True, help="the training set (FITS)")
+    parser.add_argument(
+        "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
+    )
     parser.add_argument("--members", nargs="+", type=int, required=True, help="their numbers")
     parser.add_argument("--seed", nargs="+", type=int, default=[0], help="of the run and round")
     parser.add_argument("--layers", type=int, default=6, help="convolutions (%(default)s)")
@@ -51,7 +55,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="the trained members (HDF5)")
     args = parser.parse_args(argv)
 
-    pool.read_labelled(args.training)  # say what is wrong before any process starts
+    # Say what is wrong before any process starts.
+    pool.read_grid(*filter(None, (args.training, args.validation)))
+    pool.read_labelled(args.training)
     devices = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
     finished = {m: Path(args.checkpoints, f"member-{m:02d}.h5") for m in args.members}
     _drop_stale(args, list(finished.values()))
@@ -74,7 +80,8 @@ def main(argv: list[str] | None = None) -> None:
 def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
     """Remove work that was begun on another training set or recipe, or was half written."""
     recipe = [args.seed, args.no_bootstrap, args.threads, *(getattr(args, name) for name in RECIPE)]
-    key = hashlib.sha256(Path(args.training).read_bytes() + repr(recipe).encode()).hexdigest()
+    sets = [Path(path).read_bytes() for path in (args.training, args.validation) if path]
+    key = hashlib.sha256(b"".join([*sets, repr(recipe).encode()])).hexdigest()
     for path in finished:
         # What a process left that was killed as it wrote: nobody else trains these members.
         for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
@@ -108,20 +115,21 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
     if not args.no_bootstrap:
         rows = targets.bootstrap(len(spectra), seed)
         spectra, labels = spectra[rows], labels[rows]
-    box, offset, weight = targets.line_targets(
-        labels["SPECTYPE"] == "QSO", labels["Z"], labels["BAL"], grid
-    )
-    weight *= labels["WEIGHT"][:, None]
     recipe = training.Recipe(**{name: getattr(args, name) for name in RECIPE})
+    validation = None
+    if args.validation:
+        known, _, truth = pool.read_labelled(args.validation)
+        validation = known, _targets(truth, grid)
     checkpoint = finished.with_suffix(".npz")
     network, history = training.train(
         spectra,
-        (box, offset, weight),
+        _targets(labels, grid),
         grid,
         recipe,
         int(np.random.SeedSequence(seed).generate_state(1)[0]),
         checkpoint,
         lambda line: print(f"member-{member:02d} {line}", flush=True),
+        validation,
     )
     provenance = {
         "member": member,
@@ -129,8 +137,19 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
         "training_spectra": len(spectra),
         "loss": " ".join(f"{row['loss']:.5g}" for row in history),
     } | {name: getattr(args, name) for name in RECIPE}
+    if validation:
+        best = min(history, key=lambda row: row["validation_loss"])
+        provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
     weights.write_network(finished, network, provenance)
     checkpoint.unlink(missing_ok=True)
+
+
+def _targets(labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the network learns from labels; their weights are in the loss's."""
+    box, offset, weight = targets.line_targets(
+        labels["SPECTYPE"] == "QSO", labels["Z"], labels["BAL"], grid
+    )
+    return box, offset, weight * labels["WEIGHT"][:, None]
 
 
 def _train_on_devices(

@@ -33,6 +33,9 @@ def check(config: dict, schema: str | Path) -> dict:
         error = jsonschema.exceptions.best_match(errors)
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
+    config["release"] = config["ensemble"] | config["release"]
+    if config["rounds"] and not config["pool"]["sources"]:
+        raise InputError("config", "pool.sources is empty", "name a pool, or set rounds: 0")
     if config["batch"]["size"] % config["batch"]["minibatch"]:
         raise InputError(
             "config",
@@ -294,9 +297,17 @@ def rounds(config: dict) -> list[int]:
     return numbers
 
 
+def release(config: dict) -> str:
+    """Return the weights file that the run releases."""
+    return f"results/{config['run']}/release/quasarnet-{config['run']}.h5"
+
+
 def next_steps(config: dict, numbers: list[int]) -> str:
     """Return the lines that tell a person where to look and what to do now."""
-    results, last = f"results/{config['run']}", f"round-{numbers[-1]:02d}"
+    results = f"results/{config['run']}"
+    if not numbers:
+        return f"\nreleased weights: {release(config)}"
+    last = f"round-{numbers[-1]:02d}"
     places = {
         "report": f"{results}/report.html",
         "curve": f"{results}/learning_curve.csv",

@@ -7,7 +7,7 @@ the epochs run inside TensorFlow: the same function, in fewer and larger operati
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from quasarnet_al.grid import BOXES, LINES, Grid
 from quasarnet_al.weights import EPSILON, STRIDE, WIDTH, BatchNorm, Convolution, Dense, Network
 
 OUTPUTS = len(LINES) + 1
+#: Spectra whose validation loss is computed at a time.
+VALIDATION_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def train(
     seed: int,
     checkpoint: Path | None = None,
     tell: Callable[[str], None] = print,
+    validation: tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None,
 ) -> tuple[Network, list[dict]]:
     """Train one network.
 
@@ -137,61 +140,125 @@ def train(
     spectra : float32 (n, grid.size)
     targets : box, offset, weight as from `targets.line_targets`; the weight of a whole
         spectrum multiplies its row of `weight`
-    seed : of the first weights, the batches and the dropout
-    checkpoint : file that keeps the state after each epoch; training goes on from it,
-        to the same network as without the break
-    tell : is given a line of text at each epoch
+    seed, checkpoint, tell : see `fit`
+    validation : spectra and targets; the network is then that of the epoch with the
+        smallest loss on them
 
     Returns
     -------
-    network, history : the trained network, and epoch and loss of each epoch
+    network, history : the trained network, and epoch, loss and validation loss of each
     """
     if not len(spectra):
         raise ValueError("no spectra to train on")
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     model = build(recipe, grid)
-    epochs, steps = recipe.steps(len(spectra))
+    if validation is not None:
+        validation = (validation[0][..., None], *validation[1])
+    data = (spectra[..., None], *targets)
+    history = fit(model, loss, data, recipe, seed, checkpoint, tell, validation)
+    return _network(model, grid), history
+
+
+def fit(
+    model: keras.Model,
+    losses: Callable,
+    data: Sequence[np.ndarray],
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+) -> list[dict]:
+    """Fit `model` in place by the recipe.
+
+    Parameters
+    ----------
+    losses : takes the targets of a batch and the model's outputs, returns (n,)
+    data, validation : the model's input, and its targets
+    seed : of the batches and the dropout
+    checkpoint : file that keeps the state after each epoch; training goes on from it,
+        to the same model as without the break
+    tell : is given a line of text at each epoch
+
+    Returns
+    -------
+    history : epoch and loss of each epoch; with `validation` the loss there too, and the
+        model is that of the epoch where it was smallest
+    """
+    count = len(data[0])
+    epochs, steps = recipe.steps(count)
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
     optimizer = keras.optimizers.Adam(rate, amsgrad=True)
     optimizer.build(model.trainable_variables)
-    data = [tf.constant(array, tf.float32) for array in (spectra[..., None], *targets)]
+    data = [tf.constant(array, tf.float32) for array in data]
+
+    def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
+        outputs = model(batch[0], training=training)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return losses(*batch[1:], *outputs)
 
     @tf.function
     def run_epoch(batches: tf.Tensor) -> tf.Tensor:
         total = tf.constant(0.0)
         for step in tf.range(len(batches)):
-            x, box, offset, weight = (tf.gather(array, batches[step]) for array in data)
+            batch = [tf.gather(array, batches[step]) for array in data]
             with tf.GradientTape() as tape:
-                logit, guess = model(x, training=True)
-                value = tf.reduce_mean(loss(box, offset, weight, logit, guess))
+                value = tf.reduce_mean(batch_loss(batch, training=True))
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             total += value
         return total / tf.cast(len(batches), tf.float32)
 
+    @tf.function
+    def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(batch_loss(batch, training=False))
+
+    def validation_loss() -> float:
+        size = len(validation[0])
+        parts = (
+            [
+                tf.constant(array[start : start + VALIDATION_BATCH], tf.float32)
+                for array in validation
+            ]
+            for start in range(0, size, VALIDATION_BATCH)
+        )
+        return sum(float(sum_of_losses(*part)) for part in parts) / size
+
     state = [*model.variables, *optimizer.variables]
-    history = _restore(checkpoint, state)
-    size = min(recipe.batch_size, len(spectra))
+    # The best epoch's model is part of the state only where there is a best epoch.
+    best = [tf.Variable(value) for value in model.variables] if validation is not None else []
+    history = _restore(checkpoint, [*state, *best])
+    size = min(recipe.batch_size, count)
     for epoch in range(len(history), epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(spectra))
+        order = np.random.default_rng([seed, epoch]).permutation(count)
         # The last batch is filled up from the start of the same permutation.
         batches = np.resize(order, (steps, size))
         value = float(run_epoch(tf.constant(batches)))
         history.append({"epoch": epoch + 1, "loss": value})
-        tell(f"epoch {epoch + 1}/{epochs}: loss {value:.4f}")
-        _save(checkpoint, state, history)
-    return _network(model, grid), history
+        line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
+        if validation is not None:
+            history[-1]["validation_loss"] = value = validation_loss()
+            line += f", on the validation set {value:.4f}"
+            if value <= min(row["validation_loss"] for row in history):
+                for kept, variable in zip(best, model.variables, strict=True):
+                    kept.assign(variable)
+        tell(line)
+        _save(checkpoint, [*state, *best], history)
+    for kept, variable in zip(best, model.variables, strict=False):
+        variable.assign(kept)
+    return history
 
 
 def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:
     if checkpoint is None:
         return
     arrays = {f"state{number}": value.numpy() for number, value in enumerate(state)}
+    columns = {name: np.array([row[name] for row in history]) for name in history[0]}
     with replacing(checkpoint) as temporary:
-        np.savez(temporary, loss=np.array([row["loss"] for row in history]), **arrays)
+        np.savez(temporary, **columns, **arrays)
 
 
 def _restore(checkpoint: Path | None, state: list) -> list[dict]:
@@ -200,7 +267,9 @@ def _restore(checkpoint: Path | None, state: list) -> list[dict]:
     with np.load(checkpoint) as arrays:
         for number, value in enumerate(state):
             value.assign(arrays[f"state{number}"])
-        return [{"epoch": n, "loss": float(v)} for n, v in enumerate(arrays["loss"], start=1)]
+        columns = [name for name in arrays.files if not name.startswith("state")]
+        rows = zip(*(arrays[name].tolist() for name in columns), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _network(model: keras.Model, grid: Grid) -> Network:

@@ -1,0 +1,87 @@
+"""The product of the rounds: one network, for the pipeline: snakemake release
+
+results/<run>/release/quasarnet-<run>.h5     the weights, as QuasarNP reads them
+results/<run>/release/release.json           the seeds, and the validation of the one chosen
+"""
+
+
+rule train_release:
+    """Train the networks of which one is released, on all labels."""
+    input:
+        # The training set of a round holds the labels of all rounds before it.
+        training=expand(
+            "results/<run>/round-{round}/training.fits",
+            round=two_digits([len(labelled_rounds()) + 1]),
+        ),
+        validation="results/<run>/validation.fits",
+    output:
+        trained="results/<run>/release/train/seeds.h5",
+    log:
+        "logs/<run>/train_release.log",
+    benchmark:
+        "results/<run>/benchmarks/train_release.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    threads: config["release"]["threads"]
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
+    params:
+        seeds=list(range(config["release"]["seeds"])),
+        checkpoints=subpath(output.trained, parent=True),
+        release=config["release"],
+        seed=config["seed"],
+    shell:
+        """
+        python workflow_scripts/train_members.py \
+            --training {input.training:q} \
+            --validation {input.validation:q} \
+            --no-bootstrap \
+            --members {params.seeds} \
+            --seed {params.seed} \
+            --layers {params.release[layers]} \
+            --filters {params.release[filters]} \
+            --epochs {params.release[epochs]} \
+            --min-steps {params.release[min_steps]} \
+            --batch-size {params.release[batch_size]} \
+            --learning-rate {params.release[learning_rate]} \
+            --schedule {params.release[schedule]} \
+            --dropout {params.release[dropout]} \
+            --threads {params.release[threads]} \
+            --checkpoints {params.checkpoints:q} \
+            --output {output.trained:q} >{log} 2>&1
+        """
+
+
+rule choose_release:
+    """Choose the network to release."""
+    input:
+        trained="results/<run>/release/train/seeds.h5",
+        validation="results/<run>/validation.fits",
+    output:
+        weights=plan.release(config),
+        summary="results/<run>/release/release.json",
+    log:
+        "logs/<run>/choose_release.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        classification=config["classification"],
+    shell:
+        """
+        python workflow_scripts/choose_release.py \
+            --trained {input.trained:q} \
+            --validation {input.validation:q} \
+            --cut {params.classification[catalogue_cut]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --output {output.weights:q} \
+            --summary {output.summary:q} >{log} 2>&1
+        """
+
+
+rule release:
+    """The released weights, as a short name."""
+    input:
+        plan.release(config),
+    localrule: True

@@ -1,0 +1,48 @@
+"""Choose the network to release: of several seeds, the one with the smallest validation loss."""
+
+import argparse
+
+from quasarnet_al import classify, inference, metrics, pool
+from quasarnet_al.files import InputError, positive, program, provenance, write_json
+from quasarnet_al.weights import read_ensemble, write_network
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--trained", required=True, help="networks of train_members.py --validation (HDF5)"
+    )
+    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
+    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    parser.add_argument("--output", required=True, help="weights as QuasarNP reads them (HDF5)")
+    parser.add_argument("--summary", required=True, help="the seeds and the choice (JSON)")
+    args = parser.parse_args(argv)
+
+    networks = read_ensemble(args.trained)
+    if any("validation_loss" not in network.attributes for network in networks):
+        raise InputError(
+            args.trained, "has no validation loss", "train with train_members.py --validation"
+        )
+    losses = [float(network.attributes["validation_loss"]) for network in networks]
+    best = networks[losses.index(min(losses))]
+    spectra, _, labels = pool.read_labelled(args.validation)
+    c, z, c_bal = classify.line_redshifts(*inference.predict(best, spectra), best.grid)
+    truth = (labels["SPECTYPE"], labels["Z"], labels["BAL"])
+    found = metrics.evaluate(
+        c, args.n_thresh, classify.best_redshift(c, z), c_bal, *truth, args.cut
+    )
+    write_network(args.output, best, provenance())
+    summary = {
+        "chosen": best.name,
+        "rule": "smallest validation loss, of epochs and of seeds",
+        "networks": {network.name: network.attributes for network in networks},
+        "validation": found,
+        "provenance": provenance(),
+    }
+    write_json(args.summary, summary)
+    print(f"{args.output}: {best.name}, validation loss {min(losses):.4f}")
+
+
+if __name__ == "__main__":
+    program(main)
