@@ -236,19 +236,41 @@ def test_a_round_runs_and_each_job_lands_where_it_should(site):
 
 
 def test_dry_runs_as_they_are_typed(site):
-    options = ["--profile", "perlmutter", "-n"]
-    for arguments in (
-        [],
-        ["results/demo/round-01/inspect/index.html"],
-        [f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG],
-    ):
-        done = subprocess.run(
-            [PYTHON, "-m", "snakemake", *arguments, *options],
-            cwd=site.folder,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+    dry_run(site)
+    dry_run(site, "results/demo/round-01/inspect/index.html")
+    dry_run(site, f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG)
+    (training,) = [text for text in dry_run(site, "release") if "rule train_release:" in text]
+    for wanted in ("slurm_account=desi_g", "constraint=gpu", "qos=regular", "gpu=4"):
+        assert wanted in training
+
+
+def test_dry_run_of_dr1(site):
+    """As config/dr1.yaml is given, but for where the data are: the table of tiles is made up."""
+    data = site.folder / "data"
+    data.mkdir()
+    rows = [f"{n},main,dark,{20210514 + n % 17}" for n in range(1, 2801)]
+    rows += [f"{n},sv1,dark,20210205" for n in range(80601, 80641)]
+    table = "\n".join(["TILEID,SURVEY,PROGRAM,LASTNIGHT", *rows]) + "\n"
+    (data / "tiles-iron.csv").write_text(table)
+    for name in ("data_dr12.fits", "truth_dr12q.fits", "desi-vi-truth.csv"):
+        (data / name).touch()
+    path = site.folder / "config/dr1.yaml"
+    path.write_text(re.sub(r"/\S+/redux/iron", str(data), path.read_text()))
+    steps = dry_run(site, "--configfile", "config/dr1.yaml")
+    counted = estimate_cost.jobs_of_round(estimate_cost.read(path), 1)
+    assert counted["score_spectra"] == 28
+    for rule, count in counted.items():
+        assert sum(f"rule {rule}:" in text for text in steps) == count, rule
+
+
+def dry_run(site: Checkout, *arguments: str) -> list[str]:
+    """Return what a dry run says of each job."""
+    command = [PYTHON, "-m", "snakemake", "-n", "--profile", "perlmutter", *arguments]
+    done = subprocess.run(command, cwd=site.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # Snakemake warns of a path that a rule lacks here, and goes on.
+    assert "Empty file path" not in done.stderr
+    return (done.stdout + done.stderr).split("\n\n")
 
 
 def test_cancelled_job_is_run_again_with_more_of_all(site):
