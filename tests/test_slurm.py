@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,10 @@ HOLD = "tests/slurm/hold"
 RESULTS = "results/slurm"
 MAP = f"{RESULTS}/som/run/1003-all.fits"
 TEAM = f"{RESULTS}/round-01/train/team-02.h5"
-FIELDS = "JobIDRaw,Comment,State,Account,QOS,Constraints,ReqMem,TimelimitRaw,NodeList,WorkDir"
+FIELDS = (
+    *("JobIDRaw", "Submit", "Comment", "State", "Account", "QOS", "Constraints"),
+    *("ReqMem", "TimelimitRaw", "NodeList", "WorkDir"),
+)
 
 
 def cluster() -> str:
@@ -108,6 +112,8 @@ class Checkout:
         shutil.copy(ROOT / "Snakefile", folder)
         shutil.copy(ROOT / "perlmutter", folder, follow_symlinks=False)
         self.heads: list[Head] = []
+        # An earlier run of the tests may have had the same folder. SLURM's times are whole seconds.
+        self.made = datetime.now().isoformat(timespec="seconds")
 
     def start(self, *arguments: str, **environment: str) -> Head:
         self.heads.append(Head(self.folder, arguments, environment))
@@ -147,18 +153,16 @@ class Checkout:
 
     def jobs(self) -> list[dict]:
         """What accounting knows of this folder's jobs, once it knows how all of them ended."""
-        query = ["sacct", "-X", "-P", "-n", "-D", "-S", "now-1day", f"--format={FIELDS}"]
+        query = ["sacct", "-X", "-P", "-n", "-D", "-S", "now-1day", f"--format={','.join(FIELDS)}"]
 
         def ended():
-            rows = [
-                dict(zip(FIELDS.split(","), line.split("|"), strict=True)) for line in ask(*query)
-            ]
+            rows = [dict(zip(FIELDS, line.split("|"), strict=True)) for line in ask(*query)]
             rows = [row for row in rows if row["WorkDir"] == str(self.folder)]
             known = {row["JobIDRaw"]: row["State"].split()[0] for row in rows}
             # The controller forgets a job in time, accounting learns of it a little late.
             return rows if self.queue("", "--states=all").items() <= known.items() else None
 
-        return eventually(ended, pause=1)
+        return [row for row in eventually(ended, pause=1) if row["Submit"] >= self.made]
 
     def files(self) -> dict[str, int]:
         """Results and the times they were written."""
@@ -373,25 +377,25 @@ def test_job_that_outlives_its_head_is_not_done_again(site):
 
 def test_orphans_of_a_killed_head_are_noticed(site):
     before = site.files()
-    (site.folder / TEAM).unlink()
+    (site.folder / MAP).unlink()
     with site.held():
-        head = site.start(TEAM)
-        job = site.running("train_members.py")
+        head = site.start(MAP)
+        job = site.running("map_spectra.py")
         head.process.kill()
         head.end()
-        head = site.run(TEAM)
+        head = site.run(MAP)
         assert head.process.returncode != 0
         assert "--unlock" in head.text
         assert site.run("--unlock").process.returncode == 0
-        head = site.run(TEAM)
+        head = site.run(MAP)
         assert head.process.returncode != 0
         assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
         assert f"scancel {job}" in head.text
         ask("scancel", job)
         eventually(lambda: not site.queue())
-    head = site.run(TEAM)
+    head = site.run(MAP)
     assert head.process.returncode == 0, head.text
-    site.kept(before, TEAM)
+    site.kept(before, MAP)
 
 
 def test_four_members_train_at_once_and_one_that_dies_costs_only_itself(site):
