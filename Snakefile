@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from quasarnet_al import plan
+from quasarnet_al.tasks import TASKS
 from quasarnet_al.files import InputError
 
 # A config given with --configfile stands alone, the demo's keys do not shine through.
@@ -39,12 +40,13 @@ wildcard_constraints:
     tiles=r"[A-Za-z0-9_-]+",
     set=r"[a-z][a-z0-9-]*",
     survey=r"[a-z][a-z0-9-]*",
+    arm=r"[a-z][a-z0-9-]*",
+    seed=r"\d+",
     fit=r"run|round-\d\d",
 
 
 include: "rules/common.smk"
-include: "rules/simulate.smk"
-include: "rules/extract.smk"
+include: f"rules/{config['task']}.smk"
 include: "rules/assemble.smk"
 include: "rules/train.smk"
 include: "rules/som.smk"
@@ -52,7 +54,7 @@ include: "rules/score.smk"
 include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
-include: "rules/release.smk"
+include: "rules/experiment.smk"
 include: "rules/archive.smk"
 include: "rules/slurm.smk"
 

@@ -17,11 +17,13 @@ rule assemble_validation:
     conda:
         "../envs/cpu.yaml"
     params:
+        task=config["task"],
         fraction=[labelled.validation for labelled in SETS.values()],
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/assemble_validation.py \
+            --task {params.task} \
             --labelled {input.labelled:q} \
             --fraction {params.fraction} \
             --seed {params.seed} \

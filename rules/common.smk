@@ -1,10 +1,14 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
 
+TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
 SETS = plan.labelled_sets(config)
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
+ARMS = config["experiment"]["arms"]
 MINIBATCHES = plan.minibatches(config)
+#: What the rules of a task add to the targets.
+TASK_TARGETS = []
 
 
 def by_attempt(amount, a_thread=0):
@@ -88,21 +92,21 @@ def adjudications():
 
 def what_to_build():
     """Targets of the rounds that have labels and of the first that waits; a run without
-    rounds is for its release."""
-    if not ROUNDS:
-        return plan.release(config)
+    rounds is for its experiment, or for its release."""
     results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    experiment = [f"{results}/label_ratio.csv"] if ARMS else []
+    if not ROUNDS:
+        return experiment or [plan.release(config)]
+    pages = ["inspect/index.html"] if TASK.pages else []
     return [
-        *expand(
-            results + "/round-{round}/{file}",
-            round=rounds,
-            file=["metrics.json", "inspect/index.html"],
-        ),
+        *experiment,
+        *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
         *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
+        *TASK_TARGETS,
     ]
 
 
@@ -111,3 +115,11 @@ def redshift_tables():
     known = any(source.get("truth") for source in config["pool"]["sources"])
     rounds = two_digits(ROUNDS) if known else []
     return [f"results/{config['run']}/round-{number}/redshifts.csv" for number in rounds]
+
+
+def incumbent(wildcards):
+    """The weights in use; only the gate asks for them."""
+    try:
+        return plan.incumbent(config)
+    except InputError as error:
+        sys.exit(str(error))

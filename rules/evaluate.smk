@@ -23,10 +23,12 @@ rule evaluate_ensemble:
         mem_mb=by_attempt(2000, 100),
         runtime=by_attempt(30),
     params:
+        task=config["task"],
         classification=config["classification"],
     shell:
         """
         python workflow_scripts/evaluate_ensemble.py \
+            --task {params.task} \
             --ensemble {input.ensemble:q} \
             --validation {input.validation:q} \
             --training {input.training:q} \
@@ -77,10 +79,12 @@ rule report_run:
     conda:
         "../envs/cpu.yaml"
     params:
+        task=config["task"],
         run=config["run"],
     shell:
         """
         python workflow_scripts/report_run.py \
+            --task {params.task} \
             --run {params.run:q} \
             --metrics {input.metrics:q} \
             --summaries {input.summaries:q} \

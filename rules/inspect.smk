@@ -103,12 +103,14 @@ rule answer_by_oracle:
     conda:
         "../envs/cpu.yaml"
     params:
+        task=config["task"],
         title=lambda wildcards: (
             f"{config['run']}-round-{wildcards.round}-minibatch-{wildcards.minibatch}"
         ),
     shell:
         """
         python workflow_scripts/answer_by_oracle.py \
+            --task {params.task} \
             --batch {input.batch:q} \
             --truth {input.truth:q} \
             --minibatch {wildcards.minibatch} \
@@ -133,10 +135,12 @@ rule merge_labels:
     conda:
         "../envs/cpu.yaml"
     params:
+        task=config["task"],
         whole=lambda wildcards: "" if is_oracle_round(wildcards.round) else "--whole",
     shell:
         """
         python workflow_scripts/merge_labels.py \
+            --task {params.task} \
             --batch {input.batch:q} \
             --vi {input.vi:q} {params.whole} \
             --output {output.labels:q} \

@@ -22,11 +22,13 @@ rule score_spectra:
         mem_mb=by_attempt(2000, 100),
         runtime=by_attempt(60),
     params:
+        task=config["task"],
         classification=config["classification"],
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/score_spectra.py \
+            --task {params.task} \
             --ensemble {input.ensemble:q} \
             --pool {input.pool:q} \
             --map {input.map:q} \

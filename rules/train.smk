@@ -23,6 +23,7 @@ rule train_members:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(120),
     params:
+        task=config["task"],
         members=lambda wildcards: TEAMS[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
         ensemble=config["ensemble"],
@@ -30,6 +31,7 @@ rule train_members:
     shell:
         """
         python workflow_scripts/train_members.py \
+            --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
             --seed {params.seed} \
@@ -58,9 +60,12 @@ rule export_weights:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        task=config["task"],
     shell:
         """
         python workflow_scripts/export_weights.py \
+            --task {params.task} \
             --trained {input.trained:q} \
             --output {output.weights:q} >{log} 2>&1
         """
@@ -77,9 +82,12 @@ rule pack_ensemble:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        task=config["task"],
     shell:
         """
         python workflow_scripts/pack_ensemble.py \
+            --task {params.task} \
             --weights {input.weights:q} \
             --output {output.ensemble:q} >{log} 2>&1
         """

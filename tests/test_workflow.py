@@ -1,5 +1,6 @@
 """The workflow with real Snakemake, on a mock survey as small as can be."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -13,10 +14,15 @@ import pandas as pd
 import pytest
 
 from conftest import PYTHON, ROOT
-from quasarnet_al import pool
+from quasarnet_al import pool, weights
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 CONFIG = "tests/configs/tiny.yaml"
+#: Checks of the gate that are shares.
+SHARES = (
+    *("completeness", "purity", "catastrophic", "completeness_at_purity", "class_changed"),
+    *("repeat_class", "repeat_redshift", "sky"),
+)
 
 
 def checkout(folder: Path) -> Path:
@@ -270,3 +276,56 @@ def test_real_spectra(shared_data, tmp_path):
     assert len(table) == 14
     assert table["TARGETID"].nunique() == 12
     assert os.path.getsize(folder / target / "inspect/minibatch-01.html") > 100_000
+
+
+def test_release_and_gate(run):
+    """One network on all labels; judged against another, which it need not resemble."""
+    folder, _ = run
+    incumbent = "results/tiny/round-01/weights/member-00.h5"
+    gate = "gate: {least: 5, incumbent: " + incumbent
+    loose = ", allowed: {" + ", ".join(f"{check}: 1.0" for check in SHARES) + "}"
+    loose += ", allowed_in_bins: {completeness: 1.0, purity: 1.0, catastrophic: 1.0}}"
+    snakemake(folder, "release", "gate", changes=gate + loose)
+    summary = json.loads((folder / "results/tiny/release/release.json").read_text())
+    losses = {n: float(a["validation_loss"]) for n, a in summary["networks"].items()}
+    assert losses[summary["chosen"]] == min(losses.values())
+    assert len(losses) == 2
+    released = weights.read_network(folder / "results/tiny/release/quasarnet-tiny.h5")
+    # All labels: the initial ones and the oracle's.
+    training = pool.read_labelled(folder / "results/tiny/round-02/training.fits")[2]
+    assert int(released.attributes["training_spectra"]) == len(training)
+    assert "inspection" in training["ORIGIN"]
+    # One that sees a quasar everywhere. A broken threshold: status 1, and the files that
+    # say why are kept.
+    boxes = [weights.Dense(box.kernel, box.bias + 30) for box in released.boxes]
+    other = folder / "other.h5"
+    weights.write_network(other, dataclasses.replace(released, boxes=boxes), {})
+    result = snakemake(folder, "gate", changes=gate.replace(incumbent, "other.h5") + "}", status=1)
+    assert "gate: BROKEN" in result.stdout + result.stderr
+    assert "class_changed" in result.stdout + result.stderr
+    verdict = json.loads((folder / "results/tiny/gate/verdict.json").read_text())
+    assert not verdict["passed"]
+    for name in ("gate.csv", "gate.png", "changes.csv"):
+        assert (folder / "results/tiny/gate" / name).exists()
+
+
+def test_gate_without_an_incumbent(run):
+    folder, _ = run
+    result = snakemake(folder, "gate", status=1)
+    assert "gate.incumbent is empty" in result.stdout + result.stderr
+
+
+def test_experiment(run):
+    """Arms that start from the same ensemble buy different labels."""
+    folder, _ = run
+    arms = "{random: {acquisition: random, outliers: none}, entropy: {outliers: none}}"
+    snakemake(folder, "experiment", changes="experiment: {seeds: 2, rounds: 1, arms: " + arms + "}")
+    curves = pd.read_csv(folder / "results/tiny/arms.csv")
+    assert len(curves) == 2 * 2 * 2
+    start = curves[curves["labels"] == 0]
+    assert start.groupby("seed")["average_precision"].nunique().eq(1).all()
+    assert set(curves["labels"]) == {0, 8}
+    ratios = pd.read_csv(folder / "results/tiny/label_ratio.csv")
+    assert list(ratios["arm"]) == ["random", "entropy"]
+    assert (ratios["seeds"] == 2).all()
+    assert (folder / "results/tiny/arms.png").stat().st_size > 10_000

@@ -7,10 +7,12 @@ import pandas as pd
 
 from quasarnet_al import files, inspection
 from quasarnet_al import truth as truths
+from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--truth", required=True, help="table with TARGETID, SPECTYPE, Z, BAL")
     parser.add_argument("--minibatch", required=True, type=int, help="which one to answer, from 1")
@@ -35,8 +37,9 @@ def main(argv: list[str] | None = None) -> None:
         np.random.default_rng([args.seed, abs(int(targetid))]).random() < args.error_rate
         for targetid in truth.index
     ]
+    first, second, *_ = TASKS[args.task].spectypes
     spectype = np.where(
-        wrong, np.where(truth["SPECTYPE"] == "QSO", "GALAXY", "QSO"), truth["SPECTYPE"]
+        wrong, np.where(truth["SPECTYPE"] == first, second, first), truth["SPECTYPE"]
     )
     table = pd.DataFrame(
         {

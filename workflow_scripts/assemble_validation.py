@@ -6,10 +6,12 @@ import numpy as np
 
 from quasarnet_al import pool, sets
 from quasarnet_al.files import InputError, program
+from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument(
         "--fraction", nargs="+", type=float, required=True, help="of each set's targets, 0..1"
@@ -27,12 +29,13 @@ def main(argv: list[str] | None = None) -> None:
         chosen = sets.in_validation(labels["OBJECT"], fraction, args.seed)
         parts.append((spectra[chosen], catalog[chosen], labels[chosen]))
     labels = pool.stack([part[2] for part in parts])
-    if not (labels["SPECTYPE"] == "QSO").any():
-        raise InputError(
-            args.labelled[0],
-            "leaves no quasar to validate on",
-            "raise labelled.*.validation, or add a labelled set",
-        )
+    for name in TASKS[args.task].needed:
+        if name not in labels["SPECTYPE"]:
+            raise InputError(
+                args.labelled[0],
+                f"leaves no {name} to validate on",
+                "raise labelled.*.validation, or add a labelled set",
+            )
     pool.write(
         args.output,
         np.concatenate([part[0] for part in parts]),
@@ -40,7 +43,9 @@ def main(argv: list[str] | None = None) -> None:
         grid,
         labels,
     )
-    print(f"{args.output}: {len(labels)} spectra, {(labels['SPECTYPE'] == 'QSO').sum()} quasars")
+    classes, counts = np.unique(labels["SPECTYPE"], return_counts=True)
+    told = ", ".join(f"{count} {name}" for name, count in zip(classes, counts, strict=True))
+    print(f"{args.output}: {len(labels)} spectra ({told})")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 import argparse
 
 from quasarnet_al.files import InputError, program, provenance
+from quasarnet_al.tasks import TASKS
 from quasarnet_al.weights import read_ensemble, write_network
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--trained", nargs="+", required=True, help="output of train_members.py")
     parser.add_argument("--output", nargs="+", required=True, help="one file a member (HDF5)")
     args = parser.parse_args(argv)
 
-    networks = [network for path in args.trained for network in read_ensemble(path)]
+    layout = TASKS[args.task].layout
+    networks = [network for path in args.trained for network in read_ensemble(path, layout)]
     if len(networks) != len(args.output):
         raise InputError(
             args.trained[0],
@@ -20,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
             f"name as many, not {len(args.output)}",
         )
     for network, path in zip(networks, args.output, strict=True):
-        write_network(path, network, provenance())
+        write_network(path, network, provenance(), layout)
         print(path)
 
 

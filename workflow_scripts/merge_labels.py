@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from quasarnet_al import files, inspection
+from quasarnet_al.tasks import TASKS
 
 
 def record(folder: Path, paths: list[str]) -> None:
@@ -39,6 +40,7 @@ def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--vi", required=True, nargs="+", help="CSV files handed in, any order")
     parser.add_argument("--output", required=True, help="labels.csv")
@@ -51,11 +53,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
-    rows, faults = inspection.read_answers(args.vi)
+    task = TASKS[args.task]
+    rows, faults = inspection.read_answers(args.vi, task.spectypes, task.redshifts)
     refused = [(name, 0, "", fault) for name, fault in faults.items()]
     for path in args.vi:
         if Path(path).name not in faults:
-            refused += [(Path(path).name, *row) for row in inspection.read_vi(path)[1]]
+            _, rejected = inspection.read_vi(path, task.spectypes, task.redshifts)
+            refused += [(Path(path).name, *row) for row in rejected]
     if args.whole:
         complete(batch, rows, args.vi)
     labels, elsewhere, agreement = inspection.merge(rows, batch["TARGETID"])

@@ -3,17 +3,20 @@
 import argparse
 
 from quasarnet_al.files import program, provenance
+from quasarnet_al.tasks import TASKS
 from quasarnet_al.weights import pack, read_network
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--weights", nargs="+", required=True, help="weights files (HDF5)")
     parser.add_argument("--output", required=True, help="the ensemble (HDF5)")
     args = parser.parse_args(argv)
 
-    networks = [read_network(path) for path in args.weights]
-    pack(args.output, networks, provenance(members=len(networks)))
+    layout = TASKS[args.task].layout
+    networks = [read_network(path, layout) for path in args.weights]
+    pack(args.output, networks, provenance(members=len(networks)), layout)
     print(f"{args.output}: {len(networks)} members")
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from quasarnet_al import figures
 from quasarnet_al.files import program, provenance, read_json, replacing, write_text
+from quasarnet_al.tasks import TASKS, Task
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -29,6 +30,7 @@ figcaption, footer {{ font-size: .85rem; opacity: .8 }}
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--run", required=True)
     parser.add_argument("--metrics", nargs="+", required=True, help="metrics.json, round by round")
     parser.add_argument("--summaries", nargs="+", required=True, help="selection.json, likewise")
@@ -39,20 +41,21 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     rounds = [read_json(path) for path in args.metrics]
-    curve = pd.DataFrame([_row(entry) for entry in rounds])
+    task = TASKS[args.task]
+    curve = pd.DataFrame([_row(task, entry) for entry in rounds])
     with replacing(args.curve) as temporary:
         curve.to_csv(temporary, index=False, float_format="%.5g", lineterminator="\n")
-    learning = figures.draw(figures.learning_curve, rounds)
+    drawn = [(figures.draw(draw, rounds), caption) for draw, caption in task.figures()]
     with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(learning)
+        Path(temporary).write_bytes(drawn[0][0])
     summaries = pd.DataFrame([_summary(read_json(path)) for path in args.summaries])
     summaries.insert(0, "round", range(1, len(summaries) + 1))
     agreements = pd.DataFrame([_flat(read_json(path)) for path in args.agreements])
     body = [
         "<h2>Learning curve</h2>",
-        _figure(learning, "Quasars found with the right redshift (within 6000 km/s)."),
+        _figure(*drawn[0]),
         curve.to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0),
-        _figure(figures.draw(figures.cut_curves, rounds), "Against the cut on the strongest line."),
+        *(_figure(*figure) for figure in drawn[1:]),
         "<h2>Selection</h2>",
         "<p>Exposures of the pool, and why the others were not chosen.</p>",
         summaries.to_html(index=False, border=0),
@@ -67,12 +70,9 @@ def main(argv: list[str] | None = None) -> None:
     print(args.report)
 
 
-def _row(entry: dict) -> dict:
-    names = ("round", "training_spectra", "labels_of_rounds", "completeness", "purity")
-    row = {name: entry[name] for name in names}
-    redshift, bal = entry["redshift"], entry["bal"]
-    row |= {name: redshift[name] for name in ("median_kms", "sigma_nmad_kms", "catastrophic")}
-    return row | {f"bal_{name}": bal[name] for name in ("completeness", "purity")}
+def _row(task: Task, entry: dict) -> dict:
+    names = ("round", "training_spectra", "labels_of_rounds", *task.headline)
+    return {name: entry[name] for name in names} | task.details(entry)
 
 
 def _summary(summary: dict) -> dict:

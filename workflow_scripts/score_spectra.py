@@ -4,11 +4,13 @@ import argparse
 
 from quasarnet_al import classify, pool, scoring
 from quasarnet_al.files import InputError, positive, program
+from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")
     parser.add_argument("--map", required=True, help="the pool's BMUs, of map_spectra.py (FITS)")
@@ -26,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="score table (FITS)")
     args = parser.parse_args(argv)
 
-    networks = read_ensemble(args.ensemble)
+    task = TASKS[args.task]
+    networks = read_ensemble(args.ensemble, task.layout)
     spectra, catalog = pool.read(args.pool)
     if networks[0].grid.size != spectra.shape[1]:
         raise InputError(args.pool, "is on another grid than the ensemble", "extract it again")
@@ -34,15 +37,9 @@ def main(argv: list[str] | None = None) -> None:
     if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
         raise InputError(args.map, f"is not the map of {args.pool}", "make it again")
     columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS", "SNR")}
-    columns |= scoring.score(
-        networks,
-        spectra,
-        catalog["TARGETID"],
-        args.c_thresh,
-        args.n_thresh,
-        args.z_split,
-        args.seed,
-        args.threads,
+    classification = Classification(args.c_thresh, args.n_thresh, args.z_split)
+    columns |= task.score(
+        networks, spectra, catalog["TARGETID"], classification, args.seed, args.threads
     )
     columns |= {name: units[name] for name in ("BMU", "QERR")}
     attributes = {"members": len(networks), "c_thresh": args.c_thresh, "n_thresh": args.n_thresh}

@@ -24,9 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--exclude", nargs="*", default=[], help="lists of TARGETIDs (text, CSV)")
     parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
-    parser.add_argument(
-        "--outliers", choices=("occupancy", "error", "both", "none"), default="occupancy"
-    )
+    parser.add_argument("--outliers", choices=som.OUTLIERS, default="occupancy")
     parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
     parser.add_argument(
         "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
@@ -47,13 +45,14 @@ def main(argv: list[str] | None = None) -> None:
     names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
     parts = [scoring.read_scores(path, names) for path in args.scores]
     rows = np.concatenate(parts)
-    cells = som.read(args.som)
-    outlier = {}
-    if args.outliers in ("occupancy", "both"):
-        sparse = som.sparse_cells(cells.occupancy(rows["BMU"]), args.percentile)
-        outlier["sparse cell"] = sparse.ravel()[rows["BMU"]]
-    if args.outliers in ("error", "both"):
-        outlier["far from cell"] = som.large_errors(rows["QERR"], args.error_percentile)
+    outlier = som.outliers(
+        args.outliers,
+        som.read(args.som),
+        rows["BMU"],
+        rows["QERR"],
+        args.percentile,
+        args.error_percentile,
+    )
     labelled = read_targetids(args.labelled)
     chosen, reason = selection.select(
         rows[column].astype(float),
@@ -121,7 +120,7 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
 
 
 def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
-    members = ("MEMBER_Z", "MEMBER_C")
+    members = [name for name in scores.dtype.names if name.startswith("MEMBER_")]
     frame = pd.DataFrame({n: scores[n] for n in scores.dtype.names if n not in members})
     for name in ("TARGET_RA", "TARGET_DEC", "SOURCE", "ROW"):
         frame[name] = catalog[name]

@@ -13,40 +13,24 @@ import os
 import queue
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from quasarnet_al import pool, targets, weights
+from quasarnet_al import pool, recipe, weights
 from quasarnet_al.files import InputError, program, write_text
-from quasarnet_al.grid import Grid
-
-RECIPE = (
-    *("layers", "filters", "epochs", "min_steps", "batch_size"),
-    *("learning_rate", "schedule", "dropout"),
-)
+from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument(
         "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
     )
     parser.add_argument("--members", nargs="+", type=int, required=True, help="their numbers")
     parser.add_argument("--seed", nargs="+", type=int, default=[0], help="of the run and round")
-    parser.add_argument("--layers", type=int, default=6, help="convolutions (%(default)s)")
-    parser.add_argument("--filters", type=int, default=100, help="a convolution (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
-    parser.add_argument(
-        "--min-steps", type=int, default=0, help="more epochs where the set is small"
-    )
-    parser.add_argument("--batch-size", type=int, default=256, help="(%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="(%(default)s)")
-    parser.add_argument(
-        "--schedule", choices=("constant", "cosine"), default="constant", help="of the rate"
-    )
-    parser.add_argument("--dropout", type=float, default=0.2, help="(%(default)s)")
+    recipe.add_arguments(parser)
     parser.add_argument("--no-bootstrap", action="store_true", help="train on the whole set")
     parser.add_argument(
         "--threads", type=int, default=1, help="of TensorFlow; results vary with it"
@@ -69,8 +53,9 @@ def main(argv: list[str] | None = None) -> None:
     if failed:
         names = ", ".join(f"member-{member:02d}" for member in failed)
         sys.exit(f"train_members.py: {names} failed (see above); run again: the others are kept")
-    networks = [weights.read_network(path) for path in finished.values()]
-    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))})
+    layout = TASKS[args.task].layout
+    networks = [weights.read_network(path, layout) for path in finished.values()]
+    weights.pack(args.output, networks, {"seed": " ".join(map(str, args.seed))}, layout)
     for path in finished.values():
         path.unlink()
         path.with_suffix(".key").unlink()
@@ -79,9 +64,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
     """Remove work that was begun on another training set or recipe, or was half written."""
-    recipe = [args.seed, args.no_bootstrap, args.threads, *(getattr(args, name) for name in RECIPE)]
+    begun = [args.seed, args.no_bootstrap, args.threads, recipe.from_arguments(args)]
     sets = [Path(path).read_bytes() for path in (args.training, args.validation) if path]
-    key = hashlib.sha256(b"".join([*sets, repr(recipe).encode()])).hexdigest()
+    key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in finished:
         # What a process left that was killed as it wrote: nobody else trains these members.
         for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
@@ -111,22 +96,21 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
     training.configure(args.threads)
     spectra, _, labels = pool.read_labelled(args.training)
     grid = pool.read_grid(args.training)
+    chosen = recipe.from_arguments(args)
     seed = [*args.seed, member]
-    if not args.no_bootstrap:
-        rows = targets.bootstrap(len(spectra), seed)
-        spectra, labels = spectra[rows], labels[rows]
-    recipe = training.Recipe(**{name: getattr(args, name) for name in RECIPE})
     validation = None
     if args.validation:
         known, _, truth = pool.read_labelled(args.validation)
-        validation = known, _targets(truth, grid)
+        validation = known, truth
     checkpoint = finished.with_suffix(".npz")
-    network, history = training.train(
+    task = TASKS[args.task]
+    network, history = task.train_member(
         spectra,
-        _targets(labels, grid),
+        labels,
         grid,
-        recipe,
-        int(np.random.SeedSequence(seed).generate_state(1)[0]),
+        chosen,
+        seed,
+        not args.no_bootstrap,
         checkpoint,
         lambda line: print(f"member-{member:02d} {line}", flush=True),
         validation,
@@ -136,20 +120,12 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
         "seed": " ".join(map(str, seed)),
         "training_spectra": len(spectra),
         "loss": " ".join(f"{row['loss']:.5g}" for row in history),
-    } | {name: getattr(args, name) for name in RECIPE}
+    } | asdict(chosen)
     if validation:
         best = min(history, key=lambda row: row["validation_loss"])
         provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
-    weights.write_network(finished, network, provenance)
+    weights.write_network(finished, network, provenance, task.layout)
     checkpoint.unlink(missing_ok=True)
-
-
-def _targets(labels: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the network learns from labels; their weights are in the loss's."""
-    box, offset, weight = targets.line_targets(
-        labels["SPECTYPE"] == "QSO", labels["Z"], labels["BAL"], grid
-    )
-    return box, offset, weight * labels["WEIGHT"][:, None]
 
 
 def _train_on_devices(

@@ -67,6 +67,8 @@ LOG = Grid("log", 443, 1e-3)
 #: 458 pixels of 13.6 A (17 DESI pixels) from 3600 A to 9824 A, QuasarNP's other grid.
 LINEAR = Grid("linear", 458, 13.6)
 GRIDS = {"log": LOG, "linear": LINEAR}
+#: The 28 x 28 pixels of a handwritten digit, row by row; no wavelengths (see `digits`).
+DIGIT = Grid("digit", 784, 1.0)
 
 
 def grid_of_wavelength(wavelength: np.ndarray) -> Grid | None:

@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,9 @@ class _Refused(Exception):
     """Why a row is not taken."""
 
 
-def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
+def read_vi(
+    path: str | os.PathLike, spectypes: Sequence[str] = SPECTYPES, redshifts: bool = True
+) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Read what one inspector handed in.
 
     Parameters
@@ -101,6 +103,7 @@ def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str,
     path : CSV of this project's pages or of prospect: comma, semicolon or tab, quoted
         fields or prospect's older unquoted comments (a comma as `","`, a quote doubled),
         UTF-8 or Latin-1, any line ends. One line is one row.
+    spectypes, redshifts : what an answer may say, see `tasks.Task`
 
     Returns
     -------
@@ -122,13 +125,17 @@ def read_vi(path: str | os.PathLike) -> tuple[pd.DataFrame, list[tuple[int, str,
     for line, fields in records:
         try:
             cell = _cells(header, fields)
-            rows.append((name, line, *_vi_row(cell, user)))
+            rows.append((name, line, *_vi_row(cell, user, spectypes, redshifts)))
         except _Refused as reason:
             refused.append((line, _written_target(header, fields), str(reason)))
     return _frame(rows, ROW_COLUMNS), refused
 
 
-def read_answers(paths: Iterable[str | os.PathLike]) -> tuple[pd.DataFrame, dict[str, str]]:
+def read_answers(
+    paths: Iterable[str | os.PathLike],
+    spectypes: Sequence[str] = SPECTYPES,
+    redshifts: bool = True,
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read several files as `read_vi` does.
 
     Returns
@@ -139,7 +146,7 @@ def read_answers(paths: Iterable[str | os.PathLike]) -> tuple[pd.DataFrame, dict
     tables, faults = [empty_rows()], {}
     for path in paths:
         try:
-            tables.append(read_vi(path)[0])
+            tables.append(read_vi(path, spectypes, redshifts)[0])
         except InputError as error:
             faults[Path(path).name] = str(error)
     rows = pd.concat(tables)
@@ -416,7 +423,7 @@ def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
     return frame.astype({key: kind for key, kind in kinds.items() if key in columns})
 
 
-def _vi_row(cell: dict[str, str], user: str) -> tuple:
+def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts: bool) -> tuple:
     targetid = _targetid(cell)
     quality = _number(cell, "VI_quality", -1)
     if quality not in (-1, 0, 1, 2, 3, 4):
@@ -426,8 +433,8 @@ def _vi_row(cell: dict[str, str], user: str) -> tuple:
     redrock_z = _number(cell, "Redrock_z", math.nan)
     if not Z_RANGE[0] <= redrock_z <= Z_RANGE[1]:
         redrock_z = math.nan
-    spectype = _spectype(cell, "VI_spectype")
-    if not spectype and cell.get("Redrock_spectype", "").upper() in SPECTYPES:
+    spectype = _spectype(cell, "VI_spectype", spectypes)
+    if not spectype and cell.get("Redrock_spectype", "").upper() in spectypes:
         spectype = cell["Redrock_spectype"].upper()
     z = redrock_z if math.isnan(vi_z) else vi_z
     if spectype == "STAR" and math.isnan(vi_z) and not abs(redrock_z) <= STAR_Z:
@@ -435,7 +442,7 @@ def _vi_row(cell: dict[str, str], user: str) -> tuple:
     if quality >= MIN_QUALITY:
         if not spectype:
             raise _Refused("has neither VI_spectype nor Redrock_spectype")
-        if math.isnan(z):
+        if redshifts and math.isnan(z):
             raise _Refused("has neither VI_z nor a Redrock_z")
         if spectype == "QSO" and math.isnan(vi_z) and z <= STAR_Z:
             raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is a star's")
@@ -476,10 +483,11 @@ def _redshift(cell: dict[str, str], column: str) -> float:
     return z
 
 
-def _spectype(cell: dict[str, str], column: str) -> str:
+def _spectype(cell: dict[str, str], column: str, spectypes: Sequence[str]) -> str:
     text = cell[column].upper()
-    if text and text not in SPECTYPES:
-        raise _Refused(f"{column} {cell[column]!r} is not QSO, GALAXY or STAR")
+    if text and text not in spectypes:
+        allowed = f"{', '.join(spectypes[:-1])} or {spectypes[-1]}"
+        raise _Refused(f"{column} {cell[column]!r} is not {allowed}")
     return text
 
 

@@ -38,6 +38,18 @@ def completeness_purity(is_qso: np.ndarray, found: np.ndarray, good_z: np.ndarra
     }
 
 
+def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> float:
+    """Return the area under purity against completeness, whatever the cut.
+
+    The mean over the quasars of the purity at the cut that just selects each; a quasar
+    with a wrong redshift is never selected and counts as 0 (Manning et al. 2008, section
+    8.4). `right` is bool (n,), a quasar with the right redshift; `strength` (n,).
+    """
+    order = np.argsort(-strength, kind="stable")
+    purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    return ratio(float(purity[right[order]].sum()), quasars)
+
+
 def evaluate(
     confidence: np.ndarray,
     n_thresh: int,
@@ -76,6 +88,7 @@ def evaluate(
         "quasars": int(is_qso.sum()),
         "cut": cut,
         **completeness_purity(is_qso, strength > cut, good_z),
+        "average_precision": average_precision(is_qso & good_z, strength, int(is_qso.sum())),
         "redshift": {
             "quasars": int(seen.sum()),
             "median_kms": float(np.median(precise)) if len(precise) else np.nan,

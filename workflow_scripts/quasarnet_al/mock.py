@@ -26,7 +26,8 @@ ARMS = {
 
 #: Fractions of the kinds of targets; sky is a fraction of all fibres, the rest shares what
 #: is left. "survey": the classes of DESI's quasar targets by visual inspection (Alexander et
-#: al. 2023) with some other targets; "balanced": what a training set needs of each.
+#: al. 2023) with some other targets; "balanced": what a training set needs of each; "rare":
+#: all targets of the main survey, where quasars and what looks like them are few.
 MIXES = {
     "survey": {
         "sky": 0.08,
@@ -83,6 +84,34 @@ MIXES = {
         "wd_dq": 0.005,
         "wd_m": 0.01,
         "cv": 0.01,
+    },
+    "rare": {
+        "sky": 0.04,
+        "qso": 0.055,
+        "qso_bal": 0.006,
+        "qso_lobal": 0.001,
+        "qso_red": 0.003,
+        "qso_nls1": 0.002,
+        "qso_weak": 0.001,
+        "qso_type2": 0.001,
+        "lrg": 0.27,
+        "spiral": 0.22,
+        "elg": 0.22,
+        "starburst": 0.015,
+        "post_starburst": 0.005,
+        "agn2": 0.004,
+        "star_A": 0.005,
+        "star_F": 0.04,
+        "star_G": 0.04,
+        "star_K": 0.03,
+        "star_M": 0.03,
+        "star_carbon": 0.001,
+        "wd_da": 0.006,
+        "wd_db": 0.001,
+        "wd_dc": 0.002,
+        "wd_dq": 0.0005,
+        "wd_m": 0.001,
+        "cv": 0.0005,
     },
 }
 #: Fractions of exposures with a flaw beyond the ordinary.

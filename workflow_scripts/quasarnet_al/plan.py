@@ -16,6 +16,7 @@ import yaml
 
 from quasarnet_al import tile_table
 from quasarnet_al.files import InputError, read_json
+from quasarnet_al.tasks import TASKS
 
 
 def check(config: dict, schema: str | Path) -> dict:
@@ -34,8 +35,19 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
-    if config["rounds"] and not config["pool"]["sources"]:
-        raise InputError("config", "pool.sources is empty", "name a pool, or set rounds: 0")
+    arms = config["experiment"]["arms"]
+    for name, arm in arms.items():
+        arms[name] = config["batch"] | arm
+    if arms and config["experiment"]["baseline"] not in arms:
+        raise InputError(
+            "config",
+            f"experiment.baseline {config['experiment']['baseline']!r} is no arm",
+            "add it to experiment.arms",
+        )
+    if arms and not config["oracle"]["truth"]:
+        raise InputError("config", "experiment needs oracle.truth", "name the truth")
+    if (config["rounds"] or arms) and not config["pool"]["sources"]:
+        raise InputError("config", "pool.sources is empty", "name a pool")
     if config["batch"]["size"] % config["batch"]["minibatch"]:
         raise InputError(
             "config",
@@ -45,6 +57,12 @@ def check(config: dict, schema: str | Path) -> dict:
         )
     if config["oracle"]["rounds"] and not config["oracle"]["truth"]:
         raise InputError("config", "oracle.rounds is set but oracle.truth is not", "name the truth")
+    if config["rounds"] > config["oracle"]["rounds"] and not TASKS[config["task"]].pages:
+        raise InputError(
+            "config",
+            f"task {config['task']} has no pages for people",
+            "set oracle.rounds as high as rounds",
+        )
     count = len(chunks(config))
     if count > 1000:
         # Some steps name the files of all in one command line, which holds 128 kB.
@@ -146,7 +164,12 @@ def chunks(config: dict) -> dict[str, Chunk]:
 
 
 def _tiles(config: dict, source: dict) -> dict:
-    """Where the tiles of a source lie: given in the config, or made by a mock survey."""
+    """Where the tiles of a source lie: given in the config, or made by a mock survey.
+
+    Digits are one tile, which lies nowhere.
+    """
+    if "digits" in source:
+        return {"root": "", "layout": "", "tiles": ["digits"], "survey": ""}
     survey = source.get("survey")
     if survey:
         mock = _survey(config, survey)
@@ -220,6 +243,8 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
 
 
 def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
+    if "digits" in source:
+        return [], ""
     if "boss" in source:
         files = sorted(glob.glob(source["boss"]))
         if not files:
@@ -245,6 +270,23 @@ def teams(config: dict) -> dict[str, list[int]]:
         f"{first // size + 1:02d}": members[first : first + size]
         for first in range(0, len(members), size)
     }
+
+
+def sky_chunks(config: dict) -> list[str]:
+    """Return the chunks whose sky fibres the gate looks at: each tile once."""
+    places = {}
+    for name, chunk in chunks(config).items():
+        places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
+    return list(places.values())
+
+
+def incumbent(config: dict) -> str:
+    """Return the weights in use; raise `InputError` where the config names none."""
+    if not config["gate"]["incumbent"]:
+        raise InputError(
+            "config", "gate.incumbent is empty", "name the weights file that is in use"
+        )
+    return config["gate"]["incumbent"]
 
 
 def minibatches(config: dict) -> list[str]:
@@ -274,7 +316,8 @@ def waiting(config: dict, number: int) -> list[str]:
         return []
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-    answers, _ = inspection.read_answers(files)
+    task = TASKS[config["task"]]
+    answers, _ = inspection.read_answers(files, task.spectypes, task.redshifts)
     answers = answers[answers["QUALITY"] >= 0]
     answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
     answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
@@ -306,7 +349,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     """Return the lines that tell a person where to look and what to do now."""
     results = f"results/{config['run']}"
     if not numbers:
-        return f"\nreleased weights: {release(config)}"
+        made = [release(config), f"{results}/label_ratio.csv", f"{results}/arms.png"]
+        return "\n".join(["", *(path for path in made if Path(path).exists())])
     last = f"round-{numbers[-1]:02d}"
     places = {
         "report": f"{results}/report.html",
@@ -326,7 +370,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
     if files:
         from quasarnet_al import inspection  # only here: pandas takes its time to start
 
-        lines += inspection.read_answers(files)[1].values()
+        task = TASKS[config["task"]]
+        lines += inspection.read_answers(files, task.spectypes, task.redshifts)[1].values()
     if missing and Path(places["inspection"]).exists():
         lines.append(
             f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "

@@ -10,7 +10,7 @@ import fitsio
 import numpy as np
 
 from quasarnet_al.files import InputError, provenance, replacing
-from quasarnet_al.grid import GRIDS, Grid
+from quasarnet_al.grid import DIGIT, GRIDS, Grid
 
 #: Columns of CATALOG, with their defaults where a survey does not tell.
 CATALOG = {
@@ -164,7 +164,7 @@ def _read(path: str | Path, spectra: bool = True) -> tuple:
         raise InputError(
             path, f"is not a pool file ({error})", "make it with extract_spectra.py"
         ) from error
-    grid = GRIDS.get(str(header.get("GRID", "")).strip())
+    grid = (GRIDS | {DIGIT.kind: DIGIT}).get(str(header.get("GRID", "")).strip())
     if grid is None or grid.size != pixels:
         raise InputError(
             path, f"has {pixels} pixels on an unknown grid", "make it with extract_spectra.py"

@@ -105,14 +105,29 @@ def score(
     columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
     columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
     columns["C_BAL"] = mean_bal
-    mean = probabilities.mean(axis=0)
+    columns |= confusion(votes, probabilities, targetid, seed)
+    columns["MEMBER_Z"] = best.T.astype(np.float32)
+    columns["MEMBER_C"] = c.max(axis=2).T
+    return columns
+
+
+def confusion(
+    votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Return a column of each acquisition of `ACQUISITIONS`.
+
+    Parameters
+    ----------
+    votes : (n, K), fraction of the members for each class
+    probabilities : (members, n, K)
+    targetid, seed : of the random baseline
+    """
+    columns, mean = {}, probabilities.mean(axis=0)
     for name, measure in acquisition.METHODS.items():
         columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
         columns[ACQUISITIONS[f"mean_{name}"]] = measure(mean).astype(np.float32)
     columns["MUTUAL_INFORMATION"] = acquisition.mutual_information(probabilities).astype(np.float32)
     columns["RANDOM"] = acquisition.random(targetid, seed)
-    columns["MEMBER_Z"] = best.T.astype(np.float32)
-    columns["MEMBER_C"] = c.max(axis=2).T
     return columns
 
 

@@ -210,6 +210,33 @@ def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
     return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
 
 
+#: Rules that say which spectra are outliers; see `outliers`.
+OUTLIERS = ("occupancy", "error", "both", "none")
+
+
+def outliers(
+    rule: str,
+    som: Som,
+    bmu: np.ndarray,
+    qerr: np.ndarray,
+    percentile: float,
+    error_percentile: float,
+) -> dict[str, np.ndarray]:
+    """Return which spectra are outliers, bool (n,), by reason.
+
+    Parameters
+    ----------
+    rule : "occupancy" (published, see `sparse_cells`), "error" (`large_errors`), "both", "none"
+    bmu, qerr : (n,) of every spectrum of the pool, quantization error
+    """
+    found = {}
+    if rule in ("occupancy", "both"):
+        found["sparse cell"] = sparse_cells(som.occupancy(bmu), percentile).ravel()[bmu]
+    if rule in ("error", "both"):
+        found["far from cell"] = large_errors(qerr, error_percentile)
+    return found
+
+
 def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
     """Write `som` as HDF5: dataset `weights`, attribute `torus`, and `attributes`."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:

@@ -48,7 +48,7 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     import pandas as pd  # only here: it takes longer to start than the rest
 
     try:
-        table = pd.read_csv(path, dtype={"TARGETID": str}, encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype={"TARGETID": str, "SPECTYPE": str}, encoding="utf-8-sig")
         missing = [name for name in ("TARGETID", *needed) if name not in table]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")

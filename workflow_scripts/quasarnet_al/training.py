@@ -6,9 +6,9 @@ with a confidence and an offset. The seven outputs are computed as two dense lay
 the epochs run inside TensorFlow: the same function, in fewer and larger operations.
 """
 
+import functools
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,45 +20,12 @@ import tensorflow as tf
 
 from quasarnet_al.files import replacing
 from quasarnet_al.grid import BOXES, LINES, Grid
+from quasarnet_al.recipe import Recipe
 from quasarnet_al.weights import EPSILON, STRIDE, WIDTH, BatchNorm, Convolution, Dense, Network
 
 OUTPUTS = len(LINES) + 1
 #: Spectra whose validation loss is computed at a time.
 VALIDATION_BATCH = 1024
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is built and trained; the defaults are the published ones.
-
-    Attributes
-    ----------
-    layers : convolutions; up to 5 with `valid` padding, more with `same`
-    filters, units : channels of the convolutions and of the common dense layer
-    dropout : share of the activations dropped after each convolution
-    learning_rate : of Adam with AMSGrad
-    schedule : "constant" (published), or "cosine": the rate falls to zero along a half
-        cosine over all steps (Loshchilov & Hutter 2017, arXiv 1608.03983, one cycle),
-        which serves short trainings
-    epochs : passes over the training set
-    min_steps : at least this many gradient steps, with more epochs where the set is small
-    batch_size : spectra a step
-    """
-
-    layers: int = 6
-    filters: int = 100
-    units: int = 100
-    dropout: float = 0.2
-    learning_rate: float = 2e-4
-    schedule: str = "constant"
-    epochs: int = 10
-    min_steps: int = 0
-    batch_size: int = 256
-
-    def steps(self, count: int) -> tuple[int, int]:
-        """Return the epochs and the steps of an epoch for `count` spectra."""
-        steps = -(-count // self.batch_size)
-        return max(self.epochs, -(-self.min_steps // steps)), steps
 
 
 def configure(threads: int) -> None:
@@ -150,71 +117,92 @@ def train(
     """
     if not len(spectra):
         raise ValueError("no spectra to train on")
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    model = build(recipe, grid)
     if validation is not None:
         validation = (validation[0][..., None], *validation[1])
     data = (spectra[..., None], *targets)
-    history = fit(model, loss, data, recipe, seed, checkpoint, tell, validation)
+    model, history = fit(build, (recipe, grid), loss, data, seed, checkpoint, tell, validation)
     return _network(model, grid), history
 
 
-def fit(
-    model: keras.Model,
-    losses: Callable,
-    data: Sequence[np.ndarray],
+def train_classifier(
+    vectors: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray],
     recipe: Recipe,
     seed: int,
     checkpoint: Path | None = None,
     tell: Callable[[str], None] = print,
     validation: Sequence[np.ndarray] | None = None,
-) -> list[dict]:
-    """Fit `model` in place by the recipe.
+) -> tuple[list[Dense], list[dict]]:
+    """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
 
     Parameters
     ----------
+    vectors : float32 (n, d)
+    targets : one-hot classes, float32 (n, K), and weights (n,)
+    seed, checkpoint, tell : see `fit`
+    validation : vectors, classes and weights; the network is then that of the epoch with
+        the smallest loss on them
+
+    Returns
+    -------
+    layers, history : the trained layers, ReLU between them, and epoch and loss of each
+    """
+    arguments = (recipe, vectors.shape[1], targets[0].shape[1])
+    data = (vectors, *targets)
+    model, history = fit(
+        build_classifier, arguments, cross_entropy, data, seed, checkpoint, tell, validation
+    )
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
+
+
+def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
+    """Build a dense network; outputs logits (n, classes)."""
+    x = vector = keras.Input((inputs,))
+    for _ in range(recipe.layers):
+        x = keras.layers.Dense(recipe.filters, activation="relu")(x)
+        x = keras.layers.Dropout(recipe.dropout)(x)
+    return keras.Model(vector, keras.layers.Dense(classes)(x))
+
+
+def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+    """Return the weighted cross-entropy of each example, (n,)."""
+    return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
+
+
+def fit(
+    build: Callable[..., keras.Model],
+    arguments: tuple,
+    losses: Callable,
+    data: Sequence[np.ndarray],
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+) -> tuple[keras.Model, list[dict]]:
+    """Fit a model.
+
+    Parameters
+    ----------
+    build, arguments : the model is `build(*arguments)`; the first argument is the recipe
     losses : takes the targets of a batch and the model's outputs, returns (n,)
     data, validation : the model's input, and its targets
-    seed : of the batches and the dropout
+    seed : of the first weights, the batches and the dropout
     checkpoint : file that keeps the state after each epoch; training goes on from it,
         to the same model as without the break
     tell : is given a line of text at each epoch
 
     Returns
     -------
+    model : trained; the next `fit` of the same model overwrites it
     history : epoch and loss of each epoch; with `validation` the loss there too, and the
         model is that of the epoch where it was smallest
     """
-    count = len(data[0])
+    recipe, count = arguments[0], len(data[0])
+    model, optimizer, run_epoch, sum_of_losses = _compiled(build, arguments, losses)
+    _reset(model, optimizer, build, arguments, seed)
     epochs, steps = recipe.steps(count)
-    rate = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, epochs * steps)
-    optimizer = keras.optimizers.Adam(rate, amsgrad=True)
-    optimizer.build(model.trainable_variables)
     data = [tf.constant(array, tf.float32) for array in data]
-
-    def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
-        outputs = model(batch[0], training=training)
-        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return losses(*batch[1:], *outputs)
-
-    @tf.function
-    def run_epoch(batches: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)
-        for step in tf.range(len(batches)):
-            batch = [tf.gather(array, batches[step]) for array in data]
-            with tf.GradientTape() as tape:
-                value = tf.reduce_mean(batch_loss(batch, training=True))
-            gradients = tape.gradient(value, model.trainable_variables)
-            optimizer.apply(gradients, model.trainable_variables)
-            total += value
-        return total / tf.cast(len(batches), tf.float32)
-
-    @tf.function
-    def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(batch_loss(batch, training=False))
 
     def validation_loss() -> float:
         size = len(validation[0])
@@ -236,7 +224,8 @@ def fit(
         order = np.random.default_rng([seed, epoch]).permutation(count)
         # The last batch is filled up from the start of the same permutation.
         batches = np.resize(order, (steps, size))
-        value = float(run_epoch(tf.constant(batches)))
+        rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
+        value = float(run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data))
         history.append({"epoch": epoch + 1, "loss": value})
         line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
         if validation is not None:
@@ -249,7 +238,59 @@ def fit(
         _save(checkpoint, [*state, *best], history)
     for kept, variable in zip(best, model.variables, strict=False):
         variable.assign(kept)
-    return history
+    return model, history
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(build: Callable[..., keras.Model], arguments: tuple, losses: Callable) -> tuple:
+    """Build a model, its optimizer and the functions that train and judge it.
+
+    TensorFlow needs seconds to trace and optimise them, as long as a small network needs
+    to train: the members that a process trains in turn share them.
+    """
+    model = build(*arguments)
+    optimizer = keras.optimizers.Adam(arguments[0].learning_rate, amsgrad=True)
+    optimizer.build(model.trainable_variables)
+
+    def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
+        outputs = model(batch[0], training=training)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return losses(*batch[1:], *outputs)
+
+    # Sets of any size go through one graph.
+    @tf.function(reduce_retracing=True)
+    def run_epoch(batches: tf.Tensor, rates: tf.Tensor, *data: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        for step in tf.range(tf.shape(batches)[0]):
+            batch = [tf.gather(array, batches[step]) for array in data]
+            optimizer.learning_rate.assign(rates[step])
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(batch_loss(batch, training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            total += value
+        return total / tf.cast(tf.shape(batches)[0], tf.float32)
+
+    @tf.function(reduce_retracing=True)
+    def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(batch_loss(batch, training=False))
+
+    return model, optimizer, run_epoch, sum_of_losses
+
+
+def _reset(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    build: Callable[..., keras.Model],
+    arguments: tuple,
+    seed: int,
+) -> None:
+    """Give a model and its optimizer the state that `seed` starts from."""
+    keras.utils.set_random_seed(seed)
+    for variable, first in zip(model.variables, build(*arguments).variables, strict=True):
+        variable.assign(first)
+    for variable in optimizer.variables:
+        variable.assign(tf.zeros_like(variable))
 
 
 def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:

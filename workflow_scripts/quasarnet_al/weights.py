@@ -12,9 +12,10 @@ file is ever run (the files carry the byte code of their Lambda layers).
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -118,16 +119,41 @@ class Network:
         return lengths
 
 
-def read_network(path: str | os.PathLike) -> Network:
+@dataclass(frozen=True)
+class Layout:
+    """How a network of some kind is kept in HDF5.
+
+    Attributes
+    ----------
+    read : takes the file's path, for messages, and the group; returns the network
+    write : takes an empty group and the network
+    """
+
+    read: Callable[[object, h5py.Group], Any]
+    write: Callable[[h5py.Group, Any], None]
+
+
+#: QuasarNP's.
+QUASARNP = Layout(
+    lambda path, group: _from_group(path, group), lambda group, network: _to_group(group, network)
+)
+
+
+def read_network(path: str | os.PathLike, layout: Layout = QUASARNP) -> Network:
     """Read a network from a file in QuasarNP's layout, published or written here.
 
     Raises `InputError`, with the fault, for anything but a whole, consistent network.
     """
     with _opened(path) as file:
-        return replace(_from_group(path, file), name=Path(path).stem)
+        return replace(layout.read(path, file), name=Path(path).stem)
 
 
-def write_network(path: str | os.PathLike, network: Network, attributes: dict[str, str]) -> None:
+def write_network(
+    path: str | os.PathLike,
+    network: Network,
+    attributes: dict[str, str],
+    layout: Layout = QUASARNP,
+) -> None:
     """Write `network` so that QuasarNP loads it and evaluates it the same.
 
     `attributes` (text or numbers by name) are added to the network's own. The same
@@ -135,19 +161,24 @@ def write_network(path: str | os.PathLike, network: Network, attributes: dict[st
     """
     network = replace(network, attributes=network.attributes | attributes)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        _to_group(file, network)
+        layout.write(file, network)
 
 
-def pack(path: str | os.PathLike, networks: Sequence[Network], attributes: dict[str, str]) -> None:
+def pack(
+    path: str | os.PathLike,
+    networks: Sequence[Network],
+    attributes: dict[str, str],
+    layout: Layout = QUASARNP,
+) -> None:
     """Write an ensemble: every network in a group of its own, named as the network."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for name, value in attributes.items():
             file.attrs[name] = value
         for network in networks:
-            _to_group(file.create_group(f"members/{network.name}"), network)
+            layout.write(file.create_group(f"members/{network.name}"), network)
 
 
-def read_ensemble(path: str | os.PathLike) -> list[Network]:
+def read_ensemble(path: str | os.PathLike, layout: Layout = QUASARNP) -> list[Network]:
     """Read the networks that `pack` wrote, in the order of their names."""
     with _opened(path) as file:
         if not file.get("members"):
@@ -155,7 +186,7 @@ def read_ensemble(path: str | os.PathLike) -> list[Network]:
                 path, "holds no ensemble", "give an ensemble file, not the weights of one network"
             )
         return [
-            replace(_from_group(path, group), name=name) for name, group in file["members"].items()
+            replace(layout.read(path, group), name=name) for name, group in file["members"].items()
         ]
 
 

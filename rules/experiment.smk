@@ -1,0 +1,152 @@
+"""What labels are worth: ways to choose them against chance: snakemake experiment
+
+results/<run>/experiment/<seed>/start.h5     the ensemble that all arms of a seed start from
+results/<run>/experiment/<seed>/<arm>.csv    the learning curve of an arm
+results/<run>/arms.csv, arms.png             all learning curves
+results/<run>/label_ratio.csv                labels that an arm needs, over the baseline's
+"""
+
+
+rule start_arms:
+    """Train the ensemble that the arms of seed {wildcards.seed} start from."""
+    input:
+        training="results/<run>/round-01/training.fits",
+    output:
+        trained="results/<run>/experiment/{seed}/start.h5",
+    log:
+        "logs/<run>/start_arms/{seed}.log",
+    conda:
+        "../envs/gpu.yaml"
+    threads: config["ensemble"]["threads"]
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(120),
+    params:
+        members=list(range(config["ensemble"]["members"])),
+        checkpoints=subpath(output.trained, parent=True),
+        ensemble=config["ensemble"],
+        task=config["task"],
+    shell:
+        """
+        python workflow_scripts/train_members.py \
+            --task {params.task} \
+            --training {input.training:q} \
+            --members {params.members} \
+            --seed {wildcards.seed} 0 \
+            --layers {params.ensemble[layers]} \
+            --filters {params.ensemble[filters]} \
+            --epochs {params.ensemble[epochs]} \
+            --min-steps {params.ensemble[min_steps]} \
+            --batch-size {params.ensemble[batch_size]} \
+            --learning-rate {params.ensemble[learning_rate]} \
+            --schedule {params.ensemble[schedule]} \
+            --dropout {params.ensemble[dropout]} \
+            --threads {params.ensemble[threads]} \
+            --checkpoints {params.checkpoints:q} \
+            --output {output.trained:q} >{log} 2>&1
+        """
+
+
+rule run_arm:
+    """Run the arm {wildcards.arm} from seed {wildcards.seed}."""
+    input:
+        start="results/<run>/experiment/{seed}/start.h5",
+        training="results/<run>/round-01/training.fits",
+        validation="results/<run>/validation.fits",
+        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        map=expand("results/<run>/som/run/{tiles}.fits", tiles=CHUNKS),
+        som="results/<run>/som/run/som.h5",
+        truth=config["oracle"]["truth"] or [],
+    output:
+        curve="results/<run>/experiment/{seed}/{arm}.csv",
+    log:
+        "logs/<run>/run_arm/{seed}/{arm}.log",
+    benchmark:
+        "results/<run>/benchmarks/run_arm/{seed}/{arm}.tsv"
+    conda:
+        "../envs/gpu.yaml"
+    threads: config["ensemble"]["threads"]
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
+    params:
+        arm=lambda wildcards: ARMS[wildcards.arm],
+        experiment=config["experiment"],
+        classification=config["classification"],
+        ensemble=config["ensemble"],
+        task=config["task"],
+    shell:
+        """
+        python workflow_scripts/run_arm.py \
+            --task {params.task} \
+            --arm {wildcards.arm} \
+            --acquisition {params.arm[acquisition]} \
+            --outliers {params.arm[outliers]} \
+            --percentile {params.arm[percentile]} \
+            --error-percentile {params.arm[error_percentile]} \
+            --diversity {params.arm[diversity]} \
+            --seed {wildcards.seed} \
+            --rounds {params.experiment[rounds]} \
+            --size {params.arm[size]} \
+            --start {input.start:q} \
+            --training {input.training:q} \
+            --validation {input.validation:q} \
+            --pool {input.pool:q} \
+            --map {input.map:q} \
+            --som {input.som:q} \
+            --truth {input.truth:q} \
+            --c-thresh {params.classification[c_thresh]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --z-split {params.classification[z_split]} \
+            --cut {params.classification[catalogue_cut]} \
+            --layers {params.ensemble[layers]} \
+            --filters {params.ensemble[filters]} \
+            --epochs {params.ensemble[epochs]} \
+            --min-steps {params.ensemble[min_steps]} \
+            --batch-size {params.ensemble[batch_size]} \
+            --learning-rate {params.ensemble[learning_rate]} \
+            --schedule {params.ensemble[schedule]} \
+            --dropout {params.ensemble[dropout]} \
+            --threads {params.ensemble[threads]} \
+            --output {output.curve:q} >{log} 2>&1
+        """
+
+
+rule compare_arms:
+    """Compare the labels that the arms need."""
+    input:
+        curves=expand(
+            "results/<run>/experiment/{seed}/{arm}.csv",
+            seed=range(1, config["experiment"]["seeds"] + 1),
+            arm=ARMS,
+        ),
+    output:
+        arms="results/<run>/arms.csv",
+        figure="results/<run>/arms.png",
+        ratios="results/<run>/label_ratio.csv",
+    log:
+        "logs/<run>/compare_arms.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        experiment=config["experiment"],
+        seed=config["seed"],
+    shell:
+        """
+        python workflow_scripts/compare_arms.py \
+            --curves {input.curves:q} \
+            --metric {params.experiment[metric]:q} \
+            --baseline {params.experiment[baseline]} \
+            --seed {params.seed} \
+            --arms {output.arms:q} \
+            --figure {output.figure:q} \
+            --output {output.ratios:q} >{log} 2>&1
+        """
+
+
+rule experiment:
+    """The comparison of the arms, as a short name."""
+    input:
+        "results/<run>/label_ratio.csv",
+    localrule: True

@@ -1,0 +1,109 @@
+"""The released weights against those in use: snakemake gate
+
+results/<run>/sky/<tiles>.fits       sky fibres of the pool's tiles
+results/<run>/gate/gate.csv          every check, with intervals and thresholds
+results/<run>/gate/changes.csv       exposures of the pool whose class changes
+results/<run>/gate/gate.png
+results/<run>/gate/verdict.json
+"""
+
+
+rule extract_sky:
+    """Extract the sky fibres of the tiles {wildcards.tiles}."""
+    input:
+        survey_of_tiles,
+    output:
+        sky="results/<run>/sky/{tiles}.fits",
+    log:
+        "logs/<run>/extract_sky/{tiles}.log",
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=by_attempt(2000, 400),
+        runtime=by_attempt(60),
+    params:
+        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
+        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
+        grid=config["grid"],
+    shell:
+        """
+        python workflow_scripts/extract_spectra.py \
+            --input-root {params.chunk.root:q} \
+            --layout {params.chunk.layout} \
+            --tile {params.tiles:q} \
+            --targets sky \
+            --grid {params.grid} \
+            --threads {threads} \
+            --output {output.sky:q} >{log} 2>&1
+        """
+
+
+rule compare_weights:
+    """Compare the released weights with those in use."""
+    input:
+        incumbent=incumbent,
+        candidate=plan.release(config),
+        validation="results/<run>/validation.fits",
+        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(config)),
+    output:
+        table="results/<run>/gate/gate.csv",
+        changes="results/<run>/gate/changes.csv",
+        figure="results/<run>/gate/gate.png",
+        verdict="results/<run>/gate/verdict.json",
+    log:
+        "logs/<run>/compare_weights.log",
+    benchmark:
+        "results/<run>/benchmarks/compare_weights.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=by_attempt(8000, 100),
+        runtime=by_attempt(120),
+    params:
+        gate=config["gate"],
+        allowed=[f"{check}={loss}" for check, loss in config["gate"]["allowed"].items()],
+        in_bins=[f"{check}={loss}" for check, loss in config["gate"]["allowed_in_bins"].items()],
+        classification=config["classification"],
+        seed=config["seed"],
+    shell:
+        """
+        python workflow_scripts/compare_weights.py \
+            --candidate {input.candidate:q} \
+            --incumbent {input.incumbent:q} \
+            --validation {input.validation:q} \
+            --pool {input.pool:q} \
+            --sky {input.sky:q} \
+            --cut {params.gate[cut]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --z-split {params.classification[z_split]} \
+            --wanted-purity {params.gate[wanted_purity]} \
+            --redshift-edges {params.gate[redshift_edges]} \
+            --snr-edges {params.gate[snr_edges]} \
+            --least {params.gate[least]} \
+            --allowed {params.allowed} \
+            --allowed-in-bins {params.in_bins} \
+            --seed {params.seed} \
+            --threads {threads} \
+            --table {output.table:q} \
+            --changes {output.changes:q} \
+            --figure {output.figure:q} \
+            --verdict {output.verdict:q} >{log} 2>&1
+        """
+
+
+rule gate:
+    """Tell the verdict; fails where a threshold is broken."""
+    input:
+        verdict="results/<run>/gate/verdict.json",
+    log:
+        "logs/<run>/gate.log",
+    # A broken threshold stays broken.
+    retries: 0
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python workflow_scripts/judge_weights.py --verdict {input.verdict:q} 2>&1 | tee {log}
+        """

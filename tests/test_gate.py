@@ -1,0 +1,389 @@
+"""The gate: it lets good weights through and stops bad ones, naming what is wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import compare_weights
+import simulate_survey
+from quasarnet_al import desi, gate, grid, plan, pool, targets, truth, weights
+from quasarnet_al.files import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
+CUT = 0.5
+
+
+def made(is_qso, z, found, snr=None):
+    """Labels, and the answers of a network that finds `found` at redshifts `z`."""
+    labels = pool.labels(len(is_qso), "test")
+    labels["SPECTYPE"] = np.where(is_qso, "QSO", "STAR")
+    labels["OBJECT"] = np.arange(len(is_qso))
+    labels["Z"] = np.where(is_qso, z, 0)
+    return labels, says(found, z)
+
+
+def says(found, z):
+    c = np.where(found, 0.99, 0.1)[:, None] * np.array([1, 0.5, 0, 0, 0, 0])
+    return gate.answers(c, np.repeat(np.asarray(z, float)[:, None], 6, axis=1), CUT)
+
+
+def row(rows, check, label="all"):
+    (found,) = [r for r in rows if (r["check"], r["bin"]) == (check, label)]
+    return found
+
+
+def sample(n=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    is_qso, z = rng.random(n) < 0.6, rng.uniform(0.1, 4.9, n)
+    return rng, is_qso, z, rng.uniform(0, 10, n)
+
+
+def judged(candidate, incumbent, labels, snr, **more):
+    return gate.verdict(gate.compare_validation(candidate, incumbent, labels, snr, 0.9), **more)
+
+
+def broken(table):
+    rows = table[table["passed"].eq(False)]
+    return set(zip(rows["check"], rows["bin"], strict=True))
+
+
+def test_numbers_are_those_that_can_be_counted():
+    #                  right  wrong z  missed  impostor  star
+    is_qso = np.array([True, True, True, False, False])
+    z = np.array([2.0, 2.0, 1.0, 3.0, 0.0])
+    labels, incumbent = made(is_qso, z, np.array([1, 1, 1, 0, 0], bool))
+    candidate = says(np.array([1, 1, 0, 1, 0], bool), [2.001, 1.0, 1.0, 3.0, 0.0])
+    rows = gate.compare_validation(
+        candidate, incumbent, labels, np.arange(5.0), 0.5, (0, 1.5, 2.5, 5), [2.5]
+    )
+    whole = row(rows, "completeness")
+    assert whole["candidate"] == pytest.approx(1 / 3)
+    assert (whole["incumbent"], whole["n"]) == (1, 3)
+    assert row(rows, "purity")["candidate"] == pytest.approx(1 / 3)
+    assert row(rows, "catastrophic")["candidate"] == pytest.approx(1 / 2)
+    assert row(rows, "completeness", "z 1.5-2.5")["candidate"] == pytest.approx(1 / 2)
+    assert row(rows, "completeness", "S/N < 2.5")["n"] == 3
+    # Purity has the network's own redshifts: the quasar at the wrong one, and the impostor.
+    assert row(rows, "purity", "z 0-1.5")["candidate"] == 0
+    assert row(rows, "purity", "z 2.5-5")["candidate"] == 0
+    assert row(rows, "purity", "z 2.5-5")["n"] == 0
+
+
+def test_a_network_against_itself_loses_nothing():
+    rng, is_qso, z, snr = sample()
+    labels, incumbent = made(is_qso, z, is_qso & (rng.random(3000) < 0.9))
+    table = judged(incumbent, incumbent, labels, snr)
+    judgeable = np.isfinite(table["threshold"])
+    assert table.loc[judgeable, "passed"].eq(True).all()
+    assert (table["difference"] == 0).all()
+    assert ((table["low"] <= 0) & (table["high"] >= 0)).all()
+
+
+def test_noise_breaks_nothing_and_a_fault_does():
+    """Equally good networks hardly ever break the gate; one that loses z 3.7 does."""
+    false_alarms = faults = 0
+    for seed in range(40):
+        rng, is_qso, z, _ = sample(1500, seed)
+        one, two = (is_qso & (rng.random(1500) < 0.85) for _ in range(2))
+        lost = two & ~((z > 3.5) & (z < 3.9) & (rng.random(1500) < 0.7))
+        places = [("all", is_qso), *gate.bins(z, gate.REDSHIFT_EDGES, "z")]
+        for found in (two, lost):
+            rows = [
+                gate._share(
+                    *("completeness", label, np.arange(1500)),
+                    *((each & inside, is_qso & inside) for each in (found, one)),
+                    rng,
+                )
+                for label, inside in places
+            ]
+            rows = broken(gate.verdict(rows))
+            if found is two:
+                false_alarms += bool(rows)
+            else:
+                faults += ("completeness", "z 3.5-3.9") in rows
+    assert false_alarms <= 2
+    assert faults >= 38
+
+
+def test_each_fault_breaks_its_check():
+    rng, is_qso, z, snr = sample()
+    found = is_qso & (rng.random(3000) < 0.95)
+    labels, incumbent = made(is_qso, z, found)
+    stars = ~is_qso & (rng.random(3000) < 0.2)
+    impure = broken(judged(says(found | stars, z), incumbent, labels, snr))
+    assert ("purity", "all") in impure
+    assert {check for check, _ in impure} == {"purity", "completeness_at_purity"}
+    faint = broken(judged(says(found & (snr > 2.5), z), incumbent, labels, snr))
+    assert {label for check, label in faint if label.startswith("S/N")} == {"S/N < 2.47"}
+    off = says(found, z + (1 + z) * 500 / 3e5)
+    assert {"offset"} == {c for c, _ in broken(judged(off, incumbent, labels, snr))}
+    blurred = says(found, z + (1 + z) * rng.normal(0, 1000, 3000) / 3e5)
+    assert {"sigma_nmad"} == {c for c, _ in broken(judged(blurred, incumbent, labels, snr))}
+    wrong = says(found, np.where(rng.random(3000) < 0.1, z + 0.2, z))
+    assert ("catastrophic", "all") in broken(judged(wrong, incumbent, labels, snr))
+
+
+def test_small_bins_are_reported_and_not_judged():
+    _, is_qso, z, snr = sample(400)
+    labels, incumbent = made(is_qso, z, is_qso)
+    table = judged(says(is_qso & (z < 3.5), z), incumbent, labels, snr, least=60)
+    small = table[(table["n"] < 60) & (table["check"] == "completeness")]
+    assert len(small)
+    assert small["passed"].isna().all()
+    assert small["difference"].notna().all()
+    assert ("completeness", "all") in broken(table)
+
+
+def test_resampling_is_of_objects():
+    """Ten spectra of an object tell as much as one: the error does not shrink."""
+    found = np.arange(100) % 4 == 0
+    parts = (found, np.ones(100, bool)), (np.zeros(100, bool), np.ones(100, bool))
+    once = gate._share("sky", "all", np.arange(100), *parts, np.random.default_rng(0))
+    tenfold = [tuple(np.repeat(array, 10) for array in part) for part in parts]
+    many = gate._share(
+        "sky", "all", np.repeat(np.arange(100), 10), *tenfold, np.random.default_rng(0)
+    )
+    assert many["n"] == 1000
+    assert many["error"] == pytest.approx(once["error"], rel=0.1)
+
+
+def test_unknown_objects_are_one_each():
+    assert len(set(gate.identity(np.array([-1, 7, -1, 7])))) == 3
+
+
+def test_pool_changes_and_repeats():
+    #                  a pair       a pair      alone
+    targetid = np.array([5, 5, 2**62 + 1, 2**62 + 1, 9])
+    z = np.array([2.0, 2.0, 3.0, 1.0, 1.0])
+    incumbent = says(np.ones(5, bool), [2.0, 2.0, 3.0, 3.0, 1.0])
+    candidate = says(np.array([1, 1, 1, 1, 0], bool), z)
+    rows = gate.compare_pool(candidate, incumbent, targetid)
+    assert row(rows, "class_changed")["candidate"] == pytest.approx(2 / 5)
+    assert row(rows, "class_changed", "QSO_LOWZ to NOT_QSO")["candidate"] == pytest.approx(1 / 5)
+    assert (row(rows, "repeat_class")["n"], row(rows, "repeat_class")["candidate"]) == (2, 0.5)
+    assert row(rows, "repeat_redshift")["incumbent"] == 1
+    assert row(rows, "repeat_redshift")["candidate"] == 0.5
+    catalog = pool.catalog(5)
+    catalog["TARGETID"] = targetid
+    changed = gate.changes(candidate, incumbent, catalog)
+    assert changed["TARGETID"].tolist() == [2**62 + 1, 9]
+    assert changed["CLASS_CANDIDATE"].tolist() == ["QSO_LOWZ", "NOT_QSO"]
+    assert changed["C_CANDIDATE"].tolist() == pytest.approx([0.99, 0.1])
+
+
+def test_cut_for_a_purity():
+    strength = np.array([0.9, 0.8, 0.8, 0.7, 0.3])
+    right = np.array([True, True, False, True, False])
+    assert gate.cut_at_purity(strength, right, 0.75) == 0.3
+    assert gate.cut_at_purity(strength, right, 0.8) == 0.8
+    assert gate.cut_at_purity(strength, right, 0.6) == 0
+    assert np.isnan(gate.cut_at_purity(strength, np.zeros(5, bool), 0.5))
+    assert gate.cut_at_purity(strength, np.ones(5, bool), 1.0) == 0
+
+
+def test_bins_of_snr_have_no_end():
+    edges = gate.snr_edges(np.array([1.0, 2, 3, 4, np.nan]))
+    labels = [label for label, _ in gate.bins(np.array([-9.0, 99]), edges, "S/N")]
+    assert labels == ["S/N < 1.75", "S/N 1.75-2.5", "S/N 2.5-3.25", "S/N >= 3.25"]
+    assert sum(inside.sum() for _, inside in gate.bins(np.array([-9.0, 99]), edges, "S/N")) == 2
+
+
+def test_defaults_of_the_config_are_the_librarys():
+    rules = yaml.safe_load(SCHEMA.read_text())["properties"]["gate"]["properties"]
+    for key, expected in (("allowed", gate.ALLOWED), ("allowed_in_bins", gate.ALLOWED_IN_BINS)):
+        assert {k: v["default"] for k, v in rules[key]["properties"].items()} == expected
+    assert tuple(rules["redshift_edges"]["default"]) == gate.REDSHIFT_EDGES
+    assert rules["least"]["default"] == gate.LEAST
+
+
+def config(**more):
+    place = {"root": "redux", "tiles": ["1/20260101", "2/20260102"]}
+    labelled = {"old": {**place, "truth": "truth.csv", "validation": 0.2}}
+    sources = [place, {**place, "targets": "all"}]
+    return plan.check(
+        {"run": "test", "pool": {"sources": sources}, "labelled": labelled, **more}, SCHEMA
+    )
+
+
+def test_sky_of_each_tile_counts_once():
+    assert len(plan.chunks(config())) == 4
+    assert plan.sky_chunks(config()) == ["1", "2"]
+
+
+def test_only_the_gate_misses_the_incumbent():
+    with pytest.raises(InputError, match=r"gate.incumbent is empty"):
+        plan.incumbent(config())
+    assert plan.incumbent(config(gate={"incumbent": "w.h5"})) == "w.h5"
+
+
+# What follows trains networks: bright, simple objects, so that tiny ones learn them.
+OUTPUTS = ("gate.csv", "changes.csv", "gate.png", "verdict.json")
+KINDS = {"sky": 0.2, "qso": 0.5, "star_F": 0.06, "star_M": 0.06, "lrg": 0.1, "wd_da": 0.08}
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """Halves of a mock survey, by object: one to learn from, one written as files to judge."""
+    folder = tmp_path_factory.mktemp("gate")
+    (folder / "kinds.json").write_text(json.dumps(KINDS))
+    simulate_survey.main(
+        [
+            *("--output", str(folder), "--tiles", "2", "3", "--petals", "2"),
+            *("--targets-per-petal", "450", "--fractions", str(folder / "kinds.json")),
+            *("--mix", "balanced", "--repeats", "0.3", "--depth", "20"),
+        ]
+    )
+    coadds = [
+        path for tile in (2, 3) for path in desi.coadds(folder, "cumulative", f"{tile}/20260101")
+    ]
+    target, sky = (
+        desi.concatenate([desi.extract(path, grid.LOG, kind) for path in coadds])
+        for kind in ("all", "sky")
+    )
+    spectra, catalog, labels, _ = truth.label(
+        target.spectra, target.catalog, truth.read(folder / "truth.csv"), "mock"
+    )
+    learnt, learnt_sky = labels["TARGETID"] % 2 == 1, sky.catalog["TARGETID"] % 2 == 1
+    judged = ~learnt
+    pool.write(
+        folder / "validation.fits", spectra[judged], catalog[judged], grid.LOG, labels[judged]
+    )
+    pool.write(folder / "pool.fits", spectra[judged], catalog[judged], grid.LOG)
+    pool.write(folder / "sky.fits", sky.spectra[~learnt_sky], sky.catalog[~learnt_sky], grid.LOG)
+    pool.write(folder / "no-sky.fits", sky.spectra[:0], sky.catalog[:0], grid.LOG)
+    spectra = np.concatenate([spectra[learnt], sky.spectra[learnt_sky]])
+    of_sky = pool.labels(int(learnt_sky.sum()), "mock")
+    of_sky["SPECTYPE"], of_sky["BAL"] = "SKY", 0
+    return folder, spectra, pool.stack([labels[learnt], of_sky])
+
+
+@pytest.fixture(scope="module")
+def networks(survey):
+    """Weights by name: two good ones, and two with the faults that went into production."""
+    training = pytest.importorskip("quasarnet_al.training")
+    folder, spectra, labels = survey
+    try:
+        training.configure(1)
+    except RuntimeError:  # TensorFlow already runs in this process, for another test
+        training.tf.config.experimental.enable_op_determinism()
+    recipe = training.Recipe(
+        *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
+    )
+    sky = labels["SPECTYPE"] == "SKY"
+    mistaken = labels.copy()
+    mistaken["SPECTYPE"][sky] = "QSO"
+    mistaken["Z"][sky] = np.random.default_rng(0).uniform(0.5, 3, int(sky.sum()))
+    low = ~((labels["SPECTYPE"] == "QSO") & (labels["Z"] > 3))
+    every = np.ones(len(labels), bool)
+    recipes = {
+        "incumbent": (labels, every),
+        "good": (labels, every),
+        "no-high-z": (labels, low),
+        "sky-as-quasars": (mistaken, every),
+    }
+    for seed, (name, (told, kept)) in enumerate(recipes.items(), start=1):
+        wanted = targets.line_targets(
+            told["SPECTYPE"][kept] == "QSO", told["Z"][kept], told["BAL"][kept], grid.LOG
+        )
+        network, _ = training.train(
+            spectra[kept], wanted, grid.LOG, recipe, seed, tell=lambda line: None
+        )
+        weights.write_network(folder / f"{name}.h5", network, {})
+    return folder
+
+
+def compare(folder, candidate, *more, sky="sky.fits"):
+    """Run the program; return its verdict and table. Networks so small differ in many classes."""
+    out = folder / f"gate-{candidate}"
+    compare_weights.main(
+        [
+            *("--candidate", str(folder / f"{candidate}.h5")),
+            *("--incumbent", str(folder / "incumbent.h5")),
+            *("--validation", str(folder / "validation.fits")),
+            *("--pool", str(folder / "pool.fits"), "--sky", str(folder / sky)),
+            *("--redshift-edges", "0", "1", "2", "3", "5", "--cut", str(CUT)),
+            *("--wanted-purity", "0.9", "--allowed", "class_changed=0.3"),
+            *("--table", str(out / "gate.csv"), "--changes", str(out / "changes.csv")),
+            *("--figure", str(out / "gate.png"), "--verdict", str(out / "verdict.json")),
+            *more,
+        ]
+    )
+    return json.loads((out / "verdict.json").read_text()), pd.read_csv(out / "gate.csv")
+
+
+def checks(result):
+    return {line.split(":")[0] for line in result["broken"]}
+
+
+@pytest.mark.slow
+def test_good_weights_pass(networks, program):
+    """Another seed is no fault; and the same inputs give the same bytes."""
+    other, table = compare(networks, "good")
+    assert other["passed"], other["broken"]
+    assert table.loc[table["check"] == "class_changed", "candidate"].iloc[0] > 0
+    told = program("judge_weights.py", "--verdict", networks / "gate-good" / "verdict.json")
+    assert told.returncode == 0
+    assert told.stdout.startswith("gate: passed")
+    files = [networks / "gate-good" / name for name in OUTPUTS]
+    first = [path.read_bytes() for path in files]
+    compare(networks, "good")
+    assert first == [path.read_bytes() for path in files]
+
+
+@pytest.mark.slow
+def test_weights_without_high_redshifts_are_stopped(networks, program):
+    result, table = compare(networks, "no-high-z")
+    assert not result["passed"]
+    assert "completeness (z 3-5)" in checks(result)
+    assert not {"completeness (z 1-2)", "sky"} & checks(result)
+    told = program("judge_weights.py", "--verdict", networks / "gate-no-high-z" / "verdict.json")
+    assert told.returncode == 1
+    assert "completeness (z 3-5): incumbent" in told.stdout
+    assert "gate.csv" in told.stdout
+    assert len(table) > 50
+    assert (networks / "gate-no-high-z" / "gate.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_weights_that_take_sky_for_quasars_are_stopped(networks):
+    result, _ = compare(networks, "sky-as-quasars")
+    assert checks(result) == {"sky"}
+
+
+@pytest.mark.slow
+def test_weights_pass_against_themselves_also_without_sky(networks):
+    result, table = compare(networks, "incumbent", sky="no-sky.fits")
+    assert result["passed"]
+    assert "sky (all)" in result["not judged"]
+    assert len((networks / "gate-incumbent" / "changes.csv").read_text().splitlines()) == 1
+    assert table.set_index("check").loc["sky", "n"] == 0
+
+
+@pytest.mark.slow
+def test_too_few_quasars_are_no_pass(networks):
+    with pytest.raises(InputError, match=r"quasars, 10000 are asked for"):
+        compare(networks, "good", "--least", "10000")
+
+
+@pytest.mark.slow
+def test_another_grid_is_refused(networks, tmp_path):
+    spectra = np.zeros((3, grid.LINEAR.size), np.float32)
+    pool.write(
+        tmp_path / "linear.fits", spectra, pool.catalog(3), grid.LINEAR, pool.labels(3, "test")
+    )
+    with pytest.raises(InputError, match=r"good.h5: is on the log grid.* on the linear grid"):
+        compare(networks, "good", "--validation", str(tmp_path / "linear.fits"), "--pool", "--sky")
+
+
+@pytest.mark.slow
+def test_the_published_network_against_itself(shared_data, networks):
+    """The weights that DESI uses can be an incumbent."""
+    network = weights.read_network(shared_data / "quasarnp" / "test_weights.h5")
+    weights.write_network(networks / "published.h5", network, {})
+    result, _ = compare(networks, "published", "--incumbent", str(networks / "published.h5"))
+    assert result["passed"]

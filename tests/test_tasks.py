@@ -1,0 +1,145 @@
+"""Tasks: one interface for quasars and digits."""
+
+import contextlib
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import assemble_validation
+import merge_labels
+from conftest import ROOT
+from quasarnet_al import classify, digits, inspection, pool, scoring, weights
+from quasarnet_al.files import InputError
+from quasarnet_al.grid import DIGIT, LOG
+from quasarnet_al.tasks import TASKS, Classification
+from test_weights import random_network
+
+RECIPE = {
+    "quasar": {"layers": 4, "filters": 2, "epochs": 1, "batch_size": 16},
+    "mnist": {"layers": 1, "filters": 16, "epochs": 15, "batch_size": 16, "learning_rate": 0.01},
+}
+
+
+def examples(name, count=60):
+    """Spectra, or images, of noise with one bright place that tells the class."""
+    rng = np.random.default_rng(0)
+    task, grid = TASKS[name], LOG if name == "quasar" else DIGIT
+    spectra = rng.normal(0, 0.3, (count, grid.size)).astype(np.float32)
+    number = np.arange(count) % len(task.spectypes)
+    for row, place in zip(spectra, 40 * number + 20, strict=True):
+        row[place : place + 10] += 3
+    labels = pool.labels(count, "test")
+    labels["TARGETID"] = labels["OBJECT"] = np.arange(count)
+    labels["SPECTYPE"] = np.array(task.spectypes)[number]
+    labels["Z"] = 2.5
+    return task, grid, spectra, labels
+
+
+def test_names_agree_with_the_modules():
+    assert TASKS["quasar"].classes == classify.CLASSES
+    assert TASKS["quasar"].spectypes == inspection.SPECTYPES
+    assert TASKS["mnist"].classes == digits.CLASSES
+    for task in TASKS.values():
+        assert set(task.needed) <= set(task.spectypes)
+    assert Classification() == Classification(0.95, 1, classify.Z_SPLIT, 0.5)
+
+
+def test_quasars_are_scored_as_ever():
+    _, _, spectra, labels = examples("quasar", 12)
+    networks = [random_network(seed=seed) for seed in range(3)]
+    classification = Classification(0.6, 2, 1.9)
+    found = TASKS["quasar"].score(networks, spectra, labels["TARGETID"], classification, 5, 1)
+    wanted = scoring.score(networks, spectra, labels["TARGETID"], 0.6, 2, 1.9, 5)
+    assert list(found) == list(wanted)
+    assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_a_loop_in_memory(name, tmp_path):
+    """Train, score, evaluate, the network kept in a file on the way."""
+    training = pytest.importorskip("quasarnet_al.training")
+    with contextlib.suppress(RuntimeError):  # TensorFlow already runs, for another test
+        training.configure(1)
+    task, grid, spectra, labels = examples(name)
+    known = spectra[:20], labels[:20]
+    network, history = task.train(
+        spectra, labels, grid, RECIPE[name], seed=1, tell=lambda line: None, validation=known
+    )
+    assert history[-1]["epoch"] == RECIPE[name]["epochs"]
+    assert "validation_loss" in history[0]
+    path = tmp_path / "member-01.h5"
+    weights.write_network(path, network, {"seed": 1}, task.layout)
+    networks = [weights.read_network(path, task.layout)]
+    columns = task.score(networks, spectra, labels["TARGETID"], Classification(), seed=3)
+    assert set(scoring.ACQUISITIONS.values()) < set(columns)
+    votes = np.array([columns[f"VOTE_{k}"] for k in task.classes])
+    np.testing.assert_allclose(votes.sum(axis=0), 1, rtol=1e-6)
+    metrics = task.evaluate(networks, spectra, labels, Classification())
+    assert set(task.headline) <= set(metrics)
+    assert task.details(metrics)
+    if name == "mnist":
+        assert metrics["accuracy"] > 0.9
+
+
+def test_scoring_needs_no_tensorflow():
+    """Nor does anything else that the rules and programs ask of a task."""
+    code = """
+import sys
+sys.modules.update(tensorflow=None, keras=None)
+from quasarnet_al.tasks import TASKS
+for task in TASKS.values():
+    task.layout, task.figures()
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", check=True)
+
+
+def test_properties_come_without_the_modules():
+    """The Snakefile asks for them whenever it is read, on every node."""
+    code = """
+import sys
+from quasarnet_al.tasks import TASKS
+assert TASKS["mnist"].pages is False
+heavy = {"pandas", "h5py", "fitsio", "matplotlib", "tensorflow"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", check=True)
+
+
+def answers(path, rows):
+    table = pd.DataFrame(rows, columns=["TARGETID", "VI_z", "VI_spectype"])
+    table = table.assign(VI_scanner="Ann", VI_quality=4, VI_issue="", VI_comment="")
+    inspection.write_vi(path, table)
+
+
+def test_labels_say_what_the_task_allows(tmp_path):
+    """A digit has a class and no redshift; a quasar has both."""
+    answers(tmp_path / "a.csv", [(1, None, "3"), (2, None, "QSO"), (3, 2.2, "QSO")])
+    batch = pd.DataFrame({"TARGETID": [1, 2, 3], "MINIBATCH": 1})
+    batch.to_csv(tmp_path / "batch.csv", index=False)
+    accepted = {}
+    for name in TASKS:
+        folder = tmp_path / name
+        arguments = ["--task", name, "--batch", tmp_path / "batch.csv", "--vi", tmp_path / "a.csv"]
+        arguments += ["--output", folder / "labels.csv", "--refused", folder / "refused.csv"]
+        merge_labels.main(list(map(str, [*arguments, "--agreement", folder / "agreement.json"])))
+        labels = pd.read_csv(folder / "labels.csv", dtype=str)
+        accepted[name] = labels["TARGETID"][labels["ACCEPTED"] == "1"].tolist()
+        refused = pd.read_csv(folder / "refused.csv")
+        assert len(refused) == 3 - len(accepted[name])
+    assert accepted == {"quasar": ["3"], "mnist": ["1"]}
+
+
+def test_validation_needs_every_class(tmp_path):
+    _, grid, spectra, labels = examples("mnist")
+    here = labels["SPECTYPE"] != "4"
+    catalog = pool.catalog(int(here.sum()))
+    catalog["TARGETID"] = labels["TARGETID"][here]
+    pool.write(tmp_path / "set.fits", spectra[here], catalog, grid, labels[here])
+    arguments = ["--labelled", str(tmp_path / "set.fits"), "--fraction", "1"]
+    arguments += ["--output", str(tmp_path / "validation.fits")]
+    with pytest.raises(InputError, match="leaves no 4 to validate on"):
+        assemble_validation.main(["--task", "mnist", *arguments])

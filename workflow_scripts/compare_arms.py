@@ -1,0 +1,40 @@
+"""Compare arms of the experiment: the labels each needs to reach what the baseline reaches."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from quasarnet_al import experiment, figures
+from quasarnet_al.files import InputError, program, replacing
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--curves", nargs="+", required=True, help="of run_arm.py (CSV)")
+    parser.add_argument("--metric", default="average_precision", help="(%(default)s)")
+    parser.add_argument("--baseline", default="random", help="arm (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--arms", required=True, help="all learning curves (CSV)")
+    parser.add_argument("--figure", required=True, help="of the learning curves (PNG)")
+    parser.add_argument("--output", required=True, help="label ratios (CSV)")
+    args = parser.parse_args(argv)
+
+    curves = pd.concat([pd.read_csv(path) for path in args.curves], ignore_index=True)
+    if args.metric not in curves:
+        raise InputError(
+            args.curves[0],
+            f"has no column {args.metric}",
+            f"take one of {', '.join(curves.columns[3:])}",
+        )
+    ratios = experiment.label_ratios(curves, args.metric, args.baseline, args.seed)
+    for path, table in ((args.arms, curves), (args.output, ratios)):
+        with replacing(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    with replacing(args.figure) as temporary:
+        Path(temporary).write_bytes(figures.draw(figures.arms, curves, args.metric, ratios))
+    print(ratios.to_string(index=False))
+
+
+if __name__ == "__main__":
+    program(main)

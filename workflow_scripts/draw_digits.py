@@ -1,0 +1,60 @@
+"""Draw the most confusing digit by each measure of the votes, and the map of the digits."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import acquisition, digit_figures, digits, figures, pool, scoring, som, truth
+from quasarnet_al.files import InputError, program, replacing
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", required=True, help="score table (FITS)")
+    parser.add_argument("--pool", required=True, help="its pool file (FITS)")
+    parser.add_argument("--selection", required=True, help="which digits are a choice (FITS)")
+    parser.add_argument("--truth", required=True, help="truth table (CSV)")
+    parser.add_argument("--som", required=True, help="the map (HDF5)")
+    parser.add_argument("--seed", type=int, default=0, help="that of the selection")
+    parser.add_argument("--table", required=True, help="the three digits (CSV)")
+    parser.add_argument("--figure", required=True, help="the three digits (PNG)")
+    parser.add_argument("--map", required=True, help="the map (PNG)")
+    args = parser.parse_args(argv)
+
+    images, _ = pool.read(args.pool)
+    scores = scoring.read_scores(args.scores)
+    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    if not np.array_equal(scores["TARGETID"], selection["TARGETID"]):
+        raise InputError(args.selection, f"is not of {args.scores}", "select the batch again")
+    reason = np.char.strip(selection["REASON"])
+    tie = acquisition.random(scores["TARGETID"], args.seed + 1)
+    picked = digits.most_confusing(scores, reason, tie)
+    rows = list(picked.values())
+    table = pd.DataFrame(
+        {
+            "MEASURE": list(picked),
+            "TARGETID": scores["TARGETID"][rows],
+            "TRUTH": truth.read(args.truth)["SPECTYPE"].reindex(scores["TARGETID"][rows]).values,
+            "CLASS": scores["CLASS"][rows],
+            "VALUE": [scores[scoring.ACQUISITIONS[name]][row] for name, row in picked.items()],
+            **{scoring.ACQUISITIONS[n]: scores[scoring.ACQUISITIONS[n]][rows] for n in picked},
+            **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in digits.CLASSES},
+        }
+    )
+    with replacing(args.table) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+    with replacing(args.figure) as temporary:
+        png = figures.draw(digit_figures.confusing_digits, images[rows], table)
+        Path(temporary).write_bytes(png)
+    cells = som.read(args.som)
+    with replacing(args.map) as temporary:
+        png = figures.draw(digit_figures.prototypes, cells.weights, cells.occupancy(scores["BMU"]))
+        Path(temporary).write_bytes(png)
+    for row in table.itertuples():
+        print(f"{row.MEASURE}: a {row.TRUTH}, {row.VALUE:.4f}, entropy {row.ENTROPY:.4f}")
+
+
+if __name__ == "__main__":
+    program(main)

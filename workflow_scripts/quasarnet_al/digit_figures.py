@@ -1,0 +1,89 @@
+"""Figures of the digits' task, in the style of `figures`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from quasarnet_al.digits import CLASSES, SIDE
+
+
+def learning_curve(rounds: Sequence[dict]) -> Figure:
+    """Accuracy of the ensemble and of its members against the training set's size."""
+    size = [entry["training_spectra"] for entry in rounds]
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axis = figure.subplots()
+    for name, marker, label in (
+        ("accuracy", "o", "ensemble"),
+        ("member_accuracy", "s", "mean of its members"),
+    ):
+        axis.plot(size, [entry[name] for entry in rounds], marker=marker, label=label)
+    axis.set(xlabel="labelled digits", ylabel="accuracy")
+    axis.legend()
+    figure.suptitle(f"validation: {rounds[0]['digits']} digits", fontsize=10)
+    return figure
+
+
+def accuracy_of_classes(rounds: Sequence[dict]) -> Figure:
+    """Accuracy of each class, a line a round."""
+    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    axis = figure.subplots()
+    for entry in rounds:
+        share = [entry["classes"][name]["accuracy"] for name in CLASSES]
+        share = [np.nan if value is None else value for value in share]
+        axis.plot(CLASSES, share, marker="o", label=f"round {entry['round']}")
+    axis.set(xlabel="digit", ylabel="accuracy")
+    axis.legend()
+    return figure
+
+
+def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> Figure:
+    """The most confusing digit by each measure, and how the members voted on it.
+
+    Parameters
+    ----------
+    images : (n, 784)
+    table : n rows with MEASURE, TRUTH, VALUE, ENTROPY and VOTE_0 ... VOTE_9
+    """
+    figure = Figure(figsize=(3 * len(table), 4.6), layout="constrained")
+    above, below = figure.subplots(2, len(table), height_ratios=(3, 1.3), squeeze=False)
+    for image, row, picture, bars in zip(
+        images, table.to_dict("records"), above, below, strict=True
+    ):
+        picture.imshow(image.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
+        picture.set_axis_off()
+        measure = row["MEASURE"].replace("_", " ")
+        picture.set_title(
+            f"{measure}: {row['VALUE']:.4f}\nentropy {row['ENTROPY']:.4f} bits; a {row['TRUTH']}"
+        )
+        votes = [100 * row[f"VOTE_{name}"] for name in CLASSES]
+        drawn = bars.bar(CLASSES, votes, width=0.8)
+        labels = [f"{vote:.0f}" if vote else "" for vote in votes]
+        bars.bar_label(drawn, labels, fontsize=8)
+        bars.set(ylim=(0, 75), xlabel="class")
+        bars.grid(False)
+    below[0].set_ylabel("votes, %")
+    return figure
+
+
+def prototypes(weights: np.ndarray, occupancy: np.ndarray) -> Figure:
+    """The weights of each cell of a map as an image, and how many digits fall in each.
+
+    Parameters
+    ----------
+    weights : (rows, columns, 784)
+    occupancy : int (rows * columns,)
+    """
+    rows, columns, _ = weights.shape
+    mosaic = weights.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.imshow(mosaic.reshape(rows * SIDE, columns * SIDE), cmap="gray_r", vmin=0, vmax=1)
+    left.set_title("what each cell stands for")
+    left.set_axis_off()
+    shown = right.imshow(occupancy.reshape(rows, columns), cmap="viridis")
+    right.set_title("digits in each cell")
+    right.set_axis_off()
+    figure.colorbar(shown, ax=right)
+    return figure

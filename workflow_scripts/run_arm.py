@@ -1,0 +1,107 @@
+"""Run one arm of the experiment from one seed: choose, label from the truth, train, judge."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import classify, experiment, pool, recipe, scoring, som, truth
+from quasarnet_al.files import InputError, positive, program, replacing
+from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al.weights import read_ensemble
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--arm", required=True, help="its name")
+    parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
+    parser.add_argument("--outliers", choices=som.OUTLIERS, default="none")
+    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument("--error-percentile", type=float, default=99)
+    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--rounds", type=positive, required=True, help="batches to buy")
+    parser.add_argument("--size", type=positive, required=True, help="labels of a batch")
+    parser.add_argument("--start", required=True, help="ensemble of the initial labels (HDF5)")
+    parser.add_argument("--training", required=True, help="the initial labels (FITS)")
+    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument("--pool", nargs="+", required=True, help="pool files (FITS)")
+    parser.add_argument("--map", nargs="+", required=True, help="their BMUs, same order (FITS)")
+    parser.add_argument("--som", required=True, help="the map (HDF5)")
+    parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
+    parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes")
+    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    parser.add_argument("--z-split", type=float, default=classify.Z_SPLIT)
+    parser.add_argument("--cut", type=float, default=0.5, help="of the metrics (%(default)s)")
+    recipe.add_arguments(parser)
+    parser.add_argument("--threads", type=positive, default=1, help="of TensorFlow")
+    parser.add_argument("--output", required=True, help="learning curve (CSV)")
+    args = parser.parse_args(argv)
+
+    task = TASKS[args.task]
+    start = read_ensemble(args.start, task.layout)
+    grid = pool.read_grid(args.training, args.validation, *args.pool)
+    parts = [pool.read(path) for path in args.pool]
+    spectra = np.concatenate([part[0] for part in parts])
+    catalog = pool.stack([part[1] for part in parts])
+    units = np.concatenate([scoring.read_table(path, "MAP", "map_spectra.py") for path in args.map])
+    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
+        raise InputError(args.map[0], "is not the map of the pool", "make it again")
+    first, _, first_labels = pool.read_labelled(args.training)
+    known, _, answers = pool.read_labelled(args.validation)
+    labels = pool.labels(len(catalog), "inspection")
+    table = truth.read(args.truth).reindex(catalog["TARGETID"])
+    if not table["SPECTYPE"].isin(task.spectypes).all():
+        raise InputError(args.truth, "does not label the whole pool", "complete it")
+    labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"]
+    for name in ("SPECTYPE", "Z", "BAL"):
+        labels[name] = table[name]
+    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    chosen_recipe = recipe.from_arguments(args)
+
+    def train(rows: np.ndarray, number: int) -> list:
+        from quasarnet_al import training
+
+        training.configure(args.threads)
+        data = np.concatenate([first, spectra[rows]]), pool.stack([first_labels, labels[rows]])
+        return [
+            task.train_member(
+                *data, grid, chosen_recipe, [args.seed, number, m], tell=_say_nothing
+            )[0]
+            for m in range(len(start))
+        ]
+
+    def score(networks: list) -> dict[str, np.ndarray]:
+        return task.score(networks, spectra, catalog["TARGETID"], classification, args.seed)
+
+    def judge(networks: list) -> dict:
+        found = task.evaluate(networks, known, answers, classification)
+        found = {name: value for name, value in found.items() if isinstance(value, float | int)}
+        print(found, flush=True)
+        return found
+
+    curve = experiment.run_arm(
+        vars(args),
+        catalog,
+        units,
+        som.read(args.som),
+        start,
+        score,
+        train,
+        judge,
+        args.rounds,
+        args.size,
+        args.seed,
+    )
+    table = pd.DataFrame([{"arm": args.arm, "seed": args.seed, **row} for row in curve])
+    with replacing(args.output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _say_nothing(line: str) -> None:
+    """Hundreds of trainings: the metrics of each round are progress enough."""
+
+
+if __name__ == "__main__":
+    program(main)
