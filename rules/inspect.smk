@@ -94,7 +94,7 @@ rule answer_by_oracle:
     """Answer minibatch {wildcards.minibatch} of round {wildcards.round} from the truth."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
-        truth=config["oracle"]["truth"],
+        truth=config["oracle"]["truth"] or [],
     output:
         answers="results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
     log:

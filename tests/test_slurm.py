@@ -6,10 +6,12 @@ one, where jobs cost somebody something, only with QUASARNET_AL_TEST_SLURM=yes.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,14 @@ import estimate_cost
 from conftest import PYTHON, ROOT
 
 CONFIG = "tests/slurm/config.yaml"
+HOLD = "tests/slurm/hold"
 RESULTS = "results/slurm"
-MAP = f"{RESULTS}/som/run/1003.fits"
+MAP = f"{RESULTS}/som/run/1003-all.fits"
 TEAM = f"{RESULTS}/round-01/train/team-02.h5"
-FIELDS = "JobIDRaw,Comment,State,Account,QOS,Constraints,ReqMem,TimelimitRaw,NodeList,WorkDir"
+FIELDS = (
+    *("JobIDRaw", "Submit", "Comment", "State", "Account", "QOS", "Constraints"),
+    *("ReqMem", "TimelimitRaw", "NodeList", "WorkDir"),
+)
 
 
 def cluster() -> str:
@@ -47,14 +53,22 @@ pytestmark = [
 own_slurm = pytest.mark.skipif(CLUSTER != "quasarnet-al", reason="needs to rule over the nodes")
 
 
-def eventually(check, seconds: float = 120, pause: float = 0.2):
-    """Call `check` until it returns something true, and return that."""
+def eventually(check, seconds: float = 600, pause: float = 0.2):
+    """Call `check` until it returns something true, and return that.
+
+    The time limit ends a test that hangs; it is far above what a busy machine needs.
+    """
     end = time.monotonic() + seconds
     while True:
         if found := check():
             return found
         assert time.monotonic() < end, f"not within {seconds} s: {check}"
         time.sleep(pause)
+
+
+def ask(*command: str) -> list[str]:
+    """Return the lines that a command of SLURM prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 class Head:
@@ -70,15 +84,19 @@ class Head:
                 cwd=folder,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=os.environ | environment,
+                env=os.environ | {"PYTHONPATH": str(folder / HOLD)} | environment,
             )
 
     @property
     def text(self) -> str:
         return self.output.read_text()
 
-    def end(self, seconds: float = 600) -> int:
+    def end(self, seconds: float = 900) -> int:
         return self.process.wait(seconds)
+
+    def submitted(self) -> list[str]:
+        """Numbers of the jobs that it has submitted."""
+        return re.findall(r"submitted with SLURM jobid (\d+)", self.text)
 
 
 class Checkout:
@@ -94,6 +112,8 @@ class Checkout:
         shutil.copy(ROOT / "Snakefile", folder)
         shutil.copy(ROOT / "perlmutter", folder, follow_symlinks=False)
         self.heads: list[Head] = []
+        # An earlier run of the tests may have had the same folder. SLURM's times are whole seconds.
+        self.made = datetime.now().isoformat(timespec="seconds")
 
     def start(self, *arguments: str, **environment: str) -> Head:
         self.heads.append(Head(self.folder, arguments, environment))
@@ -104,40 +124,45 @@ class Checkout:
         head.end()
         return head
 
-    def queue(self, state: str = "") -> list[str]:
-        """Jobs of this folder in the queue, with a state or any."""
-        shown = subprocess.run(
-            ["squeue", "--noheader", "--format=%i|%T|%Z"], capture_output=True, text=True
-        )
-        rows = [line.split("|") for line in shown.stdout.splitlines()]
-        return [i for i, s, place in rows if place == str(self.folder) and state in ("", s)]
+    @contextlib.contextmanager
+    def held(self, where: str = "start"):
+        """Within the block, programs wait at their start or members after their first epoch."""
+        mark = self.folder / f"hold-{where}"
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink()
 
-    def running(self, program: str = "snakemake") -> str:
+    def queue(self, state: str = "", *options: str) -> dict[str, str]:
+        """Jobs of this folder in the queue, with a state or any: number to state."""
+        listed = ask("squeue", "--noheader", "--format=%i|%T|%Z", *options)
+        rows = [line.split("|") for line in listed]
+        return {i: s for i, s, place in rows if place == str(self.folder) and state in ("", s)}
+
+    def running(self, program: str) -> str:
         """Wait for a job that runs, and `program` in it; return its number."""
         (job,) = eventually(lambda: self.queue("RUNNING"))
         eventually(lambda: processes(job, program))
         return job
 
+    def gone(self, job: str, node: str = "") -> None:
+        """Wait until a job runs no more, or not on `node`, and has no process left."""
+        listed = ["squeue", "--noheader", "--states=RUNNING,COMPLETING", "--format=%i|%N"]
+        eventually(lambda: not [x for x in ask(*listed) if x.startswith(f"{job}|{node}")])
+
     def jobs(self) -> list[dict]:
-        """What accounting knows of this folder's jobs, when all have ended."""
+        """What accounting knows of this folder's jobs, once it knows how all of them ended."""
+        query = ["sacct", "-X", "-P", "-n", "-D", "-S", "now-1day", f"--format={','.join(FIELDS)}"]
 
         def ended():
-            shown = subprocess.run(
-                ["sacct", "-X", "-P", "-n", "-D", "-S", "now-1hour", f"--format={FIELDS}"],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            rows = [
-                dict(zip(FIELDS.split(","), line.split("|"), strict=True))
-                for line in shown.stdout.splitlines()
-            ]
+            rows = [dict(zip(FIELDS, line.split("|"), strict=True)) for line in ask(*query)]
             rows = [row for row in rows if row["WorkDir"] == str(self.folder)]
-            busy = {"PENDING", "RUNNING", "REQUEUED"}
-            return None if {row["State"] for row in rows[-1:]} & busy else rows
+            known = {row["JobIDRaw"]: row["State"].split()[0] for row in rows}
+            # The controller forgets a job in time, accounting learns of it a little late.
+            return rows if self.queue("", "--states=all").items() <= known.items() else None
 
-        time.sleep(2)
-        return eventually(ended, 30, 1)
+        return [row for row in eventually(ended, pause=1) if row["Submit"] >= self.made]
 
     def files(self) -> dict[str, int]:
         """Results and the times they were written."""
@@ -215,26 +240,51 @@ def test_a_round_runs_and_each_job_lands_where_it_should(site):
 
 
 def test_dry_runs_as_they_are_typed(site):
-    options = ["--profile", "perlmutter", "-n"]
-    for arguments in (
-        [],
-        ["results/demo/round-01/inspect/index.html"],
-        [f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG],
-    ):
-        done = subprocess.run(
-            [PYTHON, "-m", "snakemake", *arguments, *options],
-            cwd=site.folder,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+    dry_run(site)
+    dry_run(site, "results/demo/round-01/inspect/index.html")
+    dry_run(site, f"{RESULTS}/round-01/ensemble.h5", "--configfile", CONFIG)
+    (training,) = [text for text in dry_run(site, "release") if "rule train_release:" in text]
+    for wanted in ("slurm_account=desi_g", "constraint=gpu", "qos=regular", "gpu=4"):
+        assert wanted in training
+
+
+def test_dry_run_of_dr1(site):
+    """As config/dr1.yaml is given, but for where the data are: the table of tiles is made up."""
+    data = site.folder / "data"
+    data.mkdir()
+    rows = [f"{n},main,dark,{20210514 + n % 17}" for n in range(1, 2801)]
+    rows += [f"{n},sv1,dark,20210205" for n in range(80601, 80641)]
+    table = "\n".join(["TILEID,SURVEY,PROGRAM,LASTNIGHT", *rows]) + "\n"
+    (data / "tiles-iron.csv").write_text(table)
+    for name in ("data_dr12.fits", "truth_dr12q.fits", "desi-vi-truth.csv"):
+        (data / name).touch()
+    path = site.folder / "config/dr1.yaml"
+    path.write_text(re.sub(r"/\S+/redux/iron", str(data), path.read_text()))
+    steps = dry_run(site, "--configfile", "config/dr1.yaml")
+    counted = estimate_cost.jobs_of_round(estimate_cost.read(path), 1)
+    assert counted["score_spectra"] == 28
+    for rule, count in counted.items():
+        assert sum(f"rule {rule}:" in text for text in steps) == count, rule
+
+
+def dry_run(site: Checkout, *arguments: str) -> list[str]:
+    """Return what a dry run says of each job."""
+    command = [PYTHON, "-m", "snakemake", "-n", "--profile", "perlmutter", *arguments]
+    done = subprocess.run(command, cwd=site.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # Snakemake warns of a path that a rule lacks here, and goes on.
+    assert "Empty file path" not in done.stderr
+    return (done.stdout + done.stderr).split("\n\n")
 
 
 def test_cancelled_job_is_run_again_with_more_of_all(site):
     before = site.files()
     (site.folder / MAP).unlink()
-    head = site.start(MAP)
-    subprocess.run(["scancel", site.running()], check=True)
+    with site.held():
+        head = site.start(MAP)
+        job = site.running("map_spectra.py")
+        ask("scancel", job)
+        site.gone(job)
     assert head.end() == 0, head.text
     first, second = site.jobs()[-2:]
     assert first["State"].startswith("CANCELLED")
@@ -249,8 +299,11 @@ def test_job_over_its_memory_is_run_again(site):
     (site.folder / MAP).unlink()
     # Snakemake's own two processes need more than that.
     less = "map_spectra:mem_mb=60 if attempt == 1 else 2000"
-    head = site.run("--set-resources", less, "--", MAP)
-    assert head.process.returncode == 0, head.text
+    with site.held():
+        head = site.start("--set-resources", less, "--", MAP)
+        job = eventually(head.submitted)[0]
+        eventually(lambda: job not in site.queue())
+    assert head.end() == 0, head.text
     first, second = site.jobs()[-2:]
     assert first["State"] in ("FAILED", "OUT_OF_MEMORY")
     assert second["State"] == "COMPLETED"
@@ -261,14 +314,18 @@ def test_job_over_its_memory_is_run_again(site):
 def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
     before = site.files()
     (site.folder / MAP).unlink()
-    head = site.start(MAP)
-    job = site.running()
-    (node,) = nodes_of(job)
+    node = ""
     try:
-        set_node(node, "DOWN")
+        with site.held():
+            head = site.start(MAP)
+            job = site.running("map_spectra.py")
+            (node,) = ask("squeue", "--noheader", "--format=%N", "--job", job)
+            ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+            site.gone(job, node)
         assert head.end() == 0, head.text
     finally:
-        set_node(node, "RESUME")
+        if node:
+            ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
     *_, lost, last = site.jobs()
     assert lost["JobIDRaw"] == last["JobIDRaw"] == job
     assert (lost["State"], last["State"]) == ("NODE_FAIL", "COMPLETED")
@@ -276,80 +333,101 @@ def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
     site.kept(before, MAP)
 
 
-def nodes_of(job: str) -> list[str]:
-    return subprocess.run(
-        ["squeue", "--noheader", "--format=%N", "--job", job], capture_output=True, text=True
-    ).stdout.split()
-
-
-def set_node(node: str, state: str) -> None:
-    subprocess.run(
-        ["scontrol", "update", f"NodeName={node}", f"State={state}", "Reason=test"], check=True
-    )
-
-
 def test_head_that_is_asked_to_end_waits_for_its_jobs(site):
     before = site.files()
-    scores = f"{RESULTS}/round-01/scores/1003.fits"
+    scores = f"{RESULTS}/round-01/scores/1003-all.fits"
     (site.folder / MAP).unlink()
     (site.folder / scores).unlink()
-    head = site.start(scores)
-    site.running()
-    head.process.send_signal(signal.SIGTERM)
+    with site.held():
+        head = site.start(scores)
+        site.running("map_spectra.py")
+        head.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "Will exit after finishing currently running jobs" in head.text)
     assert head.end() != 0
     # The job that ran is done and its output counts; the next one was not begun.
     site.kept({path: when for path, when in before.items() if path != scores}, MAP)
+    done = site.files()
     head = site.run(scores)
     assert head.process.returncode == 0, head.text
     assert site.jobs()[-1]["Comment"].startswith("rule_score_spectra")
+    site.kept(done, scores)
+
+
+def test_job_that_outlives_its_head_is_not_done_again(site):
+    before = site.files()
+    scores = f"{RESULTS}/round-01/scores/1003-all.fits"
+    (site.folder / MAP).unlink()
+    (site.folder / scores).unlink()
+    with site.held():
+        head = site.start(scores)
+        job = site.running("map_spectra.py")
+        head.process.kill()
+        head.end()
+    eventually(lambda: not site.queue())
+    done = site.files()
+    assert site.run("--unlock").process.returncode == 0
+    head = site.run(scores)
+    assert head.process.returncode == 0, head.text
+    first, second = site.jobs()[-2:]
+    assert (first["JobIDRaw"], first["State"]) == (job, "COMPLETED")
+    assert second["Comment"].startswith("rule_score_spectra")
+    site.kept(done, scores)
     site.kept(before, MAP, scores)
 
 
 def test_orphans_of_a_killed_head_are_noticed(site):
     before = site.files()
-    (site.folder / TEAM).unlink()
-    head = site.start(TEAM)
-    job = site.running("train_members.py")
-    head.process.kill()
-    head.end()
-    for process in processes(job, "train_members.py"):
-        os.kill(process, signal.SIGSTOP)
-    head = site.run(TEAM)
-    assert head.process.returncode != 0
-    assert "--unlock" in head.text
-    assert site.run("--unlock").process.returncode == 0
-    head = site.run(TEAM)
-    assert head.process.returncode != 0
-    assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
-    assert f"scancel {job}" in head.text
-    subprocess.run(["scancel", job], check=True)
-    eventually(lambda: not site.queue())
-    head = site.run(TEAM)
+    (site.folder / MAP).unlink()
+    with site.held():
+        head = site.start(MAP)
+        job = site.running("map_spectra.py")
+        head.process.kill()
+        head.end()
+        head = site.run(MAP)
+        assert head.process.returncode != 0
+        assert "--unlock" in head.text
+        assert site.run("--unlock").process.returncode == 0
+        head = site.run(MAP)
+        assert head.process.returncode != 0
+        assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
+        assert f"scancel {job}" in head.text
+        ask("scancel", job)
+        eventually(lambda: not site.queue())
+    head = site.run(MAP)
     assert head.process.returncode == 0, head.text
-    site.kept(before, TEAM)
+    site.kept(before, MAP)
 
 
 def test_four_members_train_at_once_and_one_that_dies_costs_only_itself(site):
     before = site.files()
     team = f"{RESULTS}/round-01/train/team-01.h5"
     (site.folder / team).unlink()
-    head = site.start(team)
-    job = site.running("train_members.py")
-    # Spawned by multiprocessing, one a member.
-    four = eventually(lambda: (p := processes(job, "spawn_main"))[3:] and p)
-    assert len(four) == 4
-    # Devices are the job's own, and each process sees another one.
-    eventually(lambda: log(site, "team-01").count("on device") == 4)
-    os.kill(four[2], signal.SIGKILL)
+    with site.held("epoch"):
+        head = site.start(team)
+        job = site.running("train_members.py")
+        # All four are in training at the same time, each told another of the job's devices.
+        eventually(lambda: len(checkpoints(site)) == 4)
+        assert log(site, "team-01").count("on device") == 4
+        # Spawned by multiprocessing, one a member.
+        four = processes(job, "spawn_main")
+        assert len(four) == 4
+        os.kill(four[2], signal.SIGKILL)
     assert head.end() == 0, head.text
     failed, done = site.jobs()[-2:]
     assert (failed["State"], done["State"]) == ("FAILED", "COMPLETED")
-    # The log of the first attempt names who failed; the second trains nobody else.
+    # The log of the first attempt names who failed; the second trains nobody else, and
+    # goes on after the epoch that was kept.
     assert "exit status -9" in head.text
     assert " failed (see above); run again: the others are kept" in head.text
-    (survivor,) = {line.split()[0] for line in log(site, "team-01").splitlines() if "epoch" in line}
-    assert f"{survivor}: exit status -9" in head.text
+    epochs = [line.split()[:3] for line in log(site, "team-01").splitlines() if "epoch" in line]
+    (victim,) = {member for member, *_ in epochs}
+    assert f"{victim}: exit status -9" in head.text
+    assert epochs[0] == [victim, "epoch", "2/5:"]
     site.kept(before, team)
+
+
+def checkpoints(site: Checkout) -> list[Path]:
+    return [*(site.folder / TEAM).parent.glob("member-*.npz")]
 
 
 def test_inside_one_allocation_nothing_more_is_submitted(site):
@@ -379,15 +457,17 @@ def test_inside_one_allocation_nothing_more_is_submitted(site):
 def test_job_over_its_time_goes_on_from_its_last_epoch(site):
     before = site.files()
     (site.folder / TEAM).unlink()
-    resources = {"slurm_account": "desi_g", "constraint": "gpu", "qos": "regular", "gpu": 4}
-    resources["runtime"] = "1 if attempt == 1 else 10"
-    more = [f"train_members:{key}={value}" for key, value in resources.items()]
-    head = site.start("--set-resources", *more, "--", TEAM)
-    freeze_in_training(site)
+    with site.held("epoch"):
+        head = site.start(TEAM)
+        job = site.running("train_members.py")
+        eventually(lambda: len(checkpoints(site)) == 2)
+        # It would end by itself in an hour or two.
+        ask("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+        site.gone(job)
     assert head.end() == 0, head.text
     first, second = site.jobs()[-2:]
     assert (first["State"], second["State"]) == ("TIMEOUT", "COMPLETED")
-    assert "member-04 epoch 1/" not in log(site, "team-02")
+    goes_on_after_its_first_epoch(site)
     site.kept(before, TEAM)
 
 
@@ -396,24 +476,24 @@ def test_job_over_its_time_goes_on_from_its_last_epoch(site):
 def test_preempted_job_is_queued_again_and_goes_on_from_its_last_epoch(site):
     before = site.files()
     (site.folder / TEAM).unlink()
-    head = site.start(TEAM, QUASARNET_AL_GPU_QOS="preempt")
-    job = freeze_in_training(site)
-    urgent = ["sbatch", "--nodes=2", "--constraint=gpu", "--account=desi_g", "--qos=regular"]
-    subprocess.run([*urgent, "--output=/dev/null", "--wrap=true"], check=True)
+    with site.held("epoch"):
+        head = site.start(TEAM, QUASARNET_AL_GPU_QOS="preempt")
+        job = site.running("train_members.py")
+        eventually(lambda: len(checkpoints(site)) == 2)
+        urgent = ["sbatch", "--constraint=gpu", "--account=desi_g", "--qos=regular"]
+        # Both GPU nodes: there is no other place for it.
+        ask(*urgent, "--nodes=2", "--output=/dev/null", "--wrap=true")
+        eventually(lambda: site.queue()[job] != "RUNNING")
+        eventually(lambda: not processes(job, "spawn_main"))
     assert head.end() == 0, head.text
     *_, first, second = site.jobs()
     assert first["JobIDRaw"] == second["JobIDRaw"] == job
     assert (first["State"], second["State"]) == ("PREEMPTED", "COMPLETED")
-    assert "member-04 epoch 1/" not in log(site, "team-02")
+    goes_on_after_its_first_epoch(site)
     site.kept(before, TEAM)
 
 
-def freeze_in_training(site: Checkout) -> str:
-    """Stop the training of team 02 once member 04 has been through an epoch."""
-    job = site.running("train_members.py")
-    folder = (site.folder / TEAM).parent
-    eventually(lambda: [*folder.glob("member-04*.npz")], pause=0.01)
-    for process in processes(job, "spawn_main"):
-        os.kill(process, signal.SIGSTOP)
-    assert [*folder.glob("member-04*.npz")], "the training ended before it could be stopped"
-    return job
+def goes_on_after_its_first_epoch(site: Checkout) -> None:
+    said = log(site, "team-02")
+    assert all(f"member-{m:02d} epoch 2/5" in said for m in (4, 5))
+    assert "epoch 1/" not in said

@@ -63,11 +63,14 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
-    """Remove work that was begun on another training set or recipe."""
+    """Remove work that was begun on another training set or recipe, or was half written."""
     begun = [args.seed, args.no_bootstrap, args.threads, recipe.from_arguments(args)]
     sets = [Path(path).read_bytes() for path in (args.training, args.validation) if path]
     key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in finished:
+        # What a process left that was killed as it wrote: nobody else trains these members.
+        for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
+            partial.unlink()
         record = path.with_suffix(".key")
         if record.exists() and record.read_text() != key:
             path.unlink(missing_ok=True)

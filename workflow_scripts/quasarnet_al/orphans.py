@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from quasarnet_al.files import InputError
@@ -15,12 +16,16 @@ def orphans(folder: str | Path) -> dict[str, str]:
     """Return the jobs in the queue that Snakemake submitted from `folder`: number to state.
 
     A Snakemake process holds the lock of its folder, so one that has just got it has
-    submitted nothing yet. Empty where there is no SLURM.
+    submitted nothing yet. Empty where there is no SLURM; where it does not answer, too,
+    but not without a word.
     """
     command = ["squeue", "--me", "--noheader", "--format=%i|%T|%j|%Z"]
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except OSError:
+        return {}
+    except subprocess.SubprocessError as error:
+        print(f"jobs of an earlier run were not looked for: {error}", file=sys.stderr)
         return {}
     found = {}
     for line in listed.stdout.splitlines():
