@@ -329,3 +329,30 @@ def test_experiment(run):
     assert list(ratios["arm"]) == ["random", "entropy"]
     assert (ratios["seeds"] == 2).all()
     assert (folder / "results/tiny/arms.png").stat().st_size > 10_000
+
+
+def test_compare(run):
+    """Variants differ in recipe and data, and are judged on one validation set."""
+    folder, _ = run
+    variants = "{old: {}, wide: {filters: 6}}"
+    snakemake(folder, "compare", changes="compare: {seeds: 2, variants: " + variants + "}")
+    table = pd.read_csv(folder / "results/tiny/compare.csv")
+    assert list(table["variant"]) == ["old", "wide"]
+    assert (table["seeds"] == 2).all()
+    assert {"completeness", "purity_error", "catastrophic"} <= set(table.columns)
+    wide = weights.read_ensemble(folder / "results/tiny/compare/wide/seeds.h5")
+    assert {len(network.convs[0].bias) for network in wide} == {6}
+    assert (folder / "results/tiny/compare.png").stat().st_size > 5_000
+
+
+def test_signs_of_when_to_stop_and_of_calibration(run):
+    folder, _ = run
+    advice = json.loads((folder / "results/tiny/round-01/stopping.json").read_text())
+    assert advice["labels"] == 8
+    metrics = [
+        json.loads((folder / f"results/tiny/round-0{n}/metrics.json").read_text()) for n in (1, 2)
+    ]
+    merit = [((m["completeness"] or 0) + (m["purity"] or 0)) / 2 for m in metrics]
+    assert advice["gain"] == pytest.approx(merit[1] - merit[0])
+    bins = metrics[0]["calibration"]["bins"]
+    assert sum(point["n"] for point in bins) == metrics[0]["spectra"]
