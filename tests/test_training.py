@@ -176,12 +176,12 @@ def test_a_failing_member_is_named_and_the_others_are_kept(program, examples, tm
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "member-01.npz").write_bytes(b"damaged")
     result = train(program, tmp_path / "training.fits", tmp_path, [0, 1, 2])
-    assert result.returncode == 1
+    assert result.returncode == 1, (result.returncode, result.stderr)
     assert "member-01 failed" in result.stderr
     assert not (tmp_path / "team.h5").exists()
     (tmp_path / "work" / "member-01.npz").unlink()
     again = train(program, tmp_path / "training.fits", tmp_path, [0, 1, 2])
-    assert again.returncode == 0
+    assert again.returncode == 0, (again.returncode, again.stderr)
     assert "member-00 epoch" not in again.stdout
     assert len(weights.read_ensemble(tmp_path / "team.h5")) == 3
 

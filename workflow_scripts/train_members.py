@@ -15,6 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import TextIO
 
 from quasarnet_al import pool, recipe, weights
 from quasarnet_al.files import InputError, program, write_text
@@ -85,7 +86,7 @@ def _trained(args: argparse.Namespace, member: int, finished: Path) -> bool:
     except InputError:
         raise
     except Exception as error:  # one member's fault must not cost the others' work
-        print(f"member-{member:02d}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        _say(f"member-{member:02d}: {type(error).__name__}: {error}", sys.stderr)
         return False
     return True
 
@@ -112,7 +113,7 @@ def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
         seed,
         not args.no_bootstrap,
         checkpoint,
-        lambda line: print(f"member-{member:02d} {line}", flush=True),
+        lambda line: _say(f"member-{member:02d} {line}", sys.stdout),
         validation,
     )
     provenance = {
@@ -139,13 +140,13 @@ def _train_on_devices(
 
     def succeeds(member: int) -> bool:
         device = free.get()
-        print(f"member-{member:02d}: on device {device}", flush=True)
+        _say(f"member-{member:02d}: on device {device}", sys.stdout)
         process = context.Process(target=_on_device, args=(args, member, finished[member], device))
         process.start()
         process.join()
         free.put(device)
         if process.exitcode not in (0, 1):  # killed: it could not say so itself
-            print(f"member-{member:02d}: exit status {process.exitcode}", file=sys.stderr)
+            _say(f"member-{member:02d}: exit status {process.exitcode}", sys.stderr)
         return process.exitcode == 0
 
     with ThreadPoolExecutor(len(devices)) as threads:
@@ -156,6 +157,12 @@ def _train_on_devices(
 def _on_device(args: argparse.Namespace, member: int, finished: Path, device: str) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = device
     sys.exit(0 if _trained(args, member, finished) else 1)
+
+
+def _say(line: str, stream: TextIO) -> None:
+    """Print a line in one piece: members share the log, and `print` writes its end apart."""
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 if __name__ == "__main__":
