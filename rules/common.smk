@@ -116,9 +116,19 @@ def what_to_build():
         *redshift_tables(),
         *outlier_tables(),
         f"{results}/learning_curve.csv",
+        *expand(results + "/round-{round}/report.html", round=rounds),
         f"{results}/report.html",
         *TASK_TARGETS,
     ]
+
+
+def if_labelled(file):
+    """A file of a round that is there once its labels are."""
+    return lambda wildcards: (
+        f"results/{config['run']}/round-{wildcards.round}/{file}"
+        if int(wildcards.round) in labelled_rounds()
+        else []
+    )
 
 
 def redshift_tables():
