@@ -76,8 +76,13 @@ def _choice(args: argparse.Namespace, task: Task) -> list[str]:
     chosen, shape = selection["REASON"] == "", som.read(args.som).shape
     grid, few = pool.read_grid(args.batch_pool), round_report.GALLERY
     return [
-        *round_report.choice(read_json(args.summary), selection, batch["ACQUISITION"][0]),
-        round_report.cells(shape, rows["BMU"], chosen, percentile),
+        *round_report.choice(read_json(args.summary)),
+        report.row_of(
+            [
+                round_report.scores(selection, batch["ACQUISITION"][0]),
+                round_report.cells(shape, rows["BMU"], chosen, percentile),
+            ]
+        ),
         *round_report.gallery("Most confusing", task, grid, batch[:few], spectra[:few]),
         *round_report.gallery(
             "Discarded as outliers, the most confusing",

@@ -24,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX*"
 #: Inches of a figure of a report: its letters are read on a telephone too.
 WIDTH = 4.8
+#: Pixels of the running mean over a spectrum.
+SMOOTH = 5
 STYLE = {
     "figure.dpi": 110,
     "font.size": 10,
@@ -44,7 +46,9 @@ def draw(function: Callable, *arguments: object, kind: str = "png", **options: o
         buffer = io.BytesIO()
         # No date and no version: the same data give the same bytes.
         absent = dict.fromkeys({"png": ["Software"], "svg": ["Date", "Creator"]}[kind])
-        figure.savefig(buffer, format=kind, bbox_inches="tight", metadata=absent)
+        # On a page figures stand in columns: their width is the one they ask for.
+        box = "tight" if kind == "png" else None
+        figure.savefig(buffer, format=kind, bbox_inches=box, metadata=absent)
     return buffer.getvalue()
 
 
@@ -187,12 +191,19 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figur
 
 def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
     """A normalised spectrum (p,), and where QuasarNET's lines are at redshift `z`."""
-    figure = Figure(figsize=(WIDTH, 2.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.2))
+    # A page holds many: no layout engine, which takes longer than the drawing.
+    figure.subplots_adjust(left=0.13, right=0.98, bottom=0.22, top=0.97)
     axis = figure.subplots()
-    axis.plot(grid.wavelength, pixels, color=COLOURS[0], linewidth=0.7, drawstyle="steps-post")
-    # A cosmic ray or two must not flatten the rest.
-    low, high = np.percentile(pixels, [0.2, 99.8])
-    axis.set(xlim=grid.wavelength[[0, -1]], ylim=(low - 0.5, high + 1))
+    smooth = np.convolve(pixels, np.ones(SMOOTH) / SMOOTH, "valid")
+    half = SMOOTH // 2
+    axis.plot(grid.wavelength, pixels, color="0.75", linewidth=0.6)
+    axis.plot(grid.wavelength[half:-half], smooth, color=COLOURS[0], linewidth=1)
+    # A cosmic ray or two, and the noise at the blue end, must not flatten the rest.
+    low, high = np.percentile(pixels, [1, 99])
+    low, high = min(low, smooth.min()), max(high, smooth.max())
+    space = 0.15 * (high - low)
+    axis.set(xlim=grid.wavelength[[0, -1]], ylim=(low, high + space))
     for name, rest in LINES.items():
         if grid.wavelength[0] < rest * (1 + z) < grid.wavelength[-1]:
             axis.axvline(rest * (1 + z), color=COLOURS[1], linestyle=":", linewidth=1)

@@ -18,8 +18,9 @@ PAGE = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: auto; padding: 1rem }}
 h2 {{ margin: 2.5rem 0 .5rem }}
 p, figcaption {{ max-width: 44rem }}
-table {{ border-collapse: collapse; display: block; overflow-x: auto }}
-th, td {{ padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #8884 }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0 }}
+th, td {{ padding: .25rem .5rem; border-bottom: 1px solid #8884;
+  text-align: right; vertical-align: bottom }}
 th:first-child, td:first-child {{ text-align: left; padding-left: 0 }}
 .figures {{ display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)) }}
@@ -69,8 +70,9 @@ def row_of(parts: Sequence[str]) -> str:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """Return a table, numbers with three digits that count."""
-    return rows.to_html(index=False, na_rep="", float_format="{:.3g}".format, border=0)
+    """Return a table, numbers with four digits that count; names of columns may wrap."""
+    rows = rows.replace({None: np.nan}).rename(columns=lambda name: str(name).replace("_", " "))
+    return rows.to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0)
 
 
 def flat(content: dict) -> dict:

@@ -32,18 +32,9 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
     ]
 
 
-def choice(summary: dict, selection: np.ndarray, measure: str) -> list[str]:
-    """What was chosen from the pool.
-
-    Parameters
-    ----------
-    summary, selection : what select_batch.py wrote
-    measure : name of the acquisition function
-    """
-    label = measure.replace("_", " ")
-    bits = " [bits]" if measure.endswith(("entropy", "information")) else ""
+def choice(summary: dict) -> list[str]:
+    """What was chosen from the pool: the counts that select_batch.py wrote."""
     reasons = pd.DataFrame(summary["left out"].items(), columns=["not chosen", "exposures"])
-    chosen = selection["REASON"] == ""
     return [
         report.heading("The batch"),
         report.paragraph(
@@ -51,12 +42,19 @@ def choice(summary: dict, selection: np.ndarray, measure: str) -> list[str]:
             "not chosen for the first reason that holds:"
         ),
         report.table(reasons),
-        report.figure(
-            f"Confusion by {label}, of the whole pool (outliers and what is labelled already "
-            "too) and of the batch.",
-            *(figures.scores, selection["SCORE"].astype(float), chosen, label + bits),
-        ),
     ]
+
+
+def scores(selection: np.ndarray, measure: str) -> str:
+    """The pool and the batch by the acquisition function `measure`."""
+    label = measure.replace("_", " ")
+    bits = " [bits]" if measure.endswith(("entropy", "information")) else ""
+    return report.figure(
+        f"Confusion by {label}, of the whole pool (outliers and what is labelled already too) "
+        "and of the batch.",
+        *(figures.scores, selection["SCORE"].astype(float), selection["REASON"] == ""),
+        label + bits,
+    )
 
 
 def cells(
@@ -107,7 +105,10 @@ def gallery(
             caption += f"; label {row['LABEL']}"
             caption += f" z {row['LABEL_Z']:.3f}" if task.redshifts else ""
         parts.append(report.figure(caption, task.picture(), pixels, grid, row.get("Z_QN")))
-    note = "Dotted: where QuasarNET's lines are at the ensemble's redshift." * task.redshifts
+    note = (
+        "Grey: what the network sees; blue: its running mean of 5 pixels; dotted: where "
+        "QuasarNET's lines are at the ensemble's redshift."
+    ) * task.redshifts
     return [report.heading(title), report.paragraph(note) if note else "", report.row_of(parts)]
 
 
