@@ -114,7 +114,12 @@ rule report_round:
             table for table in outlier_tables() if f"/round-{wildcards.round}/" in table
         ],
     output:
-        report="results/<run>/round-{round}/report.html",
+        report=report(
+            "results/<run>/round-{round}/report.html",
+            caption="captions/report_round.rst",
+            category="Rounds",
+            labels={"round": "{round}"},
+        ),
     log:
         "logs/<run>/round-{round}/report_round.log",
     localrule: True
@@ -169,7 +174,12 @@ rule report_run:
     output:
         curve="results/<run>/learning_curve.csv",
         figure="results/<run>/learning_curve.png",
-        report="results/<run>/report.html",
+        report=report(
+            "results/<run>/report.html",
+            caption="captions/report_run.rst",
+            category="Rounds",
+            labels={"round": "all"},
+        ),
     log:
         "logs/<run>/report_run.log",
     localrule: True

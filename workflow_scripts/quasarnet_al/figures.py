@@ -123,6 +123,7 @@ def redshift_errors(rounds: Sequence[dict]) -> Figure:
     axes[1, 0].set_ylabel("off by > 6000 km/s [%]")
     axes[1, 0].set_xlabel("true redshift (quasars)")
     axes[1, 1].set_xlabel("line (quasars)")
+    axes[0, 0].margins(y=0.12)
     axes[1, 0].set_ylim(bottom=0)
     return figure
 
@@ -168,7 +169,7 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figur
 
     All are (rows, columns): counts of the pool, bool, counts of the batch.
     """
-    figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.9 * WIDTH), layout="constrained")
     axis = figure.subplots()
     shown = axis.imshow(count, cmap="Greys")
     # Marks shrink with the cells.
@@ -183,6 +184,7 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figur
             label=f"{label} ({len(row)} cells)",
         )  # fmt: skip
     axis.set(xlabel="column", ylabel="row")
+    axis.locator_params(integer=True)
     axis.grid(False)
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     figure.colorbar(shown, ax=axis, label="exposures", shrink=0.8)

@@ -97,8 +97,8 @@ def gallery(
     parts = []
     for row, pixels in zip(rows.to_dict("records"), spectra, strict=True):
         votes = {name: row[f"VOTE_{name}"] for name in task.classes}
-        told = ", ".join(f"{n.replace('_', ' ')} {100 * v:.0f} %" for n, v in votes.items() if v)
-        caption = f"{row['TARGETID']}: votes {told}"
+        told = ", ".join(f"{n.replace('_', ' ')}: {100 * v:.0f} %" for n, v in votes.items() if v)
+        caption = f"{row['TARGETID']}. Votes {told}"
         if task.redshifts:
             caption += f"; ensemble z {row['Z_QN']:.3f}, members ± {row['Z_STD']:.2g}"
         if "LABEL" in row:
@@ -115,12 +115,12 @@ def gallery(
 def told(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
     """What the accepted of a batch's labels say, and how many were `wrong` by most votes."""
     counts = labels["SPECTYPE"].value_counts().sort_index()
-    classes = ", ".join(f"{count} {name}" for name, count in counts.items())
+    classes = ", ".join(f"{name}: {count}" for name, count in counts.items())
     return [
         report.heading("Labels"),
         report.paragraph(
-            f"{len(labels)} of {batch} labels are accepted: {classes}. Of {wrong} the class with "
-            "most votes was another."
+            f"{len(labels)} of {batch} labels are accepted. {classes}. For {wrong} of them "
+            "the class with most votes was another."
         ),
     ]
 
@@ -146,6 +146,6 @@ def changes(advice: dict) -> list[str]:
         f"{100 * advice['disagreement']:.1f} % of the pool. "
     )
     if advice["gain"] is not None:
-        text += f"The validation set gained {advice['gain']:+.3f}. "
+        text += f"With them the mean figure of merit changed by {advice['gain']:+.3f}. "
     text += "Another round pays." if advice["pays"] else "Another round does not pay."
     return [report.heading("What the labels changed"), report.paragraph(text)]
