@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     for path in args.stopping:
         body += round_report.changes(read_json(path))
     if args.benchmarks and len(cost := report.cost(args.benchmarks)):
-        body += [report.heading("Cost of the round's jobs"), report.table(cost)]
+        body += [report.heading("Cost of this round"), report.table(cost)]
     seed = f"{args.seed} (its members': {args.seed}, {metrics['round']} and their number)"
     title = f"{args.run}: round {metrics['round']}"
     write_text(args.output, report.page(title, body, provenance(seed=seed)))
