@@ -179,5 +179,5 @@ def test_every_program_tells_the_version(program):
     """The version stands in pyproject.toml alone."""
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
     for path in (ROOT / "workflow_scripts").glob("*.py"):
-        assert "program(main)\n" in path.read_text(), path.name
+        assert "program(main)" in path.read_text(), path.name
     assert program("report_run.py", "--version").stdout.split()[-1] == __version__
