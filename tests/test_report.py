@@ -11,7 +11,7 @@ import report_run
 import select_batch
 from conftest import ROOT
 from quasarnet_al import __version__, metrics, pool, report, round_report, scoring, som, stopping
-from quasarnet_al.files import InputError, write_json
+from quasarnet_al.files import InputError, read_json, write_json
 from quasarnet_al.tasks import TASKS, Classification
 from test_digits import network
 from test_tasks import examples
@@ -158,6 +158,20 @@ def test_cost_adds_up_the_jobs_of_a_rule(tmp_path):
     (tmp_path / "bad.tsv").write_text("nothing")
     with pytest.raises(InputError, match="no benchmark"):
         report.cost(tmp_path)
+
+
+def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
+    nothing = metrics.evaluate(
+        np.zeros((2, 6)), 1, *np.zeros((2, 2)), np.array(["QSO", "STAR"]), *np.zeros((2, 2)), 0.5
+    )
+    votes = np.array([[1, 0, 0], [1, 0, 0]])
+    nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}
+    nothing |= {"calibration": metrics.calibration(votes, np.array([1, 0]))}
+    nothing |= {"confusion": metrics.confusion_matrix(votes, np.array([1, 0]))}
+    write_json(tmp_path / "metrics.json", nothing)
+    page = "".join(round_report.ensemble(TASKS["quasar"], read_json(tmp_path / "metrics.json")))
+    assert "Completeness 0.000." in page
+    assert page.count("<img") == len(TASKS["quasar"].figures())
 
 
 def test_redshift_errors_in_bins():

@@ -332,7 +332,8 @@ def reliability(rounds: Sequence[dict]) -> Figure:
             label=f"round {entry['round']}: error {error:.3f}",
         )
     axis.set(xlabel="votes for the class, share of the members", ylabel="share that is right")
-    axis.set(xlim=(0.3, 1.02), ylim=(0, 1.02))
+    lowest = min((b["vote"] for e in rounds for b in e["calibration"]["bins"]), default=1)
+    axis.set(xlim=(min(0.3, lowest - 0.03), 1.02), ylim=(0, 1.02))
     if len(rounds) == 1:
         for b in rounds[0]["calibration"]["bins"]:
             axis.annotate(

@@ -28,7 +28,8 @@ figure {{ margin: 0; break-inside: avoid }}
 img {{ max-width: 100%; background: white }}
 figcaption, footer {{ font-size: .85rem; opacity: .85; overflow-wrap: anywhere }}
 footer {{ margin-top: 3rem }}
-@media print {{ body {{ font-size: 11px }} h2 {{ break-after: avoid }} a {{ color: inherit }} }}
+@media print {{ body {{ font-size: 11px }} h2 {{ break-after: avoid }} a {{ color: inherit }}
+  .figures {{ grid-template-columns: 1fr 1fr }} }}
 </style>
 <h1>{title}</h1>
 {body}

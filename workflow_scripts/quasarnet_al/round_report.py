@@ -17,7 +17,9 @@ GALLERY = 6
 
 def ensemble(task: Task, metrics: dict) -> list[str]:
     """How good the ensemble is on the validation set: `metrics` of `Task.evaluate`."""
-    told = ", ".join(f"{name} {metrics[name]:.3f}" for name in task.headline)
+    # A figure that is not defined (nothing was selected) is null in JSON.
+    known = {name: metrics[name] for name in task.headline if metrics[name] is not None}
+    told = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
     parts = [report.figure(caption, draw, [metrics]) for draw, caption in task.figures()[1:]]
     caption = "Confusion matrix: true classes against those with most votes; spectra."
     matrix = metrics["confusion"]
@@ -26,7 +28,8 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
         report.heading("The ensemble on the validation set"),
         report.paragraph(
             f"{metrics['members']} members, trained on {metrics['training_spectra']} spectra, "
-            f"{metrics['labels_of_rounds']} of them labelled in earlier rounds: {told}."
+            f"{metrics['labels_of_rounds']} of them labelled in earlier rounds. "
+            f"{told.capitalize() or 'Nothing is selected'}."
         ),
         report.row_of(parts),
     ]

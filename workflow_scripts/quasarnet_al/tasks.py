@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 RELIABILITY = (
-    "Reliability: how often the class with most votes is right, by its share of the votes."
+    "Reliability: how often the class with most votes is right, by its share of the votes; "
+    "beside the points of a single round: how many spectra."
 )
 
 
@@ -309,7 +310,7 @@ class Digits(Task):
 
         return [
             (digit_figures.learning_curve, "Digits of the validation set named right."),
-            (digit_figures.accuracy_of_classes, "Of each class, round by round."),
+            (digit_figures.accuracy_of_classes, "Accuracy of each class, round by round."),
             (figures.reliability, RELIABILITY),
         ]
 
