@@ -110,13 +110,16 @@ def what_to_build():
     pages = ["inspect/index.html"] if TASK.pages else []
     return [
         *studies,
-        *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
-        *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
+        *expand(
+            f"{results}/round-{{round}}/{{file}}",
+            round=rounds,
+            file=["metrics.json", "report.html", *pages],
+        ),
+        *expand(f"{results}/round-{{round}}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
         *outlier_tables(),
         f"{results}/learning_curve.csv",
-        *expand(results + "/round-{round}/report.html", round=rounds),
         f"{results}/report.html",
         *TASK_TARGETS,
     ]

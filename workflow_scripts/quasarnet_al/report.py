@@ -26,7 +26,7 @@ th:first-child, td:first-child {{ text-align: left; padding-left: 0 }}
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)) }}
 figure {{ margin: 0; break-inside: avoid }}
 img {{ max-width: 100%; background: white }}
-figcaption, footer {{ font-size: .85rem; opacity: .85; overflow-wrap: anywhere }}
+figcaption, footer {{ font-size: .85em; opacity: .85; overflow-wrap: anywhere }}
 footer {{ margin-top: 3rem }}
 @media print {{ body {{ font-size: 11px }} h2 {{ break-after: avoid }} a {{ color: inherit }}
   .figures {{ grid-template-columns: 1fr 1fr }} }}
