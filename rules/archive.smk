@@ -10,7 +10,7 @@ rule archive_run:
         rounds=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(ROUNDS),
-            file=["metrics.json", "batch.csv", "batch.fits", "selection.json"],
+            file=["metrics.json", "batch.csv", "batch.fits", "selection.json", "report.html"],
         ),
         weights=expand(
             "results/<run>/round-{round}/weights/member-{member}.h5",

@@ -110,8 +110,12 @@ def what_to_build():
     pages = ["inspect/index.html"] if TASK.pages else []
     return [
         *studies,
-        *expand(results + "/round-{round}/{file}", round=rounds, file=["metrics.json", *pages]),
-        *expand(results + "/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
+        *expand(
+            f"{results}/round-{{round}}/{{file}}",
+            round=rounds,
+            file=["metrics.json", "report.html", *pages],
+        ),
+        *expand(f"{results}/round-{{round}}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
         *redshift_tables(),
         *outlier_tables(),
@@ -119,6 +123,15 @@ def what_to_build():
         f"{results}/report.html",
         *TASK_TARGETS,
     ]
+
+
+def if_labelled(file):
+    """A file of a round that is there once its labels are."""
+    return lambda wildcards: (
+        f"results/{config['run']}/round-{wildcards.round}/{file}"
+        if int(wildcards.round) in labelled_rounds()
+        else []
+    )
 
 
 def redshift_tables():

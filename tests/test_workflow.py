@@ -79,7 +79,9 @@ def test_it_ends_with_what_to_do_next(run):
         "round-01/batch.csv",
         "round-01/labels.csv",
         "round-01/metrics.json",
+        "round-01/report.html",
         "round-02/inspect/minibatch-02.html",
+        "round-02/report.html",
         "learning_curve.csv",
         "report.html",
     ):

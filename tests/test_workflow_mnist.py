@@ -23,7 +23,14 @@ def run(shared_data, tmp_path_factory):
 
 def test_all_rounds_run_unattended(run):
     folder, results, changes = run
-    for name in ("metrics.json", "labels.csv", "digits.png", "digits.csv", "map.png"):
+    for name in (
+        "metrics.json",
+        "labels.csv",
+        "digits.png",
+        "digits.csv",
+        "map.png",
+        "report.html",
+    ):
         for number in ("01", "02"):
             assert (results / f"round-{number}" / name).exists()
     assert not list(results.glob("round-*/inspect"))

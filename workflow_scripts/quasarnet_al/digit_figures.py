@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from quasarnet_al.digits import CLASSES, SIDE
+from quasarnet_al.grid import Grid
 
 
 def learning_curve(rounds: Sequence[dict]) -> Figure:
@@ -35,6 +36,15 @@ def accuracy_of_classes(rounds: Sequence[dict]) -> Figure:
         axis.plot(CLASSES, share, marker="o", label=f"round {entry['round']}")
     axis.set(xlabel="digit", ylabel="accuracy")
     axis.legend()
+    return figure
+
+
+def digit(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
+    """A digit (784,); it has no redshift."""
+    figure = Figure(figsize=(1.6, 1.6))
+    axis = figure.subplots()
+    axis.imshow(pixels.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
+    axis.set_axis_off()
     return figure
 
 

@@ -180,14 +180,15 @@ def evaluate(
         here = truth == name
         share = right[here].mean() if here.any() else np.nan
         classes[name] = {"digits": int(here.sum()), "accuracy": float(share)}
+    votes = acquisition.votes(each.argmax(axis=2), len(CLASSES))
+    number = np.searchsorted(names, truth)
     return {
         "digits": len(truth),
         "accuracy": float(right.mean()),
         "member_accuracy": float((names[each.argmax(axis=2)] == truth).mean()),
         "classes": classes,
-        "calibration": metrics.calibration(
-            acquisition.votes(each.argmax(axis=2), len(CLASSES)), np.searchsorted(names, truth)
-        ),
+        "calibration": metrics.calibration(votes, number),
+        "confusion": metrics.confusion_matrix(votes, number),
     }
 
 

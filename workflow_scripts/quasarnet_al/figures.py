@@ -11,12 +11,21 @@ import numpy as np
 # Not pyplot: it alone takes as long to start as numpy.
 from matplotlib.figure import Figure
 
+from quasarnet_al import stopping
+from quasarnet_al.grid import LINES, Grid
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 #: Okabe & Ito (2008): distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: Lines are told apart by these too, in grey.
+MARKERS = "osD^vPX*"
+#: Inches of a figure of a report: its letters are read on a telephone too.
+WIDTH = 4.8
+#: Pixels of the running mean over a spectrum.
+SMOOTH = 5
 STYLE = {
     "figure.dpi": 110,
     "font.size": 10,
@@ -30,34 +39,37 @@ STYLE = {
 }
 
 
-def draw(function: Callable, *arguments: object, **options: object) -> bytes:
-    """Return the PNG of a figure that `function` makes in the project's style."""
+def draw(function: Callable, *arguments: object, kind: str = "png", **options: object) -> bytes:
+    """Return the PNG or SVG (`kind`) of a figure that `function` makes in the project's style."""
     with matplotlib.rc_context(STYLE):
         figure = function(*arguments, **options)
         buffer = io.BytesIO()
         # No date and no version: the same data give the same bytes.
-        figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+        absent = dict.fromkeys({"png": ["Software"], "svg": ["Date", "Creator"]}[kind])
+        # On a page figures stand in columns: their width is the one they ask for.
+        box = "tight" if kind == "png" else None
+        figure.savefig(buffer, format=kind, bbox_inches=box, metadata=absent)
     return buffer.getvalue()
 
 
-def embed(png: bytes) -> str:
-    """Return a PNG as a data address for an HTML page."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def embed(svg: bytes) -> str:
+    """Return an SVG as a data address for an HTML page."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def learning_curve(rounds: Sequence[dict]) -> Figure:
     """Completeness, purity and catastrophic redshifts against the labels of the rounds."""
     labels = [entry["labels_of_rounds"] for entry in rounds]
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
     for name, marker in (("completeness", "o"), ("purity", "s")):
-        left.plot(labels, [_number(entry[name]) for entry in rounds], marker=marker, label=name)
-    left.set(xlabel="labels bought in the rounds", ylabel="share")
-    left.legend()
+        above.plot(labels, [_number(entry[name]) for entry in rounds], marker=marker, label=name)
+    above.set(ylabel="share")
+    above.legend()
     share = [_number(entry["redshift"]["catastrophic"]) for entry in rounds]
-    right.plot(labels, share, marker="o", color=COLOURS[2])
-    right.set(xlabel="labels bought in the rounds", ylabel="redshifts off by > 6000 km/s")
-    right.set_ylim(bottom=0)
+    below.plot(labels, share, marker="o", color=COLOURS[2])
+    below.set(xlabel="labels bought in the rounds", ylabel="share of redshifts\noff by > 6000 km/s")
+    below.set_ylim(bottom=0)
     first = rounds[0]
     figure.suptitle(
         f"validation: {first['spectra']} spectra, {first['quasars']} quasars; cut {first['cut']}",
@@ -68,16 +80,140 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
 
 def cut_curves(rounds: Sequence[dict]) -> Figure:
     """Purity and completeness against the confidence cut, a line a round."""
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True)
     for axis, name in zip(axes, ("completeness", "purity"), strict=True):
-        for entry in rounds:
+        for number, entry in enumerate(rounds):
             cuts = [point["cut"] for point in entry["curve"]]
             axis.plot(
-                cuts, [_number(p[name]) for p in entry["curve"]], label=f"round {entry['round']}"
+                cuts,
+                [_number(p[name]) for p in entry["curve"]],
+                marker=MARKERS[number % len(MARKERS)],
+                markersize=4,
+                label=f"round {entry['round']}",
             )
-        axis.set(xlabel="confidence cut", title=name)
+        axis.axvline(rounds[-1]["cut"], color="0.5", linestyle=":")
+        axis.set(ylabel=name)
+    axes[1].set(xlabel="confidence cut (dotted: the catalogue's)")
     axes[0].legend()
+    last = rounds[-1]
+    figure.suptitle(f"{last['spectra']} spectra, {last['quasars']} quasars", fontsize=10)
+    return figure
+
+
+def redshift_errors(rounds: Sequence[dict]) -> Figure:
+    """Redshift errors of the last round, by true redshift and by the line that gave it."""
+    redshift = rounds[-1]["redshift"]
+    figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+    axes = figure.subplots(2, 2, sharex="col", sharey="row", width_ratios=(1.6, 1))
+    for column, bins in zip(axes.T, (redshift["by_redshift"], redshift["by_line"]), strict=True):
+        middle, share = column
+        for place, row in enumerate(bins):
+            low, value, high = (_number(row[n]) for n in ("low_kms", "median_kms", "high_kms"))
+            middle.vlines(place, low, high, color=COLOURS[0])
+            middle.plot(place, value, "o", color=COLOURS[0])
+            low, high = stopping.wilson(row["catastrophic"], row["quasars"])
+            share.vlines(place, 100 * low, 100 * high, color=COLOURS[1])
+            share.plot(place, 100 * row["catastrophic"] / row["quasars"], "s", color=COLOURS[1])
+        ticks = [f"{row['bin']} ({row['quasars']})" for row in bins]
+        share.set_xticks(range(len(bins)), ticks, rotation=90, fontsize=8)
+        for axis in column:
+            axis.grid(axis="x", visible=False)
+    axes[0, 0].set_ylabel("error within 6000 km/s\n[km/s]")
+    axes[1, 0].set_ylabel("off by > 6000 km/s [%]")
+    axes[1, 0].set_xlabel("true redshift (quasars)")
+    axes[1, 1].set_xlabel("line (quasars)")
+    axes[0, 0].margins(y=0.12)
+    axes[1, 0].set_ylim(bottom=0)
+    return figure
+
+
+def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+    """Counts of the classes by votes (columns) against the true ones (rows)."""
+    counts = np.array(matrix)
+    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    figure = Figure(figsize=(WIDTH, 0.85 * WIDTH), layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    small = len(names) > 5
+    for (row, column), count in np.ndenumerate(counts):
+        part = share[row, column]
+        text = f"{count}" if small else f"{count}\n{100 * part:.0f} %"
+        colour = "white" if part > 0.5 else "black"
+        size = 8 if small else 10
+        axis.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+    labels = [name.replace("_", " ") for name in names]
+    axis.set_xticks(range(len(names)), labels)
+    axis.set_yticks(range(len(names)), labels, rotation=90, va="center")
+    axis.set(xlabel="class with most votes", ylabel="true class")
+    axis.grid(False)
+    return figure
+
+
+def scores(score: np.ndarray, chosen: np.ndarray, label: str) -> Figure:
+    """Distribution of the measure of confusion (n,) in the pool, and in the batch `chosen`."""
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axis = figure.subplots()
+    edges = np.linspace(score.min(), max(score.max(), score.min() + 1e-6), 41)
+    axis.hist(score, edges, histtype="step", color=COLOURS[0], label=f"pool ({len(score)})")
+    axis.hist(score[chosen], edges, color=COLOURS[1], label=f"batch ({chosen.sum()})")
+    cut = score[chosen].min()
+    axis.axvline(cut, color="black", linestyle=":", label=f"least of the batch: {cut:.3g}")
+    axis.set(xlabel=label, ylabel="exposures", yscale="log")
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return figure
+
+
+def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figure:
+    """Exposures in each cell of the map; cells that are sparse and those of the batch marked.
+
+    All are (rows, columns): counts of the pool, bool, counts of the batch.
+    """
+    figure = Figure(figsize=(WIDTH, 0.9 * WIDTH), layout="constrained")
+    axis = figure.subplots()
+    shown = axis.imshow(count, cmap="Greys")
+    # Marks shrink with the cells.
+    size = 0.55 * 72 * 0.75 * WIDTH / max(count.shape)
+    for cells, marker, colour, label in (
+        (sparse, "x", COLOURS[1], "sparse"),
+        (batch > 0, "o", COLOURS[0], "of the batch"),
+    ):
+        row, column = np.nonzero(cells)
+        axis.plot(
+            column, row, marker, color=colour, markersize=size, fillstyle="none",
+            label=f"{label} ({len(row)} cells)",
+        )  # fmt: skip
+    axis.set(xlabel="column", ylabel="row")
+    axis.locator_params(integer=True)
+    axis.grid(False)
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    figure.colorbar(shown, ax=axis, label="exposures", shrink=0.8)
+    return figure
+
+
+def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
+    """A normalised spectrum (p,), and where QuasarNET's lines are at redshift `z`."""
+    figure = Figure(figsize=(WIDTH, 2.2))
+    # A page holds many: no layout engine, which takes longer than the drawing.
+    figure.subplots_adjust(left=0.13, right=0.98, bottom=0.22, top=0.97)
+    axis = figure.subplots()
+    smooth = np.convolve(pixels, np.ones(SMOOTH) / SMOOTH, "valid")
+    half = SMOOTH // 2
+    axis.plot(grid.wavelength, pixels, color="0.75", linewidth=0.6)
+    axis.plot(grid.wavelength[half:-half], smooth, color=COLOURS[0], linewidth=1)
+    # A cosmic ray or two, and the noise at the blue end, must not flatten the rest.
+    low, high = np.percentile(pixels, [1, 99])
+    low, high = min(low, smooth.min()), max(high, smooth.max())
+    space = 0.15 * (high - low)
+    axis.set(xlim=grid.wavelength[[0, -1]], ylim=(low, high + space))
+    for name, rest in LINES.items():
+        if grid.wavelength[0] < rest * (1 + z) < grid.wavelength[-1]:
+            axis.axvline(rest * (1 + z), color=COLOURS[1], linestyle=":", linewidth=1)
+            axis.annotate(
+                name, (rest * (1 + z), 1), (2, -2), fontsize=8, rotation=90, va="top",
+                xycoords=("data", "axes fraction"), textcoords="offset points",
+            )  # fmt: skip
+    axis.set(xlabel="observed wavelength [Å]", ylabel="flux, normalised")
     return figure
 
 
@@ -186,18 +322,23 @@ def reliability(rounds: Sequence[dict]) -> Figure:
     figure = Figure(figsize=(4.8, 4.4), layout="constrained")
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
-    markers = "osD^vPX*"
     for number, entry in enumerate(rounds):
         bins = entry["calibration"]["bins"]
         error = entry["calibration"]["expected_error"]
         axis.plot(
             [b["vote"] for b in bins],
             [b["right"] for b in bins],
-            marker=markers[number % len(markers)],
+            marker=MARKERS[number % len(MARKERS)],
             label=f"round {entry['round']}: error {error:.3f}",
         )
     axis.set(xlabel="votes for the class, share of the members", ylabel="share that is right")
-    axis.set(xlim=(0.3, 1.02), ylim=(0, 1.02))
+    lowest = min((b["vote"] for e in rounds for b in e["calibration"]["bins"]), default=1)
+    axis.set(xlim=(min(0.3, lowest - 0.03), 1.02), ylim=(0, 1.02))
+    if len(rounds) == 1:
+        for b in rounds[0]["calibration"]["bins"]:
+            axis.annotate(
+                b["n"], (b["vote"], b["right"]), (0, -14), textcoords="offset points", fontsize=8
+            )
     axis.legend()
     return figure
 
@@ -225,14 +366,13 @@ def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axis = figure.subplots()
     ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
-    markers = "osD^vPX*"
     for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
         table = rows.pivot(index="seed", columns="labels", values=metric)
         mean, error = table.mean(), table.std(ddof=1) / len(table) ** 0.5
         axis.plot(
             mean.index,
             mean,
-            marker=markers[number % len(markers)],
+            marker=MARKERS[number % len(MARKERS)],
             color=COLOURS[number % len(COLOURS)],
             label=f"{arm}: {ratio[arm]:.2f}",
         )

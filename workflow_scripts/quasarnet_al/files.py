@@ -121,9 +121,13 @@ def positive(text: str) -> int:
 def program(main: Callable[[], object]) -> None:
     """Run a program's `main`; bad input ends it with status 2 and one line on stderr.
 
+    `--version` is the same for all of them and asks for nothing else.
     SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary
     file stays behind.
     """
+    if "--version" in sys.argv[1:]:
+        print(f"{Path(sys.argv[0]).name} (quasarnet-al) {__version__}")
+        return
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         main()

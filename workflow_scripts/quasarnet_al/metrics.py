@@ -1,8 +1,11 @@
 """How good an ensemble is: purity, completeness, redshift errors, on objects of known truth."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from quasarnet_al.grid import LINES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,6 +15,9 @@ LIGHT_SPEED = 299792.458  # km/s
 CATASTROPHIC = 6000.0
 #: Confidence cuts at which purity and completeness are given.
 CUTS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), [0.95, 0.97, 0.98, 0.99, 0.995]]), 3)
+
+#: Bins of true redshift in which errors are given.
+Z_EDGES = (0.0, 0.5, 1.0, 1.5, 2.1, 2.5, 3.0, 4.0, 7.0)
 
 
 def velocity(z: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -116,6 +122,38 @@ def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:
     }
 
 
+def confusion_matrix(votes: np.ndarray, truth: np.ndarray) -> list[list[int]]:
+    """Return counts (K, K), true class by class with most votes; arguments as `calibration`."""
+    classes = votes.shape[1]
+    pairs = np.bincount(truth * classes + votes.argmax(axis=1), minlength=classes**2)
+    return pairs.reshape(classes, classes).tolist()
+
+
+def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict]:
+    """Return how far redshifts are off in the bins that hold any.
+
+    Parameters
+    ----------
+    error : (n,) of quasars, km/s
+    bins : bool (n,) by the bin's name
+
+    Returns
+    -------
+    of each: bin, quasars, catastrophic (how many), and of the others the median, low and
+    high (16th and 84th percentile), km/s
+    """
+    rows = []
+    for name, here in bins.items():
+        if not here.any():
+            continue
+        precise = error[here & (np.abs(error) < CATASTROPHIC)]
+        low, middle, high = np.percentile(precise, [16, 50, 84]) if len(precise) else [np.nan] * 3
+        row = {"bin": name, "quasars": int(here.sum())}
+        row |= {"catastrophic": int(here.sum()) - len(precise)}
+        rows.append(row | {"low_kms": low, "median_kms": middle, "high_kms": high})
+    return rows
+
+
 def evaluate(
     confidence: np.ndarray,
     n_thresh: int,
@@ -147,6 +185,10 @@ def evaluate(
     seen = is_qso & (strength > cut)
     error_seen = error[seen]
     precise = error_seen[np.abs(error_seen) < CATASTROPHIC]
+    z_seen, line = z_true[seen], confidence.argmax(axis=1)[seen]
+    edges = itertools.pairwise(Z_EDGES)
+    by_redshift = {f"{a}–{b}": (z_seen >= a) & (z_seen < b) for a, b in edges}
+    by_line = {name: line == k for k, name in enumerate(LINES)}
     known_bal = is_qso & (bal >= 0)
     is_bal, called = known_bal & (bal == 1), known_bal & (c_bal > 0.5)
     return {
@@ -160,6 +202,8 @@ def evaluate(
             "median_kms": float(np.median(precise)) if len(precise) else np.nan,
             "sigma_nmad_kms": sigma_nmad(precise),
             "catastrophic": ratio(int((np.abs(error_seen) >= CATASTROPHIC).sum()), len(error_seen)),
+            "by_redshift": redshift_errors(error_seen, by_redshift),
+            "by_line": redshift_errors(error_seen, by_line),
         },
         "bal": {
             "quasars": int(known_bal.sum()),

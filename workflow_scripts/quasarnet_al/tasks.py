@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 RELIABILITY = (
-    "Reliability: how often the class with most votes is right, by its share of the votes."
+    "Reliability: how often the class with most votes is right, by its share of the votes; "
+    "beside the points of a single round: how many spectra."
 )
 
 
@@ -154,6 +155,10 @@ class Task(ABC):
     def figures(self) -> list[tuple[Callable, str]]:
         """Return what draws the metrics of the rounds, and captions; the learning curve first."""
 
+    @abstractmethod
+    def picture(self) -> Callable:
+        """Return what draws one spectrum of its pixels (p,), its grid and its redshift."""
+
     @property
     @abstractmethod
     def layout(self) -> "Layout":
@@ -211,7 +216,10 @@ class Quasars(Task):
         )
         votes = acquisition.votes(classes, len(self.classes))
         right = classify.true_classes(*truth[:2], classification.z_split)
-        return found | {"calibration": metrics.calibration(votes, right)}
+        return found | {
+            "calibration": metrics.calibration(votes, right),
+            "confusion": metrics.confusion_matrix(votes, right),
+        }
 
     def true_classes(self, spectype, z, z_split):
         from quasarnet_al import classify
@@ -229,9 +237,23 @@ class Quasars(Task):
 
         return [
             (figures.learning_curve, "Quasars found with the right redshift (within 6000 km/s)."),
-            (figures.cut_curves, "Against the cut on the strongest line."),
+            (
+                figures.cut_curves,
+                "Completeness and purity against the cut on the strongest line; a quasar counts "
+                "with the right redshift.",
+            ),
+            (
+                figures.redshift_errors,
+                "Redshift errors c Δz / (1 + z) of the quasars found in the last round: medians "
+                "and 16th to 84th percentiles, shares with 95 % intervals; in brackets how many.",
+            ),
             (figures.reliability, RELIABILITY),
         ]
+
+    def picture(self):
+        from quasarnet_al import figures
+
+        return figures.spectrum
 
     @property
     def layout(self):
@@ -288,9 +310,14 @@ class Digits(Task):
 
         return [
             (digit_figures.learning_curve, "Digits of the validation set named right."),
-            (digit_figures.accuracy_of_classes, "Of each class, round by round."),
+            (digit_figures.accuracy_of_classes, "Accuracy of each class, round by round."),
             (figures.reliability, RELIABILITY),
         ]
+
+    def picture(self):
+        from quasarnet_al import digit_figures
+
+        return digit_figures.digit
 
     @property
     def layout(self):

@@ -1,0 +1,197 @@
+"""Reports: a page of each round with what there is of it, and one of the run."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import report_round
+import report_run
+import select_batch
+from conftest import ROOT
+from quasarnet_al import __version__, metrics, pool, report, round_report, scoring, som, stopping
+from quasarnet_al.files import InputError, read_json, write_json
+from quasarnet_al.tasks import TASKS, Classification
+from test_digits import network
+from test_tasks import examples
+from test_weights import random_network
+
+TILES = ("a", "b")
+FIRST = 39627634556011093  # above 2^53: a double would change it
+
+
+def networks(name):
+    if name == "mnist":
+        return [network(), network(), network(shift=1)]
+    return [random_network(seed=seed) for seed in range(3)]
+
+
+@pytest.fixture(params=TASKS)
+def round_files(request, tmp_path, monkeypatch):
+    """A round without labels, small, and the arguments that report it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(round_report, "GALLERY", 2)
+    task, grid, spectra, labels = examples(request.param)
+    members = networks(task.name)
+    classification = Classification(c_thresh=0.6)
+    half, count = len(spectra) // 2, len(spectra)
+    catalog = pool.catalog(count)
+    catalog["TARGETID"], catalog["ARMS"] = FIRST + np.arange(count), 7
+    cells = som.fit(spectra, 4, 4, epochs=2)
+    som.write("som.h5", cells, {})
+    for tile, rows in zip(TILES, (slice(half), slice(half, count)), strict=True):
+        pool.write(f"{tile}.fits", spectra[rows], catalog[rows], grid)
+        columns = task.score(
+            members, spectra[rows], catalog["TARGETID"][rows], classification, seed=1
+        )
+        bmu = cells.winners(spectra[rows])
+        ids = {name: catalog[name][rows] for name in ("TARGETID", "TILEID", "ARMS")}
+        columns = ids | columns | {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
+        scoring.write_scores(f"scores-{tile}.fits", columns, {})
+    tables = ["--scores", *(f"scores-{t}.fits" for t in TILES)]
+    tables += ["--pool", *(f"{t}.fits" for t in TILES), "--som", "som.h5"]
+    made = ["--batch", "batch.csv", "--batch-pool", "batch.fits"]
+    made += ["--selection", "selection.fits", "--summary", "selection.json"]
+    rule = ["--outliers", "both"]
+    select_batch.main([*tables, *made, *rule, "--size", "8", "--error-percentile", "80"])
+    write_json(
+        "metrics.json",
+        {"round": 1, "training_spectra": 9, "labels_of_rounds": 0, "members": 3}
+        | task.evaluate(members, spectra, labels, classification),
+    )
+    arguments = [*tables, *made, "--task", task.name, "--run", "a<b", "--metrics", "metrics.json"]
+    return task, [*arguments, *rule, "--seed", "1", "--output", "report.html"]
+
+
+def write_labels(task):
+    batch = pd.read_csv("batch.csv", dtype={"TARGETID": "int64"})
+    labels = pd.DataFrame({"TARGETID": batch["TARGETID"], "SPECTYPE": task.spectypes[0]})
+    labels = labels.assign(Z=2.5 if task.redshifts else np.nan, BAL=-1, ACCEPTED=1)
+    labels.loc[0, "ACCEPTED"] = 0
+    labels.to_csv("labels.csv", index=False)
+    row = {"answers": 8, "mean quality": 3.5, "repeats with the same class": None}
+    pair = {"inspectors": ["Ann", "Bob"], "targets": 8, "kappa": 0.71}
+    agreement = {"accepted": 7, "fleiss kappa": 0.71, "cohen": [pair], "inspectors": {"Ann": row}}
+    write_json("agreement.json", agreement)
+    votes = batch[[f"VOTE_{name}" for name in task.classes]].to_numpy()
+    advice = stopping.advise(votes, np.zeros(8, int), np.ones(5), 0.8, 0.85)
+    write_json("stopping.json", advice)
+    return batch
+
+
+def headings(page):
+    return re.findall("<h2>(.*?)</h2>", page)
+
+
+def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
+    task, arguments = round_files
+    report_round.main(arguments)
+    page = (tmp_path / "report.html").read_text()
+    assert "waits for its labels" in page
+    assert not {"Agreement between inspectors", "Cost of this round"} & set(headings(page))
+
+    batch = write_labels(task)
+    (tmp_path / "took/score_spectra").mkdir(parents=True)
+    (tmp_path / "took/score_spectra/a.tsv").write_text("s\tmax_rss\n2.5\t100.0\n")
+    files = ("labels", "labels.csv"), ("agreement", "agreement.json"), ("stopping", "stopping.json")
+    arguments += [word for name, file in files for word in (f"--{name}", file)]
+    report_round.main([*arguments, "--benchmarks", "took"])
+    page = (tmp_path / "report.html").read_text()
+    assert "waits for its labels" not in page
+    assert headings(page)[-4:] == [
+        "Labels against most votes",
+        "Agreement between inspectors",
+        "What the labels changed",
+        "Cost of this round",
+    ]
+    assert "7 of 8 labels are accepted" in page
+    assert "<td>Ann and Bob</td>" in page
+    assert "None" not in page
+    assert "Discarded as outliers, the most confusing" in headings(page)
+    for targetid in batch["TARGETID"][:2]:
+        assert f"{targetid}. Votes" in page
+    assert "a&lt;b: round 1" in page and "a<b" not in page
+    # Nothing is fetched, and the rest is a click away.
+    assert set(re.findall(r'src="(.{26})', page)) == {"data:image/svg+xml;base64,"}
+    links = {"../report.html"} | ({"inspect/index.html"} if task.pages else set())
+    assert set(re.findall('href="(.*?)"', page)) == links
+    report_round.main([*arguments, "--benchmarks", "took"])
+    assert (tmp_path / "report.html").read_text() == page
+
+
+def test_the_run_links_its_rounds(round_files, tmp_path):
+    task, _ = round_files
+    lists = ["--metrics", "metrics.json", "--summaries", "selection.json"]
+    outputs = ["--curve", "out/c.csv", "--figure", "out/c.png", "--report", "out/report.html"]
+    rounds = ["--rounds", "out/round-01/report.html"]
+    report_run.main(["--task", task.name, "--run", "r", *lists, *rounds, *outputs])
+    page = (tmp_path / "out/report.html").read_text()
+    assert '<a href="round-01/report.html">round 1</a>' in page
+    assert page.count("<img") == len(task.figures())
+    assert (tmp_path / "out/c.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_files_of_another_round_are_refused(round_files):
+    _, arguments = round_files
+    place = arguments.index("--scores") + 1
+    arguments[place : place + 2] = arguments[place + 1], arguments[place]
+    with pytest.raises(InputError, match="is not of these score tables"):
+        report_round.main(arguments)
+
+
+def test_surprises_are_the_labels_that_fewest_voted_for():
+    votes = np.array([[1, 0, 0], [0.5, 0.3, 0.2], [0.6, 0, 0.4], [0, 1, 0]])
+    assert report.surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
+
+
+def test_cost_adds_up_the_jobs_of_a_rule(tmp_path):
+    (tmp_path / "train").mkdir()
+    for name, line in (("1", "2.0\t10.0"), ("2", "3.0\t30.0")):
+        (tmp_path / f"train/{name}.tsv").write_text(f"s\tmax_rss\n{line}\n")
+    (tmp_path / "select.tsv").write_text("s\tmax_rss\n0.1\t-\n")
+    table = report.cost(tmp_path).set_index("rule")
+    assert table.loc["train"].tolist() == [2, 5.0, 3.0, 30.0]
+    assert table.loc["select", "jobs"] == 1
+    assert "nan" not in report.table(table.reset_index()).lower()
+    assert report.cost(tmp_path / "absent").empty
+    (tmp_path / "bad.tsv").write_text("nothing")
+    with pytest.raises(InputError, match="no benchmark"):
+        report.cost(tmp_path)
+
+
+def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
+    nothing = metrics.evaluate(
+        np.zeros((2, 6)), 1, *np.zeros((2, 2)), np.array(["QSO", "STAR"]), *np.zeros((2, 2)), 0.5
+    )
+    votes = np.array([[1, 0, 0], [1, 0, 0]])
+    nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}
+    nothing |= {"calibration": metrics.calibration(votes, np.array([1, 0]))}
+    nothing |= {"confusion": metrics.confusion_matrix(votes, np.array([1, 0]))}
+    write_json(tmp_path / "metrics.json", nothing)
+    page = "".join(round_report.ensemble(TASKS["quasar"], read_json(tmp_path / "metrics.json")))
+    assert "Completeness 0.000." in page
+    assert page.count("<img") == len(TASKS["quasar"].figures())
+
+
+def test_redshift_errors_in_bins():
+    error = np.array([100.0, 300.0, 7000.0, -9000.0])
+    bins = {"low": np.array([1, 1, 1, 0], bool), "high": np.array([0, 0, 0, 1], bool)}
+    low, high = metrics.redshift_errors(error, bins | {"none": np.zeros(4, bool)})
+    assert (low["quasars"], low["catastrophic"], low["median_kms"]) == (3, 1, 200)
+    assert (high["quasars"], high["catastrophic"]) == (1, 1)
+    assert np.isnan(high["median_kms"])
+
+
+def test_confusion_matrix_has_the_truth_in_rows():
+    votes = np.array([[1, 0, 0], [0.4, 0.6, 0], [0, 0, 1], [0, 1, 0]])
+    found = metrics.confusion_matrix(votes, np.array([0, 0, 2, 1]))
+    assert found == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_every_program_tells_the_version(program):
+    """The version stands in pyproject.toml alone."""
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    for path in (ROOT / "workflow_scripts").glob("*.py"):
+        assert "program(main)" in path.read_text(), path.name
+    assert program("report_run.py", "--version").stdout.split()[-1] == __version__

@@ -1,0 +1,154 @@
+"""Parts of a round's report, for any task: lists of HTML (see `report`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import figures, report, som
+from quasarnet_al.grid import Grid
+from quasarnet_al.tasks import Task
+
+#: Reasons of `selection.REASONS` that are the outlier rule's.
+DISCARDED = ("sparse cell", "far from cell")
+#: Spectra of each kind that are shown.
+GALLERY = 6
+
+
+def ensemble(task: Task, metrics: dict) -> list[str]:
+    """How good the ensemble is on the validation set: `metrics` of `Task.evaluate`."""
+    # A figure that is not defined (nothing was selected) is null in JSON.
+    known = {name: metrics[name] for name in task.headline if metrics[name] is not None}
+    told = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
+    parts = [report.figure(caption, draw, [metrics]) for draw, caption in task.figures()[1:]]
+    caption = "Confusion matrix: true classes against those with most votes; spectra."
+    matrix = metrics["confusion"]
+    parts.append(report.figure(caption, figures.confusion_matrix, matrix, task.classes))
+    return [
+        report.heading("The ensemble on the validation set"),
+        report.paragraph(
+            f"{metrics['members']} members, trained on {metrics['training_spectra']} spectra, "
+            f"{metrics['labels_of_rounds']} of them labelled in earlier rounds. "
+            f"{told.capitalize() or 'Nothing is selected'}."
+        ),
+        report.row_of(parts),
+    ]
+
+
+def choice(summary: dict) -> list[str]:
+    """What was chosen from the pool: the counts that select_batch.py wrote."""
+    reasons = pd.DataFrame(summary["left out"].items(), columns=["not chosen", "exposures"])
+    return [
+        report.heading("The batch"),
+        report.paragraph(
+            f"{summary['chosen']} of the pool's {summary['exposures']} exposures; the others were "
+            "not chosen for the first reason that holds:"
+        ),
+        report.table(reasons),
+    ]
+
+
+def scores(selection: np.ndarray, measure: str) -> str:
+    """The pool and the batch by the acquisition function `measure`."""
+    label = measure.replace("_", " ")
+    bits = " [bits]" if measure.endswith(("entropy", "information")) else ""
+    return report.figure(
+        f"Confusion by {label}, of the whole pool (outliers and what is labelled already too) "
+        "and of the batch.",
+        *(figures.scores, selection["SCORE"].astype(float), selection["REASON"] == ""),
+        label + bits,
+    )
+
+
+def cells(
+    shape: tuple[int, int], bmu: np.ndarray, chosen: np.ndarray, percentile: float | None
+) -> str:
+    """The pool on the map.
+
+    Parameters
+    ----------
+    shape : rows and columns of the map
+    bmu : int (n,), cells of the pool's exposures
+    chosen : bool (n,), whether in the batch
+    percentile : of occupancy that makes a cell sparse; None where no cell is discarded
+    """
+    counts = [np.bincount(b, minlength=shape[0] * shape[1]) for b in (bmu, bmu[chosen])]
+    count, batch = (c.reshape(shape) for c in counts)
+    caption = f"The pool's {len(bmu)} exposures on the self-organizing map."
+    sparse = np.zeros(shape, bool)
+    if percentile is not None:
+        sparse = som.sparse_cells(count, percentile)
+        caption += (
+            f" Sparse cells hold at most {np.percentile(count, percentile):g} (the "
+            f"{percentile:g}th percentile): nothing in them is chosen."
+        )
+    return report.figure(caption, figures.occupancy, count, sparse, batch)
+
+
+def discarded(selection: np.ndarray) -> np.ndarray:
+    """Return the rows that the outlier rule discarded, the most confusing of them."""
+    rows = np.flatnonzero(np.isin(selection["REASON"], DISCARDED))
+    return rows[np.argsort(-selection["SCORE"][rows], kind="stable")][:GALLERY]
+
+
+def gallery(
+    title: str, task: Task, grid: Grid, rows: pd.DataFrame, spectra: Sequence[np.ndarray]
+) -> list[str]:
+    """Spectra (m, p) with what the ensemble says of them; m `rows` of scores, maybe of labels."""
+    if not len(rows):
+        return []
+    parts = []
+    for row, pixels in zip(rows.to_dict("records"), spectra, strict=True):
+        votes = {name: row[f"VOTE_{name}"] for name in task.classes}
+        told = ", ".join(f"{n.replace('_', ' ')}: {100 * v:.0f} %" for n, v in votes.items() if v)
+        caption = f"{row['TARGETID']}. Votes {told}"
+        if task.redshifts:
+            caption += f"; ensemble z {row['Z_QN']:.3f}, members ± {row['Z_STD']:.2g}"
+        if "LABEL" in row:
+            caption += f"; label {row['LABEL']}"
+            caption += f" z {row['LABEL_Z']:.3f}" if task.redshifts else ""
+        parts.append(report.figure(caption, task.picture(), pixels, grid, row.get("Z_QN")))
+    note = (
+        "Grey: what the network sees; blue: its running mean of 5 pixels; dotted: where "
+        "QuasarNET's lines are at the ensemble's redshift."
+    ) * task.redshifts
+    return [report.heading(title), report.paragraph(note) if note else "", report.row_of(parts)]
+
+
+def told(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
+    """What the accepted of a batch's labels say, and how many were `wrong` by most votes."""
+    counts = labels["SPECTYPE"].value_counts().sort_index()
+    classes = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    return [
+        report.heading("Labels"),
+        report.paragraph(
+            f"{len(labels)} of {batch} labels are accepted. {classes}. For {wrong} of them "
+            "the class with most votes was another."
+        ),
+    ]
+
+
+def agreement(content: dict) -> list[str]:
+    """How well inspectors agree: `inspection.agreement` and the counts of the merge."""
+    whole = pd.DataFrame(
+        [(k, v) for k, v in content.items() if isinstance(v, int | float)],
+        columns=["labels", "number"],
+    ).astype({"number": object})
+    each = [{"inspector": name} | row for name, row in content["inspectors"].items()]
+    pairs = [pair | {"inspectors": " and ".join(pair["inspectors"])} for pair in content["cohen"]]
+    tables = [whole, *(pd.DataFrame(rows) for rows in (each, pairs) if rows)]
+    return [report.heading("Agreement between inspectors"), *map(report.table, tables)]
+
+
+def changes(advice: dict) -> list[str]:
+    """What the labels changed: `stopping.advise`."""
+    share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
+    text = (
+        f"Of {advice['labels']} labels the class with most votes was wrong in {share:.0f} % "
+        f"(95 % interval {low:.0f} to {high:.0f} %). The members disagreed on "
+        f"{100 * advice['disagreement']:.1f} % of the pool. "
+    )
+    if advice["gain"] is not None:
+        text += f"With them the mean figure of merit changed by {advice['gain']:+.3f}. "
+    text += "Another round pays." if advice["pays"] else "Another round does not pay."
+    return [report.heading("What the labels changed"), report.paragraph(text)]

@@ -1,0 +1,122 @@
+"""Write the report of a round, one self-contained page: what there is of it by now."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import inspection, pool, report, round_report, scoring, sets, som
+from quasarnet_al.files import InputError, program, provenance, read_json, write_text
+from quasarnet_al.tasks import TASKS, Classification, Task
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--metrics", required=True, help="metrics.json of the round")
+    parser.add_argument("--summary", required=True, help="selection.json")
+    parser.add_argument("--selection", required=True, help="selection.fits")
+    parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
+    parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
+    parser.add_argument("--som", required=True, help="the map (HDF5)")
+    parser.add_argument("--outliers", choices=som.OUTLIERS, default="occupancy")
+    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument("--batch", required=True, help="batch.csv")
+    parser.add_argument("--batch-pool", required=True, help="batch.fits")
+    parser.add_argument("--labels", nargs="*", default=[], help="labels.csv, where there is one")
+    parser.add_argument("--agreement", nargs="*", default=[], help="agreement.json, likewise")
+    parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
+    parser.add_argument("--flaws", nargs="*", default=[], help="outliers.csv, likewise")
+    parser.add_argument("--benchmarks", help="folder of the round's benchmark files")
+    parser.add_argument("--z-split", type=float, default=Classification.z_split)
+    parser.add_argument("--seed", type=int, required=True, help="the run's, to name it")
+    parser.add_argument("--output", required=True, help="the report (HTML)")
+    args = parser.parse_args(argv)
+
+    if len(args.scores) != len(args.pool):
+        parser.error("--scores and --pool go in pairs")
+    task, metrics = TASKS[args.task], read_json(args.metrics)
+    links = [report.link("../report.html", f"all rounds of {args.run}")]
+    if task.pages:
+        links.append(report.link("inspect/index.html", "inspection pages"))
+    body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, metrics)]
+    body += _choice(args, task)
+    for path in args.flaws:
+        body += [report.heading("Flaws of the mock spectra"), report.table(pd.read_csv(path))]
+    body += _labels(args, task)
+    for path in args.agreement:
+        body += round_report.agreement(read_json(path))
+    for path in args.stopping:
+        body += round_report.changes(read_json(path))
+    if args.benchmarks and len(cost := report.cost(args.benchmarks)):
+        body += [report.heading("Cost of this round"), report.table(cost)]
+    seed = f"{args.seed} (its members': {args.seed}, {metrics['round']} and their number)"
+    title = f"{args.run}: round {metrics['round']}"
+    write_text(args.output, report.page(title, body, provenance(seed=seed)))
+    print(args.output)
+
+
+def _choice(args: argparse.Namespace, task: Task) -> list[str]:
+    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    names = ["TARGETID", "BMU", *(f"VOTE_{name}" for name in task.classes)]
+    names += ["Z_QN", "Z_STD"] if task.redshifts else []
+    parts = [scoring.read_scores(path, names) for path in args.scores]
+    rows = np.concatenate(parts)
+    if not np.array_equal(rows["TARGETID"], selection["TARGETID"]):
+        raise InputError(args.selection, "is not of these score tables", "select the batch again")
+    batch, (spectra, _) = inspection.read_batch(args.batch), pool.read(args.batch_pool)
+    left = round_report.discarded(selection)
+    starts = np.cumsum([0, *map(len, parts)])
+    place = np.searchsorted(starts, left, side="right") - 1
+    outliers = [
+        pool.read(args.pool[p])[0][row] for p, row in zip(place, left - starts[place], strict=True)
+    ]
+    percentile = args.percentile if args.outliers in ("occupancy", "both") else None
+    chosen, shape = selection["REASON"] == "", som.read(args.som).shape
+    grid, few = pool.read_grid(args.batch_pool), round_report.GALLERY
+    return [
+        *round_report.choice(read_json(args.summary)),
+        report.row_of(
+            [
+                round_report.scores(selection, batch["ACQUISITION"][0]),
+                round_report.cells(shape, rows["BMU"], chosen, percentile),
+            ]
+        ),
+        *round_report.gallery("Most confusing", task, grid, batch[:few], spectra[:few]),
+        *round_report.gallery(
+            "Discarded as outliers, the most confusing",
+            task,
+            grid,
+            pd.DataFrame(rows[left]),
+            outliers,
+        ),
+    ]
+
+
+def _labels(args: argparse.Namespace, task: Task) -> list[str]:
+    if not args.labels:
+        return [report.heading("Labels"), report.paragraph("The round waits for its labels.")]
+    batch, (spectra, _) = inspection.read_batch(args.batch), pool.read(args.batch_pool)
+    labels = pd.concat(map(sets.read_labels, args.labels))
+    labels = labels[labels["ACCEPTED"] == 1]
+    said = labels.rename(columns={"SPECTYPE": "LABEL", "Z": "LABEL_Z"})
+    table = batch.reset_index(names="PLACE").merge(
+        said[["TARGETID", "LABEL", "LABEL_Z"]], on="TARGETID"
+    )
+    truth = task.true_classes(
+        table["LABEL"].astype(str).to_numpy(), table["LABEL_Z"].to_numpy(), args.z_split
+    )
+    wrong = report.surprises(table[[f"VOTE_{name}" for name in task.classes]].to_numpy(), truth)
+    shown = table.iloc[wrong[: round_report.GALLERY]]
+    grid = pool.read_grid(args.batch_pool)
+    return [
+        *round_report.told(labels, len(batch), len(wrong)),
+        *round_report.gallery(
+            "Labels against most votes", task, grid, shown, spectra[shown["PLACE"]]
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    program(main)
