@@ -56,7 +56,7 @@ PROGRAMS = {
     "select_batch": (
         "--scores {scores} --pool {pool} --som {som} --labelled {old_labels} {set} "
         "--exclude {targets} --outliers both --percentile 0 --error-percentile 100 "
-        "--size 4 --minibatch 2 --batch @batch.csv --batch-pool @batch.fits "
+        "--size 2 --minibatch 1 --batch @batch.csv --batch-pool @batch.fits "
         "--selection @selection.fits --summary @selection.json",
         {
             "scores": corpus.SCORES,

@@ -14,6 +14,8 @@ def record(folder: Path, paths: list[str]) -> None:
     """Copy the handed-in files into `folder`, with a SHA256SUMS that `sha256sum -c` reads."""
     sums = {}
     for path in sorted(paths):
+        if not Path(path).is_file():  # named among the refused
+            continue
         content = Path(path).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         name = Path(path).name
@@ -60,6 +62,13 @@ def main(argv: list[str] | None = None) -> None:
         if Path(path).name not in faults:
             _, rejected = inspection.read_vi(path, task.spectypes, task.redshifts)
             refused += [(Path(path).name, *row) for row in rejected]
+    if not rows["TARGETID"].isin(batch["TARGETID"]).any():
+        why = refused[0][3] if refused else "another round's pages, or nothing was answered"
+        raise files.InputError(
+            args.vi[0],
+            f"and the other CSV files have no row about {args.batch} ({why})",
+            "hand in the CSV files of this batch's pages",
+        )
     if args.whole:
         complete(batch, rows, args.vi)
     labels, elsewhere, agreement = inspection.merge(rows, batch["TARGETID"])

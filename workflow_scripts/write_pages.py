@@ -34,6 +34,12 @@ def main(argv: list[str] | None = None) -> None:
     handed_in, _ = inspection.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
+    if cells and cells.weights.shape[2] != pixels.shape[1]:
+        raise files.InputError(args.som, f"has another grid than {args.batch_pool}", "fit it again")
+    if not np.array_equal(batch["TARGETID"], catalog["TARGETID"]):
+        raise files.InputError(
+            args.batch, f"differs from its pool file {args.batch_pool}", "make both again"
+        )
     spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
     if args.prospect:
         prospect.write(args.prospect, catalog, args.input_root)
