@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     if spectra.shape[1] != fitted.weights.shape[2]:
         raise InputError(
             arguments.pool,
-            f"has {spectra.shape[1]} pixels, the map {arguments.som} {fitted.weights.shape[2]}",
+            f"has {spectra.shape[1]} pixels, the map {fitted.weights.shape[2]} ({arguments.som})",
             "give a map that was fitted on this grid",
         )
     table = np.empty(len(spectra), [("TARGETID", "i8"), ("BMU", "i4"), ("QERR", "f4")])

@@ -62,11 +62,10 @@ def main(argv: list[str] | None = None) -> None:
         if Path(path).name not in faults:
             _, rejected = inspection.read_vi(path, task.spectypes, task.redshifts)
             refused += [(Path(path).name, *row) for row in rejected]
-    if not rows["TARGETID"].isin(batch["TARGETID"]).any():
-        why = refused[0][3] if refused else "another round's pages, or nothing was answered"
+    if rows.empty and not any(line for _, line, _, _ in refused):
         raise files.InputError(
             args.vi[0],
-            f"and the other CSV files have no row about {args.batch} ({why})",
+            f"holds no answer, nor do the other CSV files ({'; '.join(faults.values())})",
             "hand in the CSV files of this batch's pages",
         )
     if args.whole:

@@ -40,7 +40,12 @@ def main(argv: list[str] | None = None) -> None:
         raise files.InputError(
             args.batch, f"differs from its pool file {args.batch_pool}", "make both again"
         )
-    spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+    try:
+        spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+    except (ValueError, TypeError) as error:
+        raise files.InputError(
+            args.batch, f"has a value that is none ({error})", "select it again"
+        ) from error
     if args.prospect:
         prospect.write(args.prospect, catalog, args.input_root)
     common = {
