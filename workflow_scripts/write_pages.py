@@ -12,7 +12,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--batch-pool", required=True, help="its spectra, a pool file (FITS)")
-    parser.add_argument("--input-root", default=".", help="folder that holds the pool's SOURCE")
+    parser.add_argument(
+        "--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds"
+    )
     parser.add_argument("--som", help="map of fit_som.py (HDF5): shows the neighbours")
     parser.add_argument("--title-prefix", required=True, help="of the pages; unique to the round")
     parser.add_argument("--blind", choices=("yes", "no"), default="yes")

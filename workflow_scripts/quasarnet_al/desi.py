@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -97,6 +98,20 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
     _add_redrock(path, catalog)
     return Extraction(image[good], catalog, dropped)
+
+
+def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
+    """Return the coadd that a pool file's SOURCE names, or None where it is not at hand.
+
+    SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
+    the folders `roots`, which the config names: as it stands, or relative to that folder.
+    """
+    for root in map(os.path.abspath, roots):
+        for path in (os.path.abspath(source), os.path.abspath(os.path.join(root, source))):
+            inside = os.path.commonpath([root, path]) == root
+            if inside and Path(path).name.startswith("coadd-") and os.path.isfile(path):
+                return Path(path)
+    return None
 
 
 def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
