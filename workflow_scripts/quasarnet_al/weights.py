@@ -267,6 +267,8 @@ def _from_group(path: object, group: h5py.Group) -> Network:
             want not in (-1, size) for want, size in zip(shape, found, strict=True)
         ):
             raise wrong(f"{weight} of layer {layer} has shape {found}, not {shape}")
+        if dataset.file != group.file or dataset.external or dataset.is_virtual:
+            raise wrong(f"keeps {weight} of layer {layer} in another file")
         if dataset.dtype.kind not in "fiu":
             raise wrong(f"{weight} of layer {layer} holds no real numbers")
         with np.errstate(over="ignore"):
