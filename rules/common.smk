@@ -1,5 +1,7 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
 
+import shlex
+
 TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
 SETS = plan.labelled_sets(config)
@@ -63,7 +65,7 @@ def handed_in(wildcards):
 
 def next_command():
     """What a person types to go on with this config."""
-    files = " ".join(map(str, workflow.overwrite_configfiles or []))
+    files = shlex.join(map(str, workflow.overwrite_configfiles or []))
     return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
 
 

@@ -32,6 +32,7 @@ rule write_pages:
         folder=subpath(output.index, parent=True),
         title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
         inspection=config["inspection"],
         seed=config["seed"],
@@ -43,6 +44,7 @@ rule write_pages:
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
+            --input-root {params.roots:q} \
             --command {params.command:q} \
             --blind {params.blind} \
             --inspectors {params.inspection[inspectors]} \
@@ -74,6 +76,7 @@ rule write_adjudication:
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
     shell:
         """
@@ -82,6 +85,7 @@ rule write_adjudication:
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
             --labels-dir {params.labels:q} \
+            --input-root {params.roots:q} \
             --blind {params.blind} \
             --som {input.som:q} \
             --vi {input.vi:q} \

@@ -86,7 +86,8 @@ def write_batch(folder, n=6, minibatch=50, seed=0):
 
 def write_all(folder, *more, title="test-round-01"):
     arguments = ["--batch", folder / "batch.csv", "--batch-pool", folder / "batch.fits"]
-    arguments += ["--title-prefix", title, "--output-dir", folder / "inspect", *more]
+    arguments += ["--input-root", folder, "--title-prefix", title]
+    arguments += ["--output-dir", folder / "inspect", *more]
     write_pages.main([str(argument) for argument in arguments])
     return folder / "inspect"
 

@@ -22,7 +22,7 @@ def make(rows, grid=LOG, source="tiles/cumulative/1/2/coadd-0-1-thru2.fits"):
 def test_round_trip(tmp_path, rows, grid):
     spectra, catalog = make(rows, grid)
     labels = pool.labels(rows, "test")
-    labels["SPECTYPE"], labels["BAL"] = "GALAXY", -1
+    labels["SPECTYPE"], labels["BAL"], labels["TARGETID"] = "GALAXY", -1, catalog["TARGETID"]
     path = tmp_path / "set.fits"
     pool.write(path, spectra, catalog, grid, labels, {"sky": 3})
     got = pool.read_labelled(path)

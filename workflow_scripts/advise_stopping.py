@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from quasarnet_al import inspection, scoring, sets, stopping
-from quasarnet_al.files import program, provenance, read_json, write_json
+from quasarnet_al.files import InputError, program, provenance, read_json, write_json
 from quasarnet_al.tasks import TASKS, Classification
 
 
@@ -25,23 +25,38 @@ def main(argv: list[str] | None = None) -> None:
     task = TASKS[args.task]
     names = [f"VOTE_{name}" for name in task.classes]
     labels = sets.read_labels(args.labels)
-    labels = labels[labels["ACCEPTED"] == 1]
-    table = labels.merge(inspection.read_batch(args.batch)[["TARGETID", *names]], on="TARGETID")
+    batch = inspection.read_batch(args.batch)
+    missing = [name for name in names if name not in batch or batch[name].dtype.kind not in "fi"]
+    if missing:
+        raise InputError(args.batch, f"has no numbers in {missing[0]}", "select the batch again")
+    table = labels.merge(batch[["TARGETID", *names]], on="TARGETID")
+    if len(table) != len(batch):
+        raise InputError(
+            args.labels, f"lacks spectra of {args.batch}", "merge the round's labels again"
+        )
+    table = table[table["ACCEPTED"] == 1]
     truth = task.true_classes(
         table["SPECTYPE"].astype(str).to_numpy(), table["Z"].to_numpy(), args.z_split
     )
     entropy = np.concatenate(
         [scoring.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
     )
-    merit = [
-        float(np.mean([read_json(path)[n] or 0 for n in task.headline])) for path in args.metrics
-    ]
+    merit = [_merit(path, task.headline) for path in args.metrics]
     advice = stopping.advise(
         table[names].to_numpy(), truth, entropy, merit[0], *(merit[1:] or [None])
     )
     write_json(args.output, advice | {"provenance": provenance()})
     told = "another round pays" if advice["pays"] else "another round does not pay"
     print(f"{args.output}: {advice['wrong_share']:.2f} of the batch was news; {told}")
+
+
+def _merit(path: str, headline: tuple[str, ...]) -> float:
+    """Return the mean of the figures that stand for the whole."""
+    metrics = read_json(path)
+    try:
+        return float(np.mean([metrics[name] or 0 for name in headline]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"is no metrics.json ({error!r})", "evaluate again") from error
 
 
 if __name__ == "__main__":

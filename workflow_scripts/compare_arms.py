@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="label ratios (CSV)")
     args = parser.parse_args(argv)
 
-    curves = pd.concat([pd.read_csv(path) for path in args.curves], ignore_index=True)
+    curves = pd.concat([_read(path) for path in args.curves], ignore_index=True)
     if args.metric not in curves:
         raise InputError(
             args.curves[0],
@@ -34,6 +34,17 @@ def main(argv: list[str] | None = None) -> None:
     with replacing(args.figure) as temporary:
         Path(temporary).write_bytes(figures.draw(figures.arms, curves, args.metric, ratios))
     print(ratios.to_string(index=False))
+
+
+def _read(path: str) -> pd.DataFrame:
+    try:
+        curve = pd.read_csv(path)
+        missing = {"arm", "seed", "labels"} - set(curve)
+        if missing or curve["labels"].dtype.kind not in "fi":
+            raise ValueError(f"it has no numbers of {', '.join(sorted(missing)) or 'labels'}")
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no learning curve ({error})", "run its arm again") from error
+    return curve
 
 
 if __name__ == "__main__":

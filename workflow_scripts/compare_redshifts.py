@@ -8,6 +8,8 @@ import pandas as pd
 from quasarnet_al import metrics, scoring, truth
 from quasarnet_al.files import program, replacing
 
+COLUMNS = ("TARGETID", "TILEID", "Z_MEAN", "Z_STD", "Z_QN", "VOTE_NOT_QSO", "SNR")
+
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -16,7 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="comparison (CSV)")
     args = parser.parse_args(argv)
 
-    scores = np.concatenate([scoring.read_scores(path) for path in args.scores])
+    scores = np.concatenate([scoring.read_scores(path, COLUMNS) for path in args.scores])
     known = pd.concat([truth.read(path) for path in args.truth])
     known = known[~known.index.duplicated()]
     scores = scores[np.isin(scores["TARGETID"], known.index)]

@@ -5,7 +5,7 @@ import argparse
 import fitsio
 import numpy as np
 
-from quasarnet_al import metrics, pool, scoring
+from quasarnet_al import desi, metrics, pool, scoring
 from quasarnet_al.files import InputError, program, replacing
 
 DISCARDED = ("sparse cell", "far from cell")
@@ -15,11 +15,14 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selection", required=True, help="selection.fits of the round")
     parser.add_argument("--pool", nargs="+", required=True, help="the pool files (FITS)")
+    parser.add_argument(
+        "--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds"
+    )
     parser.add_argument("--output", required=True, help="what was discarded, by flaw (CSV)")
     args = parser.parse_args(argv)
 
     selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
-    flaw = np.concatenate([_flaws(path) for path in args.pool])
+    flaw = np.concatenate([_flaws(path, args.input_root) for path in args.pool])
     if len(flaw) != len(selection):
         raise InputError(args.selection, "is not of these pool files", "select the batch again")
     # Why a spectrum was dropped before the rule looked at it says nothing of the rule.
@@ -31,16 +34,19 @@ def main(argv: list[str] | None = None) -> None:
     print(table.to_string(index=False))
 
 
-def _flaws(path: str) -> np.ndarray:
+def _flaws(path: str, roots: list[str]) -> np.ndarray:
     """Return the flaw of each spectrum of a pool file, from the mock survey's coadds."""
     catalog = pool.read_catalog(path)
     flaw = np.full(len(catalog), "", "U16")
     for source in np.unique(catalog["SOURCE"]):
         here = catalog["SOURCE"] == source
+        coadd = desi.source_path(str(source), roots)
+        if coadd is None:
+            raise InputError(path, f"names a coadd {source} that is not there", "extract it again")
         try:
-            known = fitsio.read(str(source), ext="FIBERMAP", columns=["MOCK_FLAW"])
+            known = fitsio.read(str(coadd), ext="FIBERMAP", columns=["MOCK_FLAW"])
         except (OSError, ValueError) as error:
-            raise InputError(source, f"names no flaws ({error})", "simulate it again") from error
+            raise InputError(coadd, f"names no flaws ({error})", "simulate it again") from error
         flaw[here] = np.char.strip(known["MOCK_FLAW"][catalog["ROW"][here]])
     return flaw
 

@@ -23,11 +23,9 @@ def main(argv: list[str] | None = None) -> None:
     if spectra.shape[1] != fitted.weights.shape[2]:
         raise InputError(
             arguments.pool,
-            f"has {spectra.shape[1]} pixels, the map {fitted.weights.shape[2]}",
+            f"has {spectra.shape[1]} pixels, the map {fitted.weights.shape[2]} ({arguments.som})",
             "give a map that was fitted on this grid",
         )
-    if not np.isfinite(spectra).all():
-        raise InputError(arguments.pool, "has spectra that are not finite", "extract it again")
     table = np.empty(len(spectra), [("TARGETID", "i8"), ("BMU", "i4"), ("QERR", "f4")])
     table["TARGETID"] = catalog["TARGETID"]
     table["BMU"] = fitted.winners(spectra, arguments.threads)

@@ -14,6 +14,8 @@ def record(folder: Path, paths: list[str]) -> None:
     """Copy the handed-in files into `folder`, with a SHA256SUMS that `sha256sum -c` reads."""
     sums = {}
     for path in sorted(paths):
+        if not Path(path).is_file():  # named among the refused
+            continue
         content = Path(path).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         name = Path(path).name
@@ -60,6 +62,12 @@ def main(argv: list[str] | None = None) -> None:
         if Path(path).name not in faults:
             _, rejected = inspection.read_vi(path, task.spectypes, task.redshifts)
             refused += [(Path(path).name, *row) for row in rejected]
+    if rows.empty and not any(line for _, line, _, _ in refused):
+        raise files.InputError(
+            args.vi[0],
+            f"holds no answer, nor do the other CSV files ({'; '.join(faults.values())})",
+            "hand in the CSV files of this batch's pages",
+        )
     if args.whole:
         complete(batch, rows, args.vi)
     labels, elsewhere, agreement = inspection.merge(rows, batch["TARGETID"])

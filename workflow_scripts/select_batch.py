@@ -44,10 +44,14 @@ def main(argv: list[str] | None = None) -> None:
     column = scoring.ACQUISITIONS[args.acquisition]
     names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
     parts = [scoring.read_scores(path, names) for path in args.scores]
+    fitted = som.read(args.som)
+    for path, part in zip(args.scores, parts, strict=True):
+        if not ((part["BMU"] >= 0) & (part["BMU"] < np.prod(fitted.shape))).all():
+            raise InputError(path, f"has BMUs that {args.som} has not", "score the pool again")
     rows = np.concatenate(parts)
     outlier = som.outliers(
         args.outliers,
-        som.read(args.som),
+        fitted,
         rows["BMU"],
         rows["QERR"],
         args.percentile,
@@ -99,16 +103,13 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
     frames, spectra, catalogs, order = [], [], [], []
     for number in np.unique(place):
         here = np.flatnonzero(place == number)
-        scores = scoring.read_scores(args.scores[number])[row[here]]
+        scores = scoring.read_scores(args.scores[number])
         image, catalog = pool.read(args.pool[number])
-        if (
-            len(catalog) <= row[here].max()
-            or (catalog["TARGETID"][row[here]] != scores["TARGETID"]).any()
-        ):
+        if not np.array_equal(catalog["TARGETID"], scores["TARGETID"]):
             raise InputError(args.pool[number], f"is not the pool of {args.scores[number]}", PAIRS)
         spectra.append(image[row[here]])
         catalogs.append(catalog[row[here]])
-        frames.append(_frame(scores, catalogs[-1]))
+        frames.append(_frame(scores[row[here]], catalogs[-1]))
         order.append(here)
     back = np.argsort(np.concatenate(order))
     batch = pd.concat(frames, ignore_index=True).iloc[back].reset_index(drop=True)

@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> None:
 
     # Say what is wrong before any process starts.
     pool.read_grid(*filter(None, (args.training, args.validation)))
-    pool.read_labelled(args.training)
+    for path in filter(None, (args.training, args.validation)):
+        if not len(pool.read_labelled(path)[2]):
+            raise InputError(path, "has no spectra", "label more")
     devices = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
     finished = {m: Path(args.checkpoints, f"member-{m:02d}.h5") for m in args.members}
     _drop_stale(args, list(finished.values()))

@@ -12,7 +12,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--batch-pool", required=True, help="its spectra, a pool file (FITS)")
-    parser.add_argument("--input-root", default=".", help="folder that holds the pool's SOURCE")
+    parser.add_argument(
+        "--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds"
+    )
     parser.add_argument("--som", help="map of fit_som.py (HDF5): shows the neighbours")
     parser.add_argument("--title-prefix", required=True, help="of the pages; unique to the round")
     parser.add_argument("--blind", choices=("yes", "no"), default="yes")
@@ -34,7 +36,18 @@ def main(argv: list[str] | None = None) -> None:
     handed_in, _ = inspection.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
-    spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+    if cells and cells.weights.shape[2] != pixels.shape[1]:
+        raise files.InputError(args.som, f"has another grid than {args.batch_pool}", "fit it again")
+    if not np.array_equal(batch["TARGETID"], catalog["TARGETID"]):
+        raise files.InputError(
+            args.batch, f"differs from its pool file {args.batch_pool}", "make both again"
+        )
+    try:
+        spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+    except (ValueError, TypeError) as error:
+        raise files.InputError(
+            args.batch, f"has a value that is none ({error})", "select it again"
+        ) from error
     if args.prospect:
         prospect.write(args.prospect, catalog, args.input_root)
     common = {

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +13,15 @@ import numpy as np
 
 from quasarnet_al import pool, spectra, tile_table
 from quasarnet_al.files import InputError
-from quasarnet_al.grid import Grid
+from quasarnet_al.grid import BLUE, RED, Grid
 
 ARMS = "BRZ"
 #: Bit 2 of DESI_TARGET and of its forms in survey validation (desitarget).
 QSO_BIT = 1 << 2
 TARGET_COLUMNS = ("DESI_TARGET", "SV1_DESI_TARGET", "SV2_DESI_TARGET", "SV3_DESI_TARGET")
+#: Columns of FIBERMAP that go into the catalogue, where they are there.
+FIBERMAP = ("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC")
+FIBERMAP += ("FLUX_G", "FLUX_R", "FLUX_Z")
 #: Fibre states with good data: none, or bit 3, a restricted positioner range.
 GOOD_FIBERSTATUS = (0, 8)
 TARGETS = ("qso", "all", "sky")
@@ -89,15 +93,25 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     good = defects == ""
     rows, fibermap = rows[good], fibermap[rows[good]]
     catalog = pool.catalog(len(rows), str(path))
-    for name in ("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC"):
-        if name in fibermap.dtype.names:
-            catalog[name] = fibermap[name]
-    for name in ("FLUX_G", "FLUX_R", "FLUX_Z"):
-        if name in fibermap.dtype.names:
-            catalog[name] = fibermap[name]
+    for name in set(FIBERMAP) & set(fibermap.dtype.names):
+        catalog[name] = fibermap[name]
     catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
     _add_redrock(path, catalog)
     return Extraction(image[good], catalog, dropped)
+
+
+def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
+    """Return the coadd that a pool file's SOURCE names, or None where it is not at hand.
+
+    SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
+    the folders `roots`, which the config names: as it stands, or relative to that folder.
+    """
+    for root in map(os.path.abspath, roots):
+        for path in (os.path.abspath(source), os.path.abspath(os.path.join(root, source))):
+            inside = os.path.commonpath([root, path]) == root
+            if inside and Path(path).name.startswith("coadd-") and os.path.isfile(path):
+                return Path(path)
+    return None
 
 
 def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -136,7 +150,7 @@ def _open(path: Path) -> fitsio.FITS:
         raise InputError(path, "is a folder", "give a coadd file")
     try:
         return fitsio.FITS(str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _damaged(path, "is not a readable FITS file") from error
 
 
@@ -168,6 +182,14 @@ def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
         raise InputError(path, "has zero rows", "give a coadd that holds spectra")
     if fibermap.dtype.names is None or "TARGETID" not in fibermap.dtype.names:
         raise InputError(path, "FIBERMAP has no TARGETID", "give a DESI coadd file")
+    known = {name: pool.CATALOG[name] for name in FIBERMAP}
+    known |= dict.fromkeys((*TARGET_COLUMNS, "COADD_FIBERSTATUS"), ("i8",))
+    known |= {"OBJTYPE": ("U3",)}
+    try:
+        present = set(known) & set(fibermap.dtype.names)
+        pool.check_columns(fibermap[:0], {name: known[name] for name in sorted(present)})
+    except ValueError as error:
+        raise _damaged(path, f"FIBERMAP: {error}") from error
     targetid, count = np.unique(fibermap["TARGETID"], return_counts=True)
     if count.max() > 1:
         raise InputError(
@@ -263,8 +285,12 @@ def _arm(
             f"arm {arm}: shapes disagree: FIBERMAP {count} rows, wavelength {wavelength.shape}, "
             f"flux {flux.shape}, ivar {ivar.shape}",
         )
-    if not (np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)):
+    if wavelength.dtype.kind != "f" or not (
+        np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)
+    ):
         raise _damaged(path, f"{arm}_WAVELENGTH does not increase")
+    if wavelength[0] <= 0 or wavelength[0] > RED or wavelength[-1] < BLUE:
+        raise _damaged(path, f"{arm}_WAVELENGTH is not in Angstrom, {BLUE:.0f}..{RED:.0f}")
     return wavelength, flux, ivar
 
 
@@ -316,11 +342,13 @@ def _add_redrock(coadd: Path, catalog: np.ndarray) -> None:
         return
     with _open(path) as fits:
         redshifts = _read(path, fits, "REDSHIFTS")
-    missing = {"TARGETID", "Z", "ZWARN", "SPECTYPE"} - set(redshifts.dtype.names)
-    if missing:
-        raise InputError(
-            path, f"REDSHIFTS lacks {', '.join(sorted(missing))}", "fetch it again, or move it away"
-        )
+    wanted = {name: pool.CATALOG[name] for name in ("TARGETID", "Z", "ZWARN", "SPECTYPE")}
+    try:
+        redshifts = pool.check_columns(redshifts, wanted)
+    except ValueError as error:
+        raise InputError(path, f"REDSHIFTS: {error}", "fetch it again, or move it away") from error
+    if not len(redshifts):
+        raise InputError(path, "REDSHIFTS has zero rows", "fetch it again, or move it away")
     order = np.argsort(redshifts["TARGETID"], kind="stable")
     place = np.searchsorted(redshifts["TARGETID"][order], catalog["TARGETID"])
     place = order[np.minimum(place, len(order) - 1)]

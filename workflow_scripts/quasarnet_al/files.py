@@ -68,8 +68,11 @@ def write_json(path: str | os.PathLike, content: object) -> None:
 def read_json(path: str | os.PathLike) -> dict:
     """Read a JSON file; raise `InputError` where it is absent or not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it is no object")
+        return content
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"is not a readable JSON file ({error})", "make it again") from error
 
 

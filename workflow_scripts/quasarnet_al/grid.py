@@ -20,6 +20,8 @@ BAL_LINE = LINES["CIV"]
 BOXES = 13
 #: The blue end of both grids, in Angstrom.
 BLUE = 3600.0
+#: Both end before it, in Angstrom.
+RED = 10000.0
 
 
 @dataclass(frozen=True)

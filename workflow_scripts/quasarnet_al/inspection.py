@@ -20,6 +20,7 @@ import pandas as pd
 
 from quasarnet_al import files
 from quasarnet_al.files import InputError
+from quasarnet_al.tables import read_csv
 from quasarnet_al.truth import MIN_QUALITY
 
 SPECTYPES = ("QSO", "GALAXY", "STAR")
@@ -157,13 +158,11 @@ def read_answers(
 
 def read_batch(path: str | os.PathLike) -> pd.DataFrame:
     """Read `batch.csv`; TARGETID and MINIBATCH are int64."""
-    try:
-        table = pd.read_csv(path, dtype={"TARGETID": "int64", "MINIBATCH": "int64"})
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is not a batch ({error})", "make it again") from error
-    missing = [name for name in ("TARGETID", "MINIBATCH") if name not in table]
-    if missing:
-        raise InputError(path, f"has no column {', '.join(missing)}", "make it again")
+    table = read_csv(path, ("MINIBATCH",), "make it again")
+    if not len(table) or table["TARGETID"].duplicated().any():
+        raise InputError(path, "has no rows, or a TARGETID twice", "make it again")
+    if table["MINIBATCH"].dtype.kind != "i":
+        raise InputError(path, "has a MINIBATCH that is no whole number", "make it again")
     return table
 
 
@@ -605,8 +604,5 @@ def empty_rows() -> pd.DataFrame:
 
 def conflicts(path: str | os.PathLike) -> set[int]:
     """Return the TARGETIDs of `labels.csv` that wait for adjudication."""
-    try:
-        labels = pd.read_csv(path, dtype={"TARGETID": "int64"}, usecols=["TARGETID", "STATUS"])
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is not a labels.csv ({error})", "make it again") from error
+    labels = read_csv(path, ("STATUS",), "make it again")
     return set(labels.loc[labels["STATUS"] == "conflict", "TARGETID"].tolist())

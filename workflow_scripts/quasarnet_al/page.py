@@ -8,6 +8,7 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -446,14 +447,18 @@ def mock_templates() -> list[dict]:
 
 
 def read_spectra(
-    batch: pd.DataFrame, pixels: np.ndarray, catalog: np.ndarray, root: str, map_: Som | None
+    batch: pd.DataFrame,
+    pixels: np.ndarray,
+    catalog: np.ndarray,
+    roots: Sequence[str],
+    map_: Som | None,
 ) -> list[dict[str, object]]:
     """Describe all spectra of a batch; those whose coadd can't be read by their pixels alone.
 
     Parameters
     ----------
     batch, pixels, catalog : same rows in the same order
-    root : folder that the catalogue's SOURCE is relative to
+    roots : folders that the catalogue's SOURCE may lie in, see `desi.source_path`
     map_ : the SOM, where there is one
     """
     if batch["TARGETID"].tolist() != catalog["TARGETID"].tolist():
@@ -461,8 +466,8 @@ def read_spectra(
     coadds: dict[int, tuple] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
-        path = Path(root, str(source))
-        if not str(source) or not path.is_file() or not len(here):
+        path = desi.source_path(str(source), roots)
+        if path is None or not len(here):
             continue
         try:
             read = desi.read_rows(path, catalog["ROW"][here])

@@ -158,9 +158,11 @@ def _read(path: str | Path, spectra: bool = True) -> tuple:
                 image = np.zeros((0, pixels), np.float32)
                 if rows:
                     image = fits["SPECTRA"].read().astype(np.float32, copy=False)
-            catalog = _native(fits["CATALOG"].read())
-            labels = _native(fits["LABELS"].read()) if "LABELS" in fits else None
-    except (OSError, ValueError) as error:
+            catalog = check_columns(fits["CATALOG"].read(), CATALOG, "SOURCE")
+            labels = None
+            if "LABELS" in fits:
+                labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
+    except (OSError, ValueError, AttributeError) as error:
         raise InputError(
             path, f"is not a pool file ({error})", "make it with extract_spectra.py"
         ) from error
@@ -171,11 +173,45 @@ def _read(path: str | Path, spectra: bool = True) -> tuple:
         )
     if len(catalog) != rows or (labels is not None and len(labels) != rows):
         raise InputError(path, "has tables that differ in length", "make it again")
+    if image is not None and not np.isfinite(image).all():
+        raise InputError(path, "has spectra that are not finite", "extract it again")
+    fault = "" if labels is None else _fault_of_labels(labels, catalog)
+    if fault:
+        raise InputError(path, f"LABELS {fault}", "make it again")
     return image, catalog, labels, grid
 
 
+def _fault_of_labels(labels: np.ndarray, catalog: np.ndarray) -> str:
+    """Say what cannot be learned from: a network takes whatever it is given."""
+    quasars = labels["Z"][labels["SPECTYPE"] == "QSO"]
+    if (labels["TARGETID"] != catalog["TARGETID"]).any():
+        return "has other targets than CATALOG"
+    if not (np.isfinite(quasars) & (quasars > -1)).all():
+        return "has a quasar whose Z is no redshift"
+    if not np.isin(labels["BAL"], (-1, 0, 1)).all():
+        return "has a BAL that is not 1, 0 or -1"
+    if not (np.isfinite(labels["WEIGHT"]) & (labels["WEIGHT"] >= 0)).all():
+        return "has a WEIGHT that is negative or not finite"
+    return ""
+
+
+def check_columns(rows: np.ndarray, columns: dict, *strings: str) -> np.ndarray:
+    """Return a FITS table in the machine's byte order, as pandas and BLAS want it.
+
+    Raises ValueError where one of the columns (as in `CATALOG`), or of those of text, is
+    absent or of another kind.
+    """
+    kinds = {name: np.dtype(kind).kind for name, (kind, *_) in columns.items()}
+    names = () if rows is None else rows.dtype.names or ()
+    for name, kind in (kinds | dict.fromkeys(strings, "U")).items():
+        if name not in names:
+            raise ValueError(f"it has no column {name}")
+        if rows.dtype[name].kind not in {"i": "iu", "f": "fiu", "U": "US"}[kind]:
+            raise ValueError(f"its column {name} is of the wrong kind")
+    return _native(rows)
+
+
 def _native(rows: np.ndarray) -> np.ndarray:
-    """FITS is big-endian; pandas and BLAS want the machine's order."""
     rows = rows.astype(rows.dtype.newbyteorder("="))
     for name in rows.dtype.names:
         if rows.dtype[name].kind == "U":

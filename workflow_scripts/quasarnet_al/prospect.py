@@ -5,12 +5,13 @@ prospect (github.com/desihub/prospect) reads what `desispec.io.read_spectra` rea
     prospect_pages --spectra_files spectra.fits --target_list targets.txt --outputdir pages
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import fitsio
 import numpy as np
 
-from quasarnet_al import files
+from quasarnet_al import desi, files
 from quasarnet_al.files import InputError
 
 ARMS = "BRZ"
@@ -35,7 +36,7 @@ FIBERMAP = {
 }
 
 
-def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
+def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) -> int:
     """Write `spectra.fits` and `targets.txt` of a batch; return the number of spectra.
 
     Spectra whose coadd isn't at hand are left out of both.
@@ -43,14 +44,14 @@ def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
     Parameters
     ----------
     catalog : CATALOG of the batch's pool file
-    root : folder that its SOURCE is relative to
+    roots : folders that its SOURCE may lie in, see `desi.source_path`
     """
     kept, fibermaps, arms = [], [], {arm: [] for arm in ARMS}
     wavelength: dict[str, np.ndarray] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
-        path = Path(root, str(source))
-        if not str(source) or not path.is_file() or not len(here):
+        path = desi.source_path(str(source), roots)
+        if path is None or not len(here):
             continue
         rows = catalog["ROW"][here]
         try:
@@ -69,7 +70,9 @@ def write(folder: str | Path, catalog: np.ndarray, root: str | Path) -> int:
         kept.append(here)
         fibermaps.append(_fibermap(tables))
     if not kept:
-        raise InputError(root, "holds no coadd of this batch", "check the input root")
+        raise InputError(
+            ", ".join(map(str, roots)), "holds no coadd of this batch", "check the roots"
+        )
     # In the order of the batch.
     order = np.argsort(np.concatenate(kept), kind="stable")
     fibermap = np.concatenate(fibermaps)[order]

@@ -159,10 +159,20 @@ def members(scores: np.ndarray, name: str) -> np.ndarray:
 def read_table(
     path: str, extension: str, maker: str, columns: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Read a FITS table in the machine's byte order; `maker` is the program to run again."""
+    """Read a FITS table in the machine's byte order; `maker` is the program to run again.
+
+    Where `columns` are named, all of their values must be finite numbers.
+    """
     try:
-        rows = fitsio.read(str(path), ext=extension, columns=columns)
-    except (OSError, ValueError) as error:
+        with fitsio.FITS(str(path)) as fits:
+            missing = set(columns or ()) - set(fits[extension].get_colnames())
+            if missing:
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+            rows = fits[extension].read(columns=columns)
+        for name in columns or ():
+            if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
+                raise ValueError(f"{name} has values that are no finite numbers")
+    except (OSError, ValueError, AttributeError) as error:
         raise InputError(
             path, f"has no readable table {extension} ({error})", f"make it with {maker}"
         ) from error

@@ -7,7 +7,9 @@ import pandas as pd
 
 from quasarnet_al import acquisition, pool
 from quasarnet_al.files import InputError
+from quasarnet_al.inspection import Z_RANGE
 from quasarnet_al.tables import read_csv
+from quasarnet_al.tasks import TASKS
 
 
 def in_validation(identity: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -28,7 +30,21 @@ def held_out(labels: np.ndarray, validation: np.ndarray) -> np.ndarray:
 
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Read the merged labels of a round (`labels.csv`)."""
-    return read_csv(path, ("SPECTYPE", "Z", "BAL", "ACCEPTED"), "merge the labels again")
+    remedy = "merge the labels again"
+    table = read_csv(path, ("SPECTYPE", "Z", "BAL", "ACCEPTED"), remedy)
+    accepted = table[table["ACCEPTED"] == 1]
+    spectypes = {name for task in TASKS.values() for name in task.spectypes}
+    numbers = all(table[name].dtype.kind in "fi" for name in ("Z", "BAL", "ACCEPTED"))
+    if not numbers or not table["ACCEPTED"].isin([0, 1]).all():
+        raise InputError(path, "has a Z, BAL or ACCEPTED that is no number or not 0 or 1", remedy)
+    if table["TARGETID"].duplicated().any():
+        raise InputError(path, "has a TARGETID twice", remedy)
+    if not (accepted["SPECTYPE"].isin(spectypes) & accepted["BAL"].isin([-1, 0, 1])).all():
+        raise InputError(path, "accepts a SPECTYPE or a BAL that is none", remedy)
+    redshifts = accepted["Z"][accepted["SPECTYPE"] == "QSO"]
+    if not redshifts.between(*Z_RANGE).all():
+        raise InputError(path, f"accepts a quasar's Z outside {Z_RANGE}", remedy)
+    return table
 
 
 def batch_labels(

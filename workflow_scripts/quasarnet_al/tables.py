@@ -48,7 +48,14 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     import pandas as pd  # only here: it takes longer to start than the rest
 
     try:
-        table = pd.read_csv(path, dtype={"TARGETID": str, "SPECTYPE": str}, encoding="utf-8-sig")
+        table = pd.read_csv(
+            path,
+            dtype={"TARGETID": str, "SPECTYPE": str},
+            encoding="utf-8-sig",
+            low_memory=False,
+        )
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("its rows have more fields than its header")
         missing = [name for name in ("TARGETID", *needed) if name not in table]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
@@ -95,6 +102,9 @@ def _read_text(path: str | Path) -> list[int]:
             rows = csv.DictReader(lines, skipinitialspace=True)
             if "TARGETID" not in (rows.fieldnames or ()):
                 raise ValueError("it has no column TARGETID between commas")
+            rows = list(rows)
+            if any(None in row or None in row.values() for row in rows):
+                raise ValueError("its rows have not the fields of its header")
             return [
                 whole_number(row["TARGETID"]) for row in rows if row.get("STATUS") != NOT_INSPECTED
             ]

@@ -59,6 +59,9 @@ def read(path: str | Path) -> pd.DataFrame:
     result["BAL"] = result["BAL"].astype(int)
     # The published merge gives unresolved rows quality 999 (see merge in `inspection`).
     result.loc[result["QUALITY"] > 4, "QUALITY"] = np.nan
+    # Rows that contradict each other about an object are no label.
+    result = result.drop_duplicates()
+    result.loc[result["TARGETID"].duplicated(keep=False), "QUALITY"] = np.nan
     return result.drop_duplicates("TARGETID").set_index("TARGETID")
 
 

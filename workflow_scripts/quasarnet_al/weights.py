@@ -267,7 +267,12 @@ def _from_group(path: object, group: h5py.Group) -> Network:
             want not in (-1, size) for want, size in zip(shape, found, strict=True)
         ):
             raise wrong(f"{weight} of layer {layer} has shape {found}, not {shape}")
-        values = dataset[()].astype(np.float32)
+        if dataset.file != group.file or dataset.external or dataset.is_virtual:
+            raise wrong(f"keeps {weight} of layer {layer} in another file")
+        if dataset.dtype.kind not in "fiu":
+            raise wrong(f"{weight} of layer {layer} holds no real numbers")
+        with np.errstate(over="ignore"):
+            values = dataset[()].astype(np.float32)
         if not np.isfinite(values).all():
             raise wrong(f"{weight} of layer {layer} has values that are not finite")
         return values
