@@ -190,7 +190,7 @@ def test_confusion_matrix_has_the_truth_in_rows():
 
 
 def test_every_program_tells_the_version(program):
-    """The version stands in pyproject.toml alone."""
+    """The version of the programs is the project's."""
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
     for path in (ROOT / "workflow_scripts").glob("*.py"):
         assert "program(main)" in path.read_text(), path.name
