@@ -19,6 +19,13 @@ def by_attempt(amount, a_thread=0):
     return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
 
 
+def recipe_options(recipe):
+    """How networks are built and trained: the options of all programs that train."""
+    names = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate")
+    names += ("schedule", "dropout", "threads")
+    return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
+
+
 def two_digits(numbers):
     """Rounds as they stand in paths."""
     return [f"{number:02d}" for number in numbers]

@@ -48,7 +48,7 @@ rule train_variant:
     params:
         seeds=list(range(config["compare"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),
-        variant=lambda wildcards: VARIANTS[wildcards.variant],
+        recipe=lambda wildcards: recipe_options(VARIANTS[wildcards.variant]),
         task=config["task"],
         seed=config["seed"],
     shell:
@@ -59,15 +59,7 @@ rule train_variant:
             --no-bootstrap \
             --members {params.seeds} \
             --seed {params.seed} \
-            --layers {params.variant[layers]} \
-            --filters {params.variant[filters]} \
-            --epochs {params.variant[epochs]} \
-            --min-steps {params.variant[min_steps]} \
-            --batch-size {params.variant[batch_size]} \
-            --learning-rate {params.variant[learning_rate]} \
-            --schedule {params.variant[schedule]} \
-            --dropout {params.variant[dropout]} \
-            --threads {params.variant[threads]} \
+            {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1
         """

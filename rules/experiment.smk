@@ -24,7 +24,7 @@ rule start_arms:
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
-        ensemble=config["ensemble"],
+        recipe=recipe_options(config["ensemble"]),
         task=config["task"],
     shell:
         """
@@ -33,15 +33,7 @@ rule start_arms:
             --training {input.training:q} \
             --members {params.members} \
             --seed {wildcards.seed} 0 \
-            --layers {params.ensemble[layers]} \
-            --filters {params.ensemble[filters]} \
-            --epochs {params.ensemble[epochs]} \
-            --min-steps {params.ensemble[min_steps]} \
-            --batch-size {params.ensemble[batch_size]} \
-            --learning-rate {params.ensemble[learning_rate]} \
-            --schedule {params.ensemble[schedule]} \
-            --dropout {params.ensemble[dropout]} \
-            --threads {params.ensemble[threads]} \
+            {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1
         """
@@ -73,7 +65,7 @@ rule run_arm:
         arm=lambda wildcards: ARMS[wildcards.arm],
         experiment=config["experiment"],
         classification=config["classification"],
-        ensemble=config["ensemble"],
+        recipe=recipe_options(config["ensemble"]),
         task=config["task"],
     shell:
         """
@@ -99,15 +91,7 @@ rule run_arm:
             --n-thresh {params.classification[n_thresh]} \
             --z-split {params.classification[z_split]} \
             --cut {params.classification[catalogue_cut]} \
-            --layers {params.ensemble[layers]} \
-            --filters {params.ensemble[filters]} \
-            --epochs {params.ensemble[epochs]} \
-            --min-steps {params.ensemble[min_steps]} \
-            --batch-size {params.ensemble[batch_size]} \
-            --learning-rate {params.ensemble[learning_rate]} \
-            --schedule {params.ensemble[schedule]} \
-            --dropout {params.ensemble[dropout]} \
-            --threads {params.ensemble[threads]} \
+            {params.recipe} \
             --output {output.curve:q} >{log} 2>&1
         """
 

@@ -29,7 +29,7 @@ rule train_release:
     params:
         seeds=list(range(config["release"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),
-        release=config["release"],
+        recipe=recipe_options(config["release"]),
         seed=config["seed"],
     shell:
         """
@@ -39,15 +39,7 @@ rule train_release:
             --no-bootstrap \
             --members {params.seeds} \
             --seed {params.seed} \
-            --layers {params.release[layers]} \
-            --filters {params.release[filters]} \
-            --epochs {params.release[epochs]} \
-            --min-steps {params.release[min_steps]} \
-            --batch-size {params.release[batch_size]} \
-            --learning-rate {params.release[learning_rate]} \
-            --schedule {params.release[schedule]} \
-            --dropout {params.release[dropout]} \
-            --threads {params.release[threads]} \
+            {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1
         """

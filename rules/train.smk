@@ -26,7 +26,7 @@ rule train_members:
         task=config["task"],
         members=lambda wildcards: TEAMS[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
-        ensemble=config["ensemble"],
+        recipe=recipe_options(config["ensemble"]),
         seed=lambda wildcards: [config["seed"], int(wildcards.round)],
     shell:
         """
@@ -35,15 +35,7 @@ rule train_members:
             --training {input.training:q} \
             --members {params.members} \
             --seed {params.seed} \
-            --layers {params.ensemble[layers]} \
-            --filters {params.ensemble[filters]} \
-            --epochs {params.ensemble[epochs]} \
-            --min-steps {params.ensemble[min_steps]} \
-            --batch-size {params.ensemble[batch_size]} \
-            --learning-rate {params.ensemble[learning_rate]} \
-            --schedule {params.ensemble[schedule]} \
-            --dropout {params.ensemble[dropout]} \
-            --threads {params.ensemble[threads]} \
+            {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1
         """

@@ -5,10 +5,8 @@ import argparse
 import fitsio
 import numpy as np
 
-from quasarnet_al import desi, metrics, pool, scoring
+from quasarnet_al import desi, metrics, pool, scoring, selection
 from quasarnet_al.files import InputError, program, replacing
-
-DISCARDED = ("sparse cell", "far from cell")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,13 +19,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="what was discarded, by flaw (CSV)")
     args = parser.parse_args(argv)
 
-    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    rows = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
     flaw = np.concatenate([_flaws(path, args.input_root) for path in args.pool])
-    if len(flaw) != len(selection):
+    if len(flaw) != len(rows):
         raise InputError(args.selection, "is not of these pool files", "select the batch again")
     # Why a spectrum was dropped before the rule looked at it says nothing of the rule.
-    seen = np.isin(selection["REASON"], ["", "less confusing", *DISCARDED])
-    flaw, discarded = flaw[seen], np.isin(selection["REASON"][seen], DISCARDED)
+    seen = np.isin(rows["REASON"], ["", "less confusing", *selection.OUTLIER_REASONS])
+    flaw, discarded = flaw[seen], np.isin(rows["REASON"][seen], selection.OUTLIER_REASONS)
     table = metrics.discards(flaw, discarded)
     with replacing(args.output) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")

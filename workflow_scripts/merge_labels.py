@@ -56,12 +56,8 @@ def main(argv: list[str] | None = None) -> None:
 
     batch = inspection.read_batch(args.batch)
     task = TASKS[args.task]
-    rows, faults = inspection.read_answers(args.vi, task.spectypes, task.redshifts)
-    refused = [(name, 0, "", fault) for name, fault in faults.items()]
-    for path in args.vi:
-        if Path(path).name not in faults:
-            _, rejected = inspection.read_vi(path, task.spectypes, task.redshifts)
-            refused += [(Path(path).name, *row) for row in rejected]
+    rows, faults, refused = inspection.read_answers(args.vi, task.spectypes, task.redshifts)
+    refused += [(name, 0, "", fault) for name, fault in faults.items()]
     if rows.empty and not any(line for _, line, _, _ in refused):
         raise files.InputError(
             args.vi[0],

@@ -7,6 +7,8 @@ import pandas as pd
 
 from quasarnet_al import inspection, pool, report, round_report, scoring, sets, som
 from quasarnet_al.files import InputError, program, provenance, read_json, write_text
+from quasarnet_al.grid import Grid
+from quasarnet_al.selection import locate
 from quasarnet_al.tasks import TASKS, Classification, Task
 
 
@@ -41,10 +43,12 @@ def main(argv: list[str] | None = None) -> None:
     if task.pages:
         links.append(report.link("inspect/index.html", "inspection pages"))
     body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, metrics)]
-    body += _choice(args, task)
+    batch = inspection.read_batch(args.batch)
+    spectra, grid = pool.read(args.batch_pool)[0], pool.read_grid(args.batch_pool)
+    body += _choice(args, task, batch, spectra, grid)
     for path in args.flaws:
         body += [report.heading("Flaws of the mock spectra"), report.table(pd.read_csv(path))]
-    body += _labels(args, task)
+    body += _labels(args, task, batch, spectra, grid)
     for path in args.agreement:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
@@ -57,7 +61,10 @@ def main(argv: list[str] | None = None) -> None:
     print(args.output)
 
 
-def _choice(args: argparse.Namespace, task: Task) -> list[str]:
+def _choice(
+    args: argparse.Namespace, task: Task, batch: pd.DataFrame, spectra: np.ndarray, grid: Grid
+) -> list[str]:
+    """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
     selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
     names = ["TARGETID", "BMU", *(f"VOTE_{name}" for name in task.classes)]
     names += ["Z_QN", "Z_STD"] if task.redshifts else []
@@ -65,16 +72,13 @@ def _choice(args: argparse.Namespace, task: Task) -> list[str]:
     rows = np.concatenate(parts)
     if not np.array_equal(rows["TARGETID"], selection["TARGETID"]):
         raise InputError(args.selection, "is not of these score tables", "select the batch again")
-    batch, (spectra, _) = inspection.read_batch(args.batch), pool.read(args.batch_pool)
     left = round_report.discarded(selection)
-    starts = np.cumsum([0, *map(len, parts)])
-    place = np.searchsorted(starts, left, side="right") - 1
-    outliers = [
-        pool.read(args.pool[p])[0][row] for p, row in zip(place, left - starts[place], strict=True)
-    ]
+    place, row = locate(left, [len(part) for part in parts])
+    images = {number: pool.read(args.pool[number])[0] for number in np.unique(place)}
+    outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
     percentile = args.percentile if args.outliers in ("occupancy", "both") else None
     chosen, shape = selection["REASON"] == "", som.read(args.som).shape
-    grid, few = pool.read_grid(args.batch_pool), round_report.GALLERY
+    few = round_report.GALLERY
     return [
         *round_report.choice(read_json(args.summary)),
         report.row_of(
@@ -94,10 +98,12 @@ def _choice(args: argparse.Namespace, task: Task) -> list[str]:
     ]
 
 
-def _labels(args: argparse.Namespace, task: Task) -> list[str]:
+def _labels(
+    args: argparse.Namespace, task: Task, batch: pd.DataFrame, spectra: np.ndarray, grid: Grid
+) -> list[str]:
+    """Return what people, or the oracle, said of the batch."""
     if not args.labels:
         return [report.heading("Labels"), report.paragraph("The round waits for its labels.")]
-    batch, (spectra, _) = inspection.read_batch(args.batch), pool.read(args.batch_pool)
     labels = pd.concat(map(sets.read_labels, args.labels))
     labels = labels[labels["ACCEPTED"] == 1]
     said = labels.rename(columns={"SPECTYPE": "LABEL", "Z": "LABEL_Z"})
@@ -109,7 +115,6 @@ def _labels(args: argparse.Namespace, task: Task) -> list[str]:
     )
     wrong = report.surprises(table[[f"VOTE_{name}" for name in task.classes]].to_numpy(), truth)
     shown = table.iloc[wrong[: round_report.GALLERY]]
-    grid = pool.read_grid(args.batch_pool)
     return [
         *round_report.told(labels, len(batch), len(wrong)),
         *round_report.gallery(

@@ -39,15 +39,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
+    if len(args.map) != len(args.pool):
+        parser.error("--pool and --map go in pairs")
     task = TASKS[args.task]
     start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
     spectra = np.concatenate([part[0] for part in parts])
     catalog = pool.stack([part[1] for part in parts])
-    units = np.concatenate([scoring.read_table(path, "MAP", "map_spectra.py") for path in args.map])
-    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
-        raise InputError(args.map[0], "is not the map of the pool", "make it again")
+    units = np.concatenate(
+        [
+            scoring.read_map(path, part[1], name)
+            for path, part, name in zip(args.map, parts, args.pool, strict=True)
+        ]
+    )
     first, _, first_labels = pool.read_labelled(args.training)
     known, _, answers = pool.read_labelled(args.validation)
     labels = pool.labels(len(catalog), "inspection")

@@ -33,9 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     spectra, catalog = pool.read(args.pool)
     if networks[0].grid.size != spectra.shape[1]:
         raise InputError(args.pool, "is on another grid than the ensemble", "extract it again")
-    units = scoring.read_table(args.map, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
-    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
-        raise InputError(args.map, f"is not the map of {args.pool}", "make it again")
+    units = scoring.read_map(args.map, catalog, args.pool)
     columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS", "SNR")}
     classification = Classification(args.c_thresh, args.n_thresh, args.z_split)
     columns |= task.score(

@@ -77,9 +77,8 @@ def main(argv: list[str] | None = None) -> None:
             f"has {len(chosen)} spectra left to choose, {args.size} are asked for {counts}",
             "add tiles, or lower batch.size",
         )
-    starts = np.cumsum([0, *map(len, parts)])
-    place = np.searchsorted(starts, chosen, side="right") - 1
-    batch, spectra, catalog = _gather(args, column, chosen - starts[place], place)
+    place, row = selection.locate(chosen, [len(part) for part in parts])
+    batch, spectra, catalog = _gather(args, column, row, place)
     grid = pool.read_grid(*args.pool)
     write_fits(
         args.selection,

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     batch = inspection.read_batch(args.batch)
-    handed_in, _ = inspection.read_answers(args.vi)
+    handed_in, *_ = inspection.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
     if cells and cells.weights.shape[2] != pixels.shape[1]:

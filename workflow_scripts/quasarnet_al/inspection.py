@@ -136,24 +136,28 @@ def read_answers(
     paths: Iterable[str | os.PathLike],
     spectypes: Sequence[str] = SPECTYPES,
     redshifts: bool = True,
-) -> tuple[pd.DataFrame, dict[str, str]]:
+) -> tuple[pd.DataFrame, dict[str, str], list[tuple]]:
     """Read several files as `read_vi` does.
 
     Returns
     -------
     rows : of all files; an inspector is written in one way, whatever the case
     faults : what is wrong with the files that cannot be read at all, by name
+    refused : rows that are not taken, as `REFUSED_COLUMNS`
     """
-    tables, faults = [empty_rows()], {}
+    tables, faults, refused = [empty_rows()], {}, []
     for path in paths:
         try:
-            tables.append(read_vi(path, spectypes, redshifts)[0])
+            rows, rejected = read_vi(path, spectypes, redshifts)
         except InputError as error:
             faults[Path(path).name] = str(error)
+            continue
+        tables.append(rows)
+        refused += [(Path(path).name, *row) for row in rejected]
     rows = pd.concat(tables)
     spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
     rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
-    return rows, faults
+    return rows, faults, refused
 
 
 def read_batch(path: str | os.PathLike) -> pd.DataFrame:

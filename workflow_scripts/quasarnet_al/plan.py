@@ -327,7 +327,7 @@ def waiting(config: dict, number: int) -> list[str]:
     from quasarnet_al import inspection  # only here: pandas takes its time to start
 
     task = TASKS[config["task"]]
-    answers, _ = inspection.read_answers(files, task.spectypes, task.redshifts)
+    answers, *_ = inspection.read_answers(files, task.spectypes, task.redshifts)
     answers = answers[answers["QUALITY"] >= 0]
     answers = answers.merge(inspection.read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
     answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()

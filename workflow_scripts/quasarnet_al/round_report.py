@@ -7,10 +7,9 @@ import pandas as pd
 
 from quasarnet_al import figures, report, som
 from quasarnet_al.grid import Grid
+from quasarnet_al.selection import OUTLIER_REASONS
 from quasarnet_al.tasks import Task
 
-#: Reasons of `selection.REASONS` that are the outlier rule's.
-DISCARDED = ("sparse cell", "far from cell")
 #: Spectra of each kind that are shown.
 GALLERY = 6
 
@@ -87,7 +86,7 @@ def cells(
 
 def discarded(selection: np.ndarray) -> np.ndarray:
     """Return the rows that the outlier rule discarded, the most confusing of them."""
-    rows = np.flatnonzero(np.isin(selection["REASON"], DISCARDED))
+    rows = np.flatnonzero(np.isin(selection["REASON"], OUTLIER_REASONS))
     return rows[np.argsort(-selection["SCORE"][rows], kind="stable")][:GALLERY]
 
 

@@ -150,6 +150,14 @@ def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
     return read_table(path, "SCORES", "score_spectra.py", columns)
 
 
+def read_map(path: str, catalog: np.ndarray, pool: str) -> np.ndarray:
+    """Return the BMUs and quantization errors of the pool file `pool` with this `catalog`."""
+    units = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
+        raise InputError(path, f"is not the map of {pool}", "make it again")
+    return units
+
+
 def members(scores: np.ndarray, name: str) -> np.ndarray:
     """Return a column with a value a member, (n, members), of a score table."""
     # FITS drops the second axis of an ensemble of one.

@@ -4,16 +4,24 @@ import numpy as np
 
 from quasarnet_al.pool import ALL_ARMS
 
+#: Those of the outlier rule (`som.outliers`).
+OUTLIER_REASONS = ("sparse cell", "far from cell")
 #: Why a spectrum is not asked for, the first that holds; '' where it is in the batch.
 REASONS = (
     "repeat exposure",
     "labelled",
     "excluded",
     "missing arm",
-    "sparse cell",
-    "far from cell",
+    *OUTLIER_REASONS,
     "less confusing",
 )
+
+
+def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the table, and the row in it, of `rows` of tables of `lengths` joined in order."""
+    starts = np.cumsum([0, *lengths])
+    place = np.searchsorted(starts, rows, side="right") - 1
+    return place, rows - starts[place]
 
 
 def select(
