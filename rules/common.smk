@@ -4,7 +4,10 @@ import shlex
 
 TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
-SETS = plan.labelled_sets(config)
+LABELLED = plan.labelled_sets(config)
+#: The labelled sets that teach and validate, and those for the check of the release alone.
+SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
+CHECKS = LABELLED.keys() - SETS.keys()
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
@@ -22,7 +25,7 @@ def by_attempt(amount, a_thread=0):
 def recipe_options(recipe):
     """How networks are built and trained: the options of all programs that train."""
     names = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate")
-    names += ("schedule", "dropout", "threads")
+    names += ("schedule", "dropout", "shift", "threads")
     return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
 
 

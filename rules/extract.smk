@@ -40,7 +40,7 @@ rule extract_spectra:
 rule extract_labelled:
     """Extract the labelled set {wildcards.set}."""
     input:
-        lambda wildcards: list(SETS[wildcards.set].files),
+        lambda wildcards: list(LABELLED[wildcards.set].files),
     output:
         labelled="results/<run>/labelled/{set}.fits",
     log:
@@ -53,7 +53,7 @@ rule extract_labelled:
         mem_mb=by_attempt(4000, 400),
         runtime=by_attempt(60),
     params:
-        source=lambda wildcards: list(SETS[wildcards.set].arguments),
+        source=lambda wildcards: list(LABELLED[wildcards.set].arguments),
         grid=config["grid"],
     shell:
         """

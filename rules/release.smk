@@ -2,6 +2,8 @@
 
 results/<run>/release/quasarnet-<run>.h5     the weights, as QuasarNP reads them
 results/<run>/release/release.json           the seeds, and the validation of the one chosen
+results/<run>/release/check.csv              what they find in sets that taught nothing: snakemake check
+results/<run>/release/check_spectra.csv      the same, spectrum by spectrum
 """
 
 
@@ -76,4 +78,38 @@ rule release:
     """The released weights, as a short name."""
     input:
         plan.release(config),
+    localrule: True
+
+
+rule check_release:
+    """Try the released weights on spectra of known redshift that taught nothing."""
+    input:
+        weights=plan.release(config),
+        labelled=expand("results/<run>/labelled/{set}.fits", set=sorted(CHECKS)),
+    output:
+        table="results/<run>/release/check.csv",
+        spectra="results/<run>/release/check_spectra.csv",
+    log:
+        "logs/<run>/check_release.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        classification=config["classification"],
+    shell:
+        """
+        python workflow_scripts/check_release.py \
+            --weights {input.weights:q} \
+            --labelled {input.labelled:q} \
+            --cuts {params.classification[catalogue_cut]} {params.classification[c_thresh]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --table {output.table:q} \
+            --spectra {output.spectra:q} 2>&1 | tee {log}
+        """
+
+
+rule check:
+    """The check of the released weights, as a short name."""
+    input:
+        "results/<run>/release/check.csv",
     localrule: True

@@ -14,7 +14,7 @@ rule select_batch:
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         som=som_of_round,
-        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
+        labelled=expand("results/<run>/labelled/{set}.fits", set=LABELLED),
         labels=lambda wildcards: expand(
             "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
         ),

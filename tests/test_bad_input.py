@@ -135,6 +135,10 @@ PROGRAMS = {
         "--trained {trained} --validation {validation} --output @w.h5 --summary @s.json",
         {"trained": corpus.WEIGHTS, "validation": corpus.LABELLED},
     ),
+    "check_release": (
+        "--weights {weights} --labelled {set} --table @check.csv --spectra @spectra.csv",
+        {"weights": corpus.WEIGHTS, "set": corpus.LABELLED},
+    ),
     "compare_variants": (
         "--variants a --trained {ensemble} --validation {validation} --seeds @a.csv "
         "--table @b.csv --figure @c.png",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import grid, inference, pool, targets, weights
+from quasarnet_al import grid, inference, pool, targets, tasks, weights
 
 pytestmark = pytest.mark.slow
 training = pytest.importorskip("quasarnet_al.training")
@@ -95,6 +95,29 @@ def test_it_learns(examples):
                              learning_rate=2e-3)  # fmt: skip
     _, history = training.train(spectra, wanted, grid.LOG, recipe, 1, tell=lambda line: None)
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+
+
+def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
+    """And the same again: a training that went on from a checkpoint is that without a break."""
+    drawn = []
+    spectra = examples[0]
+    labels = pool.labels(len(spectra), "inspection")
+    labels["SPECTYPE"], labels["Z"] = "QSO", 2.0
+
+    def remember(*arguments):
+        drawn.append(targets.shift(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(tasks.targets, "shift", remember)
+    recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
+    quiet = {"tell": lambda line: None}
+    for _ in range(2):
+        tasks.TASKS["quasar"].train(spectra, labels, grid.LOG, recipe, 1, **quiet)
+    first, second, again, _ = drawn
+    assert (first[1] != second[1]).any()
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert np.abs(np.log10((1 + first[1]) / 3)).max() < 3.5e-3
 
 
 def test_same_seed_same_bytes(examples):

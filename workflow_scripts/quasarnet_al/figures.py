@@ -363,7 +363,7 @@ def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> Figure:
 
 def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     """Learning curves of the arms of the experiment: mean over seeds, and its error."""
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
     axis = figure.subplots()
     ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
     for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
@@ -383,7 +383,7 @@ def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
     seeds = ratios["seeds"].max()
     axis.set(xlabel="labels bought", ylabel=metric.replace("_", " "))
     axis.set_title(f"mean of {seeds} seeds, band: its standard error", fontsize=10)
-    axis.legend(title="arm: label ratio", fontsize=9)
+    figure.legend(title="arm: label ratio", fontsize=9, loc="outside right upper")
     return figure
 
 

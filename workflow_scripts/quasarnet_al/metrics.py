@@ -1,6 +1,7 @@
 """How good an ensemble is: purity, completeness, redshift errors, on objects of known truth."""
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 LIGHT_SPEED = 299792.458  # km/s
 #: A quasar's redshift is wrong beyond this, km/s (Busca & Balland 2018, section 4).
 CATASTROPHIC = 6000.0
+#: A redshift of the check of a release is right within this, |dz| / (1 + z).
+RIGHT = 0.01
 #: Confidence cuts at which purity and completeness are given.
 CUTS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), [0.95, 0.97, 0.98, 0.99, 0.995]]), 3)
 
@@ -59,6 +62,40 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     order = np.argsort(-strength, kind="stable")
     purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return ratio(float(purity[right[order]].sum()), quasars)
+
+
+def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
+    """Return what a network finds in sets of known spectra, a row a set and cut.
+
+    Parameters
+    ----------
+    spectra : a row a spectrum: SET, SPECTYPE, CONFIDENCE, and DZ = (Z_QN - Z) / (1 + Z)
+    cuts : confidences above which a spectrum is taken for a quasar
+
+    Returns
+    -------
+    DataFrame : set, cut; quasars, found, right (found, with |DZ| < `RIGHT`); completeness =
+        right / quasars; others, and how many of them are taken for quasars
+    """
+    import pandas as pd  # takes longer to start than the rest
+
+    rows = []
+    for (name, group), cut in itertools.product(spectra.groupby("SET", sort=False), cuts):
+        quasar, taken = group["SPECTYPE"] == "QSO", group["CONFIDENCE"] > cut
+        right = int((quasar & taken & (group["DZ"].abs() < RIGHT)).sum())
+        rows.append(
+            {
+                "set": name,
+                "cut": cut,
+                "quasars": int(quasar.sum()),
+                "found": int((quasar & taken).sum()),
+                "right": right,
+                "completeness": ratio(right, int(quasar.sum())),
+                "others": int((~quasar).sum()),
+                "others_taken": int((~quasar & taken).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":

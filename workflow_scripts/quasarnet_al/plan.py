@@ -36,15 +36,23 @@ def check(config: dict, schema: str | Path) -> dict:
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
     for name, variant in config["compare"]["variants"].items():
-        variant = config["ensemble"] | {"sets": list(config["labelled"])} | variant
+        sets = [name for name, source in config["labelled"].items() if not source["check"]]
+        variant = config["ensemble"] | {"sets": sets} | variant
         config["compare"]["variants"][name] = variant
-        unknown = set(variant["sets"]) - set(config["labelled"])
+        unknown = set(variant["sets"]) - set(sets)
         if unknown:
             raise InputError(
                 "config",
-                f"compare.variants.{name}: {min(unknown)!r} is no labelled set",
+                f"compare.variants.{name}: {min(unknown)!r} is no labelled set to train on",
                 "name it under labelled",
             )
+    recipes = [config["ensemble"], config["release"], *config["compare"]["variants"].values()]
+    if any(recipe["shift"] for recipe in recipes) and (
+        config["grid"] != "log" or not TASKS[config["task"]].redshifts
+    ):
+        raise InputError(
+            "config", "shift moves spectra on the log grid alone", "set shift: 0 or grid: log"
+        )
     arms = config["experiment"]["arms"]
     for name, arm in arms.items():
         arms[name] = config["batch"] | arm
@@ -79,7 +87,8 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError(
             "config", f"the pool's tiles make {count} jobs a step", "raise pool.tiles_per_job"
         )
-    if not any(labelled.validation for labelled in labelled_sets(config).values()):
+    sets = labelled_sets(config).values()
+    if not any(labelled.validation for labelled in sets if not labelled.check):
         raise InputError(
             "config", "no labelled set gives a validation set", "set labelled.*.validation above 0"
         )
@@ -229,6 +238,7 @@ class LabelledSet:
     files : that must be there first; the coadds of a production are not looked for
     survey : name of the mock survey that makes its spectra, or ""
     validation : share of its objects that only serve to judge the ensembles
+    check : whether it serves `snakemake check` alone
     """
 
     name: str
@@ -236,6 +246,7 @@ class LabelledSet:
     files: tuple[str, ...]
     survey: str
     validation: float
+    check: bool
 
 
 def labelled_sets(config: dict) -> dict[str, LabelledSet]:
@@ -247,7 +258,7 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
         if survey:
             files.append(survey_truth(config, survey))
         found[name] = LabelledSet(
-            name, tuple(arguments), tuple(files), survey, source["validation"]
+            name, tuple(arguments), tuple(files), survey, source["validation"], source["check"]
         )
     return found
 

@@ -23,6 +23,8 @@ class Recipe:
     epochs : passes over the training set
     min_steps : at least this many gradient steps, with more epochs where the set is small
     batch_size : spectra a step
+    shift : in each epoch every spectrum is moved by up to this many pixels anew, and its
+        redshift with it (see `targets.shift`)
     """
 
     layers: int = 6
@@ -34,6 +36,7 @@ class Recipe:
     epochs: int = 10
     min_steps: int = 0
     batch_size: int = 256
+    shift: int = 0
 
     def steps(self, count: int) -> tuple[int, int]:
         """Return the epochs and the steps of an epoch for `count` spectra."""
@@ -61,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--schedule", choices=("constant", "cosine"), default="constant", help="of the rate"
     )
     parser.add_argument("--dropout", type=float, default=0.2, help="(%(default)s)")
+    parser.add_argument(
+        "--shift", type=int, default=0, help="pixels that spectra are moved by in each epoch"
+    )
 
 
 def from_arguments(args: argparse.Namespace) -> Recipe:

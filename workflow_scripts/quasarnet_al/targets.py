@@ -44,6 +44,35 @@ def line_targets(
     return box, offset, weight
 
 
+def shift(
+    spectra: np.ndarray, redshift: np.ndarray, most: int, grid: Grid, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move spectra by whole pixels to other redshifts: more of them to learn from.
+
+    A pixel of the log grid is a factor in wavelength, so a moved spectrum is that of the same
+    object at 1 + z times a power of this factor. The sky's lines and the arms' edges move
+    with it; by some pixels they are where they might be.
+
+    Parameters
+    ----------
+    spectra : float32 (n, grid.size)
+    redshift : (n,)
+    most : pixels, in either direction
+    grid : the log grid; the pixels of others do not move so
+
+    Returns
+    -------
+    spectra, redshift : moved, each by a number of its own; the last pixel is repeated where
+        nothing is known
+    """
+    if grid.kind != "log":
+        raise ValueError(f"spectra on a {grid.kind} grid cannot be moved to other redshifts")
+    pixels = rng.integers(-most, most, len(spectra), endpoint=True)
+    source = np.clip(np.arange(grid.size) - pixels[:, None], 0, grid.size - 1)
+    moved = np.take_along_axis(spectra, source, axis=1)
+    return moved, (1 + redshift) * 10 ** (pixels * grid.step) - 1
+
+
 def bootstrap(count: int, seed: Sequence[int]) -> np.ndarray:
     """Return `count` row numbers drawn with replacement: one member's training set.
 

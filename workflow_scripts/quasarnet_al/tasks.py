@@ -183,6 +183,12 @@ class Quasars(Task):
 
         if validation is not None:
             validation = validation[0], _line_targets(validation[1], grid)
+
+        def moved(rng):
+            other = labels.copy()
+            elsewhere, other["Z"] = targets.shift(spectra, labels["Z"], recipe.shift, grid, rng)
+            return elsewhere, _line_targets(other, grid)
+
         return training.train(
             spectra,
             _line_targets(labels, grid),
@@ -192,6 +198,7 @@ class Quasars(Task):
             checkpoint,
             tell,
             validation,
+            moved if recipe.shift else None,
         )
 
     def score(self, networks, spectra, targetid, classification, seed, threads=1):

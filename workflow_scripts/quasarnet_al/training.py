@@ -99,6 +99,7 @@ def train(
     checkpoint: Path | None = None,
     tell: Callable[[str], None] = print,
     validation: tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None,
+    vary: Callable[[np.random.Generator], tuple] | None = None,
 ) -> tuple[Network, list[dict]]:
     """Train one network.
 
@@ -110,6 +111,7 @@ def train(
     seed, checkpoint, tell : see `fit`
     validation : spectra and targets; the network is then that of the epoch with the
         smallest loss on them
+    vary : draws other spectra and targets, of the same shapes, for each epoch
 
     Returns
     -------
@@ -120,7 +122,15 @@ def train(
     if validation is not None:
         validation = (validation[0][..., None], *validation[1])
     data = (spectra[..., None], *targets)
-    model, history = fit(build, (recipe, grid), loss, data, seed, checkpoint, tell, validation)
+
+    def epoch_data(rng: np.random.Generator) -> Sequence[np.ndarray]:
+        varied, wanted = vary(rng)
+        return varied[..., None], *wanted
+
+    model, history = fit(
+        build, (recipe, grid), loss, data, seed, checkpoint, tell, validation,
+        epoch_data if vary else None,
+    )  # fmt: skip
     return _network(model, grid), history
 
 
@@ -179,6 +189,7 @@ def fit(
     checkpoint: Path | None = None,
     tell: Callable[[str], None] = print,
     validation: Sequence[np.ndarray] | None = None,
+    vary: Callable[[np.random.Generator], Sequence[np.ndarray]] | None = None,
 ) -> tuple[keras.Model, list[dict]]:
     """Fit a model.
 
@@ -191,6 +202,7 @@ def fit(
     checkpoint : file that keeps the state after each epoch; training goes on from it,
         to the same model as without the break
     tell : is given a line of text at each epoch
+    vary : draws the data of an epoch, in the shapes of `data`; without, they are `data`
 
     Returns
     -------
@@ -222,6 +234,9 @@ def fit(
     size = min(recipe.batch_size, count)
     for epoch in range(len(history), epochs):
         order = np.random.default_rng([seed, epoch]).permutation(count)
+        if vary is not None:
+            drawn = vary(np.random.default_rng([seed, epoch, 1]))
+            data = [tf.constant(array, tf.float32) for array in drawn]
         # The last batch is filled up from the start of the same permutation.
         batches = np.resize(order, (steps, size))
         rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)

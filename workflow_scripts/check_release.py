@@ -1,0 +1,47 @@
+"""Try weights on labelled sets that taught them nothing; write tables by set and by spectrum."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al import classify, inference, metrics, pool
+from quasarnet_al.files import InputError, positive, program, replacing
+from quasarnet_al.weights import read_network
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", required=True, help="a network as QuasarNP reads it (HDF5)")
+    parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
+    parser.add_argument("--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidences")
+    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    parser.add_argument("--table", required=True, help="a row a set and cut (CSV)")
+    parser.add_argument("--spectra", required=True, help="a row a spectrum (CSV)")
+    args = parser.parse_args(argv)
+
+    network = read_network(args.weights)
+    tables = []
+    for path in args.labelled:
+        spectra, catalog, labels = pool.read_labelled(path)
+        if pool.read_grid(path) != network.grid:
+            raise InputError(path, f"is on another grid than {args.weights}", "set grid alike")
+        c, z, _ = classify.line_redshifts(*inference.predict(network, spectra), network.grid)
+        table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})
+        table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]
+        # The strongest line decides at n_thresh 1, the second strongest at 2 ...
+        table["CONFIDENCE"] = np.sort(c, axis=1)[:, -args.n_thresh]
+        table["Z_QN"] = classify.best_redshift(c, z)
+        table["DZ"] = metrics.velocity(table["Z_QN"], table["Z"]) / metrics.LIGHT_SPEED
+        table["SNR"] = catalog["SNR"]
+        tables.append(table)
+    table = pd.concat(tables)
+    summary = metrics.found_in_sets(table, args.cuts)
+    for path, rows in ((args.spectra, table), (args.table, summary)):
+        with replacing(path) as temporary:
+            rows.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    print(summary.to_string(index=False, float_format="%.4g"))
+
+
+if __name__ == "__main__":
+    program(main)
