@@ -4,6 +4,7 @@ import shlex
 
 TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
+CATALOG_CHUNKS = plan.catalog_chunks(config)
 LABELLED = plan.labelled_sets(config)
 #: The labelled sets that teach and validate, and those for the check of the release alone.
 SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
@@ -96,9 +97,14 @@ def answers(wildcards):
     return handed_in(wildcards)
 
 
+def place(wildcards):
+    """Where the tiles of a chunk lie."""
+    return (CHUNKS | CATALOG_CHUNKS)[wildcards.tiles]
+
+
 def survey_of_tiles(wildcards):
     """What must be there before a mock survey's tiles can be read."""
-    survey = CHUNKS[wildcards.tiles].survey
+    survey = place(wildcards).survey
     return plan.survey_truth(config, survey) if survey else []
 
 

@@ -21,8 +21,8 @@ rule extract_spectra:
         mem_mb=by_attempt(2000, 400),
         runtime=by_attempt(60),
     params:
-        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
-        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
+        chunk=place,
+        tiles=lambda wildcards: list(place(wildcards).tiles),
         grid=config["grid"],
     shell:
         """

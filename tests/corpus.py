@@ -242,6 +242,13 @@ MAP = FITS | {
     "other rows": edit(MAP=flip),
     "MAP an image": edit(MAP=to_image),
 }
+QN = FITS | {
+    "no TARGETID": edit(QN=without("TARGETID")),
+    "no IS_QSO": edit(QN=without("IS_QSO")),
+    "no TARGET_RA": edit(QN=without("TARGET_RA")),
+    "a redshift NaN": edit(QN=put("Z_QN", np.nan)),
+    "a confidence text": edit(QN=retyped("C_LYA", "U8")),
+}
 SCORES = FITS | {
     "no TARGETID": edit(SCORES=without("TARGETID")),
     "no ENTROPY": edit(SCORES=without("ENTROPY")),

@@ -135,6 +135,10 @@ PROGRAMS = {
         "--trained {trained} --validation {validation} --output @w.h5 --summary @s.json",
         {"trained": corpus.WEIGHTS, "validation": corpus.LABELLED},
     ),
+    "write_catalog": (
+        "--tables {qn} --output @catalog.fits",
+        {"qn": corpus.QN},
+    ),
     "check_release": (
         "--weights {weights} --labelled {set} --table @check.csv --spectra @spectra.csv",
         {"weights": corpus.WEIGHTS, "set": corpus.LABELLED},
@@ -235,6 +239,7 @@ def good(tmp_path_factory):
     given["som"] = run("fit_som", given, folder) / "som.h5"
     given["map"] = run("map_spectra", given, folder) / "map.fits"
     given["scores"] = run("score_spectra", given, folder) / "scores.fits"
+    given["qn"] = run("classify_spectra", given, folder) / "qn.fits"
     given["targets"] = folder / "targets.csv"
     given["targets"].write_text("TARGETID,STATUS\n5,accepted\n6,not inspected\n")
     old = pd.DataFrame({"TARGETID": [7], "SPECTYPE": "QSO", "Z": 2.0, "BAL": 0, "ACCEPTED": 1})

@@ -76,7 +76,7 @@ def test_columns_are_explained_in_the_header(tmp_path):
     comments = {
         card["value"]: card["comment"] for card in header if card["name"].startswith("TTYPE")
     }
-    assert comments["TARGET_RA"] == "right ascension, deg"
+    assert comments["TARGET_RA"] == "right ascension"
 
 
 def test_comments_fit_a_card():

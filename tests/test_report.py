@@ -57,7 +57,7 @@ def round_files(request, tmp_path, monkeypatch):
     select_batch.main([*tables, *made, *rule, "--size", "8", "--error-percentile", "80"])
     write_json(
         "metrics.json",
-        {"round": 1, "training_spectra": 9, "labels_of_rounds": 0, "members": 3}
+        {"round": 1, "training_spectra": 9, "labels_of_rounds": 0, "members": 3, "doubted": 0}
         | task.evaluate(members, spectra, labels, classification),
     )
     arguments = [*tables, *made, "--task", task.name, "--run", "a<b", "--metrics", "metrics.json"]
@@ -73,6 +73,7 @@ def write_labels(task):
     row = {"answers": 8, "mean quality": 3.5, "repeats with the same class": None}
     pair = {"inspectors": ["Ann", "Bob"], "targets": 8, "kappa": 0.71}
     agreement = {"accepted": 7, "fleiss kappa": 0.71, "cohen": [pair], "inspectors": {"Ann": row}}
+    agreement["doubts"] = []
     write_json("agreement.json", agreement)
     votes = batch[[f"VOTE_{name}" for name in task.classes]].to_numpy()
     advice = stopping.advise(votes, np.zeros(8, int), np.ones(5), 0.8, 0.85)
@@ -167,6 +168,7 @@ def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
     votes = np.array([[1, 0, 0], [1, 0, 0]])
     nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}
     nothing |= {"calibration": metrics.calibration(votes, np.array([1, 0]))}
+    nothing |= {"doubted": 0, **metrics.members(np.zeros((1, 2), int), np.array([1, 0]))}
     nothing |= {"confusion": metrics.confusion_matrix(votes, np.array([1, 0]))}
     write_json(tmp_path / "metrics.json", nothing)
     page = "".join(round_report.ensemble(TASKS["quasar"], read_json(tmp_path / "metrics.json")))

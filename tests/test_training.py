@@ -104,8 +104,10 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
     labels = pool.labels(len(spectra), "inspection")
     labels["SPECTYPE"], labels["Z"] = "QSO", 2.0
 
+    shift = targets.shift
+
     def remember(*arguments):
-        drawn.append(targets.shift(*arguments))
+        drawn.append(shift(*arguments))
         return drawn[-1]
 
     monkeypatch.setattr(tasks.targets, "shift", remember)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import fitsio
 import numpy as np
 import pandas as pd
 import pytest
@@ -309,6 +310,43 @@ def test_release_and_gate(run):
     assert not verdict["passed"]
     for name in ("gate.csv", "gate.png", "changes.csv"):
         assert (folder / "results/tiny/gate" / name).exists()
+
+
+def test_check_of_the_release_on_real_spectra(run, shared_data):
+    folder, _ = run
+    changes = f"""
+data: {shared_data}
+labelled:
+  boss: {{boss: "{{data}}/boss/spec-*.fits", check: true}}
+"""
+    snakemake(folder, "check", changes=changes)
+    table = pd.read_csv(folder / "results/tiny/release/check.csv")
+    assert table[["set", "cut", "quasars"]].values.tolist() == [
+        ["boss", 0.5, 39],
+        ["boss", 0.95, 39],
+    ]
+    assert len(pd.read_csv(folder / "results/tiny/release/check_spectra.csv")) == 39
+    # It taught nothing, and validated nothing.
+    for name in ("validation.fits", "round-02/training.fits"):
+        origins = pool.read_labelled(folder / "results/tiny" / name)[2]["ORIGIN"]
+        assert "boss" not in set(origins)
+
+
+def test_catalog(run):
+    """Of the newest round's ensemble, over the pool; then of other tiles, by the release."""
+    folder, _ = run
+    # Networks as small as these are sure of nothing.
+    lower = "classification: {catalogue_cut: 0.05}\n"
+    result = snakemake(folder, "catalog", changes=lower)
+    rows = fitsio.read(folder / "results/tiny/catalog.fits", ext="QSO_CAT")
+    assert 0 < len(rows) == len(np.unique(rows["TARGETID"]))
+    assert (rows["EXPOSURES"] >= 1).all()
+    assert f"{len(rows)} quasars among" in result.stdout + result.stderr
+    other = "catalog: {weights: release, sources: [{survey: old, targets: all}]}\n"
+    snakemake(folder, "catalog", changes=lower + other)
+    assert (folder / "results/tiny/catalog/9-all.fits").exists()
+    old = fitsio.read(folder / "results/tiny/catalog.fits", ext="QSO_CAT")
+    assert not np.isin(old["TARGETID"], rows["TARGETID"]).any()
 
 
 def test_gate_without_an_incumbent(run):

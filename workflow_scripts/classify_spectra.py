@@ -5,13 +5,16 @@ Several weights files are taken as an ensemble: mean confidences, median redshif
 
 import argparse
 
-import fitsio
 import numpy as np
 
 from quasarnet_al import classify, desi, pool, scoring
-from quasarnet_al.files import InputError, positive, program, provenance, replacing
+from quasarnet_al.files import InputError, positive, program
 from quasarnet_al.grid import LINES
+from quasarnet_al.tables import write_fits
 from quasarnet_al.weights import read_network
+
+#: Columns of the spectra's catalogue that the table has too.
+KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,16 +48,23 @@ def main(argv: list[str] | None = None) -> None:
         if spectra.shape[1] != grid.size:
             raise InputError(args.pool, "is on another grid than the weights", "extract it again")
     c, z, c_bal = scoring.combine(*scoring.lines_of_members(networks, spectra, args.threads))
-    columns = {"TARGETID": catalog["TARGETID"]}
+    columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
         columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}
     columns["Z_QN"] = classify.best_redshift(c, z)
     columns["C_BAL"] = c_bal
     columns["IS_QSO"] = classify.is_qso(c, args.c_thresh, args.n_thresh)
-    header = provenance(weights=" ".join(args.weights), c_thresh=args.c_thresh)
-    header = [{"name": f"HIERARCH {key}", "value": value} for key, value in header.items()]
-    with replacing(args.output) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
-        fits.write(list(columns.values()), names=list(columns), extname="QN", header=header)
+    write_fits(
+        args.output,
+        "QN",
+        columns,
+        scoring.COMMENTS,
+        {
+            "weights": " ".join(args.weights),
+            "c_thresh": args.c_thresh,
+            "n_thresh": args.n_thresh,
+        },
+    )
     count = int(np.sum(columns["IS_QSO"]))
     print(f"{args.output}: {len(catalog)} spectra, {count} quasars")
 

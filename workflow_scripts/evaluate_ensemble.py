@@ -7,13 +7,16 @@ from quasarnet_al.files import InputError, positive, program, provenance, write_
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
+#: Labels of the training set that are named, of those that no member believes.
+MOST_DOUBTED = 20
+
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--ensemble", required=True, help="the ensemble (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
-    parser.add_argument("--training", required=True, help="the training set, to count it (FITS)")
+    parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument("--round", type=int, required=True)
     parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
     parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes (%(default)s)")
@@ -31,18 +34,28 @@ def main(argv: list[str] | None = None) -> None:
             args.validation, "is on another grid than the ensemble", "extract it again"
         )
     classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
-    _, _, training = pool.read_labelled(args.training)
+    learnt, _, training = pool.read_labelled(args.training)
+    if learnt.shape[1] != spectra.shape[1]:
+        raise InputError(args.training, "is on another grid than the ensemble", "extract it again")
+    doubted = training[task.doubted(networks, learnt, training, classification, args.threads)]
     result = {
         "round": args.round,
         "training_spectra": len(training),
         "labels_of_rounds": int((training["ORIGIN"] == "inspection").sum()),
         "members": len(networks),
         **task.evaluate(networks, spectra, labels, classification, args.threads),
+        "doubted": len(doubted),
+        "most_doubted": [
+            {name: row[name] for name in ("TARGETID", "ORIGIN", "SPECTYPE", "Z")}
+            for row in doubted[:MOST_DOUBTED]
+        ],
         "provenance": provenance(),
     }
     write_json(args.output, result)
     told = " ".join(f"{name} {result[name]:.4f}" for name in task.headline)
     print(f"{args.output}: {told}")
+    for number in result["odd_members"]:
+        print(f"member-{number:02d} is far worse than the others: look at its training")
 
 
 if __name__ == "__main__":

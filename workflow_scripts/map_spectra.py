@@ -2,11 +2,12 @@
 
 import argparse
 
-import fitsio
 import numpy as np
 
 from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, program, provenance, replacing
+from quasarnet_al.files import InputError, program
+from quasarnet_al.scoring import COMMENTS
+from quasarnet_al.tables import write_fits
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,14 +27,14 @@ def main(argv: list[str] | None = None) -> None:
             f"has {spectra.shape[1]} pixels, the map {fitted.weights.shape[2]} ({arguments.som})",
             "give a map that was fitted on this grid",
         )
-    table = np.empty(len(spectra), [("TARGETID", "i8"), ("BMU", "i4"), ("QERR", "f4")])
-    table["TARGETID"] = catalog["TARGETID"]
-    table["BMU"] = fitted.winners(spectra, arguments.threads)
-    table["QERR"] = fitted.distances(spectra, table["BMU"])
-    rows, columns = fitted.shape
-    header = provenance(rows=rows, columns=columns)
-    with replacing(arguments.output) as temporary:
-        fitsio.write(temporary, table, extname="MAP", header=header, clobber=True)
+    bmu = fitted.winners(spectra, arguments.threads)
+    columns = {
+        "TARGETID": catalog["TARGETID"],
+        "BMU": bmu.astype(np.int32),
+        "QERR": fitted.distances(spectra, bmu).astype(np.float32),
+    }
+    size = dict(zip(("rows", "columns"), fitted.shape, strict=True))
+    write_fits(arguments.output, "MAP", columns, COMMENTS, size)
 
 
 if __name__ == "__main__":

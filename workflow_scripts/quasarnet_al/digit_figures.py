@@ -15,11 +15,9 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
     size = [entry["training_spectra"] for entry in rounds]
     figure = Figure(figsize=(5, 3.4), layout="constrained")
     axis = figure.subplots()
-    for name, marker, label in (
-        ("accuracy", "o", "ensemble"),
-        ("member_accuracy", "s", "mean of its members"),
-    ):
-        axis.plot(size, [entry[name] for entry in rounds], marker=marker, label=label)
+    members = [np.mean(entry["member_accuracy"]) for entry in rounds]
+    axis.plot(size, [entry["accuracy"] for entry in rounds], marker="o", label="ensemble")
+    axis.plot(size, members, marker="s", label="mean of its members")
     axis.set(xlabel="labelled digits", ylabel="accuracy")
     axis.legend()
     figure.suptitle(f"validation: {rounds[0]['digits']} digits", fontsize=10)

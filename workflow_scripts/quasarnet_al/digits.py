@@ -167,7 +167,7 @@ def score(
 def evaluate(
     networks: Sequence[Network], images: np.ndarray, truth: np.ndarray, threads: int = 1
 ) -> dict:
-    """Return the share of digits named right by the ensemble, and by its members.
+    """Return the share of digits named right by the ensemble, and by each of its members.
 
     `truth` (n,) are the classes. The ensemble's class is that of the largest mean
     probability.
@@ -185,7 +185,7 @@ def evaluate(
     return {
         "digits": len(truth),
         "accuracy": float(right.mean()),
-        "member_accuracy": float((names[each.argmax(axis=2)] == truth).mean()),
+        **metrics.members(each.argmax(axis=2), number),
         "classes": classes,
         "calibration": metrics.calibration(votes, number),
         "confusion": metrics.confusion_matrix(votes, number),

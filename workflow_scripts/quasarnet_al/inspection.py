@@ -28,6 +28,10 @@ ISSUES = "RCS"
 #: A person decides where (max - min) / (1 + min) of the redshifts reaches this, or where
 #: the qualities differ by this much (DESI survey validation, Alexander et al. 2023).
 Z_TOLERANCE = 0.0033
+#: Inspectors below this kappa agree at most fairly (Landis & Koch 1977, Biometrics 33, 159),
+#: and one below this share of equal answers to the same spectrum is not steady; judged on
+#: this many spectra.
+FAIR, STEADY, FEW = 0.4, 0.7, 10
 QUALITY_TOLERANCE = 2
 #: Redshifts outside are typing errors: no star is bluer, and Lya leaves the grid at 7.2.
 Z_RANGE = (-0.01, 7.2)
@@ -251,7 +255,8 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
     kappa of the class, share of equal classes, share of redshifts within `Z_TOLERANCE`),
     `redshift agreement` over all pairs, and per inspector the answers, mean quality, the
     share answered after looking at the ensemble, and the share of their own repeats with
-    the same class. A share or kappa that is not defined is None.
+    the same class. A share or kappa that is not defined is None. `doubts` says in words
+    whose answers look like chance.
     """
     adjudicated = rows["FILE"].map(_is_adjudication).astype(bool)
     rows = rows[(rows["QUALITY"] >= 0) & ~adjudicated]
@@ -293,21 +298,40 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
     for mine in answers.values():
         for targetid, row in mine.items():
             ratings.setdefault(targetid, []).append(row.SPECTYPE)
+    own = {
+        inspector: {
+            "answers": len(mine),
+            "mean quality": round(float(np.mean([r.QUALITY for r in mine.values()])), 4),
+            "saw the ensemble first": _share(["ensemble" in r.SHOWN for r in mine.values()]),
+            "repeats with the same class": _share(repeats.get(inspector, [])),
+        }
+        for inspector, mine in sorted(answers.items())
+    }
     return {
+        "doubts": _doubts(pairs, own, repeats),
         "seen by two or more": sum(len(classes) > 1 for classes in ratings.values()),
         "fleiss kappa": fleiss_kappa(ratings.values()),
         "redshift agreement": _share(all_close),
         "cohen": pairs,
-        "inspectors": {
-            inspector: {
-                "answers": len(mine),
-                "mean quality": round(float(np.mean([r.QUALITY for r in mine.values()])), 4),
-                "saw the ensemble first": _share(["ensemble" in r.SHOWN for r in mine.values()]),
-                "repeats with the same class": _share(repeats.get(inspector, [])),
-            }
-            for inspector, mine in sorted(answers.items())
-        },
+        "inspectors": own,
     }
+
+
+def _doubts(pairs: list[dict], own: dict[str, dict], repeats: dict[str, list]) -> list[str]:
+    """Say whose answers look like chance; a person decides what to do about it."""
+    told = [
+        f"{' and '.join(pair['inspectors'])} agree hardly more than by chance (kappa "
+        f"{pair['kappa']:.2f} on {pair['targets']} targets): look at their answers."
+        for pair in pairs
+        if pair["targets"] >= FEW and pair["kappa"] is not None and pair["kappa"] < FAIR
+    ]
+    told += [
+        f"{inspector} gave another class to {len(same) - sum(same)} of {len(same)} spectra seen "
+        "twice: look at the answers."
+        for inspector, same in sorted(repeats.items())
+        if len(same) >= FEW and own[inspector]["repeats with the same class"] < STEADY
+    ]
+    return told
 
 
 def cohen_kappa(one: list[str], two: list[str]) -> float | None:

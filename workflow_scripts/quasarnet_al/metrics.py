@@ -16,6 +16,8 @@ LIGHT_SPEED = 299792.458  # km/s
 CATASTROPHIC = 6000.0
 #: A redshift of the check of a release is right within this, |dz| / (1 + z).
 RIGHT = 0.01
+#: A member is odd when it is worse than the others by more than both.
+ODD_SHARE, ODD_SIGMA = 0.1, 5.0
 #: Confidence cuts at which purity and completeness are given.
 CUTS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), [0.95, 0.97, 0.98, 0.99, 0.995]]), 3)
 
@@ -164,6 +166,35 @@ def confusion_matrix(votes: np.ndarray, truth: np.ndarray) -> list[list[int]]:
     classes = votes.shape[1]
     pairs = np.bincount(truth * classes + votes.argmax(axis=1), minlength=classes**2)
     return pairs.reshape(classes, classes).tolist()
+
+
+def members(classes: np.ndarray, truth: np.ndarray) -> dict:
+    """Return how good each member is alone, and who is apart from the others.
+
+    Parameters
+    ----------
+    classes : int (M, n), of each member
+    truth : int (n,)
+
+    Returns
+    -------
+    member_accuracy : share that each member classifies right, [M]
+    odd_members : numbers of those below the median by more than `ODD_SHARE` and `ODD_SIGMA`
+        of the members' own scatter (sigma_NMAD): they were trained wrongly, or not at all
+    """
+    right = (classes == truth).mean(axis=1)
+    below = np.median(right) - right
+    odd = below > max(ODD_SHARE, ODD_SIGMA * sigma_nmad(right))
+    return {"member_accuracy": right.tolist(), "odd_members": np.flatnonzero(odd).tolist()}
+
+
+def doubted(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the rows whose label no member votes for, the surest of another class first.
+
+    Arguments as in `calibration`; the label may be wrong, or the spectrum odd.
+    """
+    rows = np.flatnonzero(votes[np.arange(len(votes)), truth] == 0)
+    return rows[np.argsort(-votes[rows].max(axis=1, initial=0), kind="stable")]
 
 
 def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict]:

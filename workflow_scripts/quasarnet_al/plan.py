@@ -81,11 +81,11 @@ def check(config: dict, schema: str | Path) -> dict:
             f"task {config['task']} has no pages for people",
             "set oracle.rounds as high as rounds",
         )
-    count = len(chunks(config))
+    count = max(len(chunks(config)), len(catalog_chunks(config)))
     if count > 1000:
         # Some steps name the files of all in one command line, which holds 128 kB.
         raise InputError(
-            "config", f"the pool's tiles make {count} jobs a step", "raise pool.tiles_per_job"
+            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
         )
     sets = labelled_sets(config).values()
     if not any(labelled.validation for labelled in sets if not labelled.check):
@@ -164,11 +164,11 @@ class Chunk:
     survey: str
 
 
-def chunks(config: dict) -> dict[str, Chunk]:
-    """Return the pool's chunks by name, in the order of the config."""
+def chunks(config: dict, section: str = "pool") -> dict[str, Chunk]:
+    """Return the chunks of the pool, or of the catalogue, by name, in the order of the config."""
     found: dict[str, Chunk] = {}
     size = config["pool"]["tiles_per_job"]
-    for source in config["pool"]["sources"]:
+    for source in config[section]["sources"]:
         place = _tiles(config, source)
         for first in range(0, len(place["tiles"]), size):
             tiles = tuple(place["tiles"][first : first + size])
@@ -177,9 +177,22 @@ def chunks(config: dict) -> dict[str, Chunk]:
             if source["targets"] != "qso":
                 name += f"-{source['targets']}"
             if name in found:
-                raise InputError("config", f"pool: the tile {name} stands twice", "remove one")
+                raise InputError("config", f"{section}: the tile {name} stands twice", "remove one")
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
     return found
+
+
+def catalog_chunks(config: dict) -> dict[str, Chunk]:
+    """Return the chunks that the catalogue is made of: the pool's where none are named."""
+    pool, found = chunks(config), chunks(config, "catalog")
+    for name in pool.keys() & found.keys():
+        if pool[name] != found[name]:
+            raise InputError(
+                "config",
+                f"catalog: the tile {name} is another than the pool's",
+                "run it in a config of its own",
+            )
+    return found or pool
 
 
 def _tiles(config: dict, source: dict) -> dict:

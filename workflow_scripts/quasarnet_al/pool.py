@@ -9,6 +9,7 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
+from quasarnet_al import tables
 from quasarnet_al.files import InputError, provenance, replacing
 from quasarnet_al.grid import DIGIT, GRIDS, Grid
 
@@ -18,11 +19,11 @@ CATALOG = {
     "TILEID": ("i4", -1, "DESI tile, or SDSS plate"),
     "PETAL_LOC": ("i2", -1, "petal 0-9"),
     "FIBER": ("i4", -1, "fibre number"),
-    "TARGET_RA": ("f8", np.nan, "right ascension, deg"),
-    "TARGET_DEC": ("f8", np.nan, "declination, deg"),
-    "FLUX_G": ("f4", np.nan, "imaging flux, nanomaggies"),
-    "FLUX_R": ("f4", np.nan, "imaging flux, nanomaggies"),
-    "FLUX_Z": ("f4", np.nan, "imaging flux, nanomaggies"),
+    "TARGET_RA": ("f8", np.nan, "right ascension"),
+    "TARGET_DEC": ("f8", np.nan, "declination"),
+    "FLUX_G": ("f4", np.nan, "imaging flux"),
+    "FLUX_R": ("f4", np.nan, "imaging flux"),
+    "FLUX_Z": ("f4", np.nan, "imaging flux"),
     "Z": ("f8", np.nan, "the survey pipeline's redshift"),
     "ZWARN": ("i8", -1, "the survey pipeline's warning bits"),
     "SPECTYPE": ("U6", "", "the survey pipeline's class"),
@@ -113,9 +114,7 @@ def write(
 
 def _write_table(fits: fitsio.FITS, name: str, rows: np.ndarray, columns: dict) -> None:
     fits.write(rows, extname=name)
-    for number, column in enumerate(rows.dtype.names, start=1):
-        if column in columns:
-            fits[name].write_key(f"TTYPE{number}", column, comment=columns[column][2])
+    tables.describe(fits[name], rows.dtype.names, {n: told for n, (*_, told) in columns.items()})
 
 
 def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ PAGE = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: auto; padding: 1rem }}
 h2 {{ margin: 2.5rem 0 .5rem }}
 p, figcaption {{ max-width: 44rem }}
+.warning {{ border-left: .3rem solid #d55e00; padding-left: .7rem; font-weight: 600 }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0 }}
 th, td {{ padding: .25rem .5rem; border-bottom: 1px solid #8884;
   text-align: right; vertical-align: bottom }}
@@ -48,6 +49,11 @@ def page(title: str, body: Sequence[str], provenance: dict[str, str]) -> str:
 
 def paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
+
+
+def warning(text: str) -> str:
+    """Return a paragraph that must not be overlooked."""
+    return f'<p class="warning">{html.escape(text)}</p>'
 
 
 def heading(text: str) -> str:

@@ -23,15 +23,33 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
     caption = "Confusion matrix: true classes against those with most votes; spectra."
     matrix = metrics["confusion"]
     parts.append(report.figure(caption, figures.confusion_matrix, matrix, task.classes))
+    right, odd = metrics["member_accuracy"], metrics["odd_members"]
+    warnings = [
+        f"Member {number:02d} classifies {right[number]:.2f} of it right, the members' median is "
+        f"{np.median(right):.2f}: look at its training, its votes count like the others'."
+        for number in odd
+    ]
     return [
         report.heading("The ensemble on the validation set"),
+        *map(report.warning, warnings),
         report.paragraph(
             f"{metrics['members']} members, trained on {metrics['training_spectra']} spectra, "
             f"{metrics['labels_of_rounds']} of them labelled in earlier rounds. "
             f"{told.capitalize() or 'Nothing is selected'}."
         ),
         report.row_of(parts),
+        *_doubted(metrics),
     ]
+
+
+def _doubted(metrics: dict) -> list[str]:
+    if not metrics["doubted"]:
+        return []
+    text = (
+        f"Of the {metrics['training_spectra']} labels learnt from, no member believes "
+        f"{metrics['doubted']}: wrong labels are among them, and odd spectra. First of them:"
+    )
+    return [report.paragraph(text), report.table(pd.DataFrame(metrics["most_doubted"]))]
 
 
 def choice(summary: dict) -> list[str]:
@@ -136,7 +154,11 @@ def agreement(content: dict) -> list[str]:
     each = [{"inspector": name} | row for name, row in content["inspectors"].items()]
     pairs = [pair | {"inspectors": " and ".join(pair["inspectors"])} for pair in content["cohen"]]
     tables = [whole, *(pd.DataFrame(rows) for rows in (each, pairs) if rows)]
-    return [report.heading("Agreement between inspectors"), *map(report.table, tables)]
+    return [
+        report.heading("Agreement between inspectors"),
+        *map(report.warning, content["doubts"]),
+        *map(report.table, tables),
+    ]
 
 
 def changes(advice: dict) -> list[str]:

@@ -6,9 +6,10 @@ import fitsio
 import numpy as np
 
 from quasarnet_al import acquisition, classify
-from quasarnet_al.files import InputError, provenance, replacing
+from quasarnet_al.files import InputError
 from quasarnet_al.grid import LINES
 from quasarnet_al.inference import predict
+from quasarnet_al.tables import write_fits
 from quasarnet_al.weights import Network
 
 #: Acquisition functions by their name in the config: the column of the score table.
@@ -23,7 +24,10 @@ ACQUISITIONS = {
     "mutual_information": "MUTUAL_INFORMATION",
     "random": "RANDOM",
 }
+#: What columns of the tables SCORES and QN are.
 COMMENTS = {
+    **{f"C_{name}": f"confidence of {name}, 0 to 1" for name in LINES},
+    **{f"Z_{name}": f"redshift if {name} is where it is surest" for name in LINES},
     "VOTE_NOT_QSO": "fraction of the members",
     "VOTE_QSO_LOWZ": "fraction of the members",
     "VOTE_QSO_HIGHZ": "fraction of the members",
@@ -34,8 +38,13 @@ COMMENTS = {
     "MEMBER_C": "confidence of each member's best line",
     "BMU": "best-matching unit, row x columns + column",
     "QERR": "distance to the BMU's weights",
-    "ENTROPY": "of the votes, bits",
-    "MUTUAL_INFORMATION": "bits",
+    "ENTROPY": "of the votes",
+    "MEAN_ENTROPY": "of the members' mean probabilities",
+    "MUTUAL_INFORMATION": "of class and member",
+    "C_BAL": "confidence of the broad absorption line",
+    "SNR": "median flux / error per grid pixel",
+    "ARMS": "bits 0, 1, 2: the B, R, Z arm has weight",
+    "RANDOM": "the baseline, 0 to 1",
 }
 
 
@@ -133,16 +142,7 @@ def confusion(
 
 def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
     """Write the table SCORES, one row a spectrum of the pool file."""
-    names = list(columns)
-    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
-        header = [
-            {"name": f"HIERARCH {key}", "value": value}
-            for key, value in (provenance() | attributes).items()
-        ]
-        fits.write([columns[name] for name in names], names=names, extname="SCORES", header=header)
-        for number, name in enumerate(names, start=1):
-            if name in COMMENTS:
-                fits["SCORES"].write_key(f"TTYPE{number}", name, comment=COMMENTS[name])
+    write_fits(path, "SCORES", columns, COMMENTS, attributes)
 
 
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:

@@ -18,12 +18,40 @@ if TYPE_CHECKING:
 NOT_INSPECTED = "not inspected"
 
 
-def write_fits(path: str | Path, extension: str, columns: dict[str, np.ndarray]) -> None:
-    """Write one table with its provenance in the header."""
-    header = [{"name": f"HIERARCH {key}", "value": value} for key, value in provenance().items()]
+#: Units of columns, in FITS' words, wherever they stand.
+UNITS = (
+    dict.fromkeys(("TARGET_RA", "TARGET_DEC"), "deg")
+    | dict.fromkeys(("FLUX_G", "FLUX_R", "FLUX_Z"), "nanomaggy")
+    | dict.fromkeys(("ENTROPY", "MEAN_ENTROPY", "MUTUAL_INFORMATION"), "bit")
+)
+
+
+def write_fits(
+    path: str | Path,
+    extension: str,
+    columns: dict[str, np.ndarray],
+    comments: dict[str, str] | None = None,
+    attributes: dict[str, object] | None = None,
+) -> None:
+    """Write one table, with its provenance and `attributes` in the header.
+
+    `columns` are arrays of n rows by name, `comments` what they are.
+    """
+    header = provenance() | (attributes or {})
+    header = [{"name": f"HIERARCH {key}", "value": value} for key, value in header.items()]
     with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
         names = list(columns)
         fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
+        describe(fits[extension], names, comments or {})
+
+
+def describe(hdu: fitsio.hdu.TableHDU, names: Iterable[str], comments: dict[str, str]) -> None:
+    """Write the units and the comments of a table's columns into its header."""
+    for number, name in enumerate(names, start=1):
+        if name in comments:
+            hdu.write_key(f"TTYPE{number}", name, comment=comments[name])
+        if name in UNITS:
+            hdu.write_key(f"TUNIT{number}", UNITS[name])
 
 
 def whole_number(text: str) -> int:

@@ -143,6 +143,22 @@ class Task(ABC):
     ) -> dict:
         """Return how good the ensemble is on labelled spectra; `headline` are keys of it."""
 
+    def doubted(
+        self,
+        networks: Sequence,
+        spectra: np.ndarray,
+        labels: np.ndarray,
+        classification: Classification,
+        threads: int = 1,
+    ) -> np.ndarray:
+        """Return the rows of a training set whose label no member believes (see `metrics`)."""
+        from quasarnet_al import metrics
+
+        scores = self.score(networks, spectra, labels["TARGETID"], classification, 0, threads)
+        votes = np.stack([scores[f"VOTE_{name}"] for name in self.classes], axis=1)
+        truth = self.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
+        return metrics.doubted(votes, truth)
+
     @abstractmethod
     def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:
         """Return the number in `classes`, int (n,), of objects of known type and redshift."""
@@ -224,6 +240,7 @@ class Quasars(Task):
         votes = acquisition.votes(classes, len(self.classes))
         right = classify.true_classes(*truth[:2], classification.z_split)
         return found | {
+            **metrics.members(classes, right),
             "calibration": metrics.calibration(votes, right),
             "confusion": metrics.confusion_matrix(votes, right),
         }
@@ -310,7 +327,7 @@ class Digits(Task):
         return np.searchsorted(self.classes, spectype)
 
     def details(self, metrics):
-        return {"member_accuracy": metrics["member_accuracy"]}
+        return {"member_accuracy": float(np.mean(metrics["member_accuracy"]))}
 
     def figures(self):
         from quasarnet_al import digit_figures, figures

@@ -209,6 +209,10 @@ def fit(
     model : trained; the next `fit` of the same model overwrites it
     history : epoch and loss of each epoch; with `validation` the loss there too, and the
         model is that of the epoch where it was smallest
+
+    Raises
+    ------
+    FloatingPointError where the loss is infinite or not a number
     """
     recipe, count = arguments[0], len(data[0])
     model, optimizer, run_epoch, sum_of_losses = _compiled(build, arguments, losses)
@@ -241,6 +245,10 @@ def fit(
         batches = np.resize(order, (steps, size))
         rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
         value = float(run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data))
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"the loss of epoch {epoch + 1} is not finite; lower the learning rate"
+            )
         history.append({"epoch": epoch + 1, "loss": value})
         line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
         if validation is not None:

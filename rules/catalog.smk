@@ -1,0 +1,72 @@
+"""One redshift catalogue of all tiles, by the newest weights: snakemake catalog
+
+results/<run>/catalog/<tiles>.fits     every spectrum: the confidences and redshifts of its lines
+results/<run>/catalog.fits             the quasars, one row an object
+"""
+
+
+def catalog_weights(wildcards):
+    """The members of the newest round, or the released network."""
+    if config["catalog"]["weights"] == "release" or not ROUNDS:
+        return [plan.release(config)]
+    return expand(
+        "results/<run>/round-{round}/weights/member-{member}.h5",
+        round=two_digits(ROUNDS[-1:]),
+        member=MEMBERS,
+    )
+
+
+rule classify_spectra:
+    """Classify the tiles {wildcards.tiles}."""
+    input:
+        weights=catalog_weights,
+        pool="results/<run>/pool/{tiles}.fits",
+    output:
+        table="results/<run>/catalog/{tiles}.fits",
+    log:
+        "logs/<run>/classify_spectra/{tiles}.log",
+    benchmark:
+        "results/<run>/benchmarks/classify_spectra/{tiles}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=by_attempt(2000, 100),
+        runtime=by_attempt(60),
+    params:
+        classification=config["classification"],
+    shell:
+        """
+        python workflow_scripts/classify_spectra.py \
+            --weights {input.weights:q} \
+            --pool {input.pool:q} \
+            --c-thresh {params.classification[catalogue_cut]} \
+            --n-thresh {params.classification[n_thresh]} \
+            --threads {threads} \
+            --output {output.table:q} >{log} 2>&1
+        """
+
+
+rule write_catalog:
+    """Write the quasars of all tiles into one catalogue."""
+    input:
+        tables=expand("results/<run>/catalog/{tiles}.fits", tiles=CATALOG_CHUNKS),
+    output:
+        catalog="results/<run>/catalog.fits",
+    log:
+        "logs/<run>/write_catalog.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    shell:
+        """
+        python workflow_scripts/write_catalog.py \
+            --tables {input.tables:q} \
+            --output {output.catalog:q} 2>&1 | tee {log}
+        """
+
+
+rule catalog:
+    """The catalogue, as a short name."""
+    input:
+        "results/<run>/catalog.fits",
+    localrule: True

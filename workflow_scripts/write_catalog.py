@@ -1,0 +1,58 @@
+"""Join tables of classify_spectra.py into one catalogue of quasars, one row an object.
+
+Of an object that was observed more than once the exposure with the best S/N stands for it,
+if it is a quasar there.
+"""
+
+import argparse
+
+import numpy as np
+
+from quasarnet_al import scoring
+from quasarnet_al.files import InputError, program
+from quasarnet_al.grid import LINES
+from quasarnet_al.tables import write_fits
+
+#: Columns that must be finite numbers, and the others.
+NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
+OTHERS = ("TARGET_RA", "TARGET_DEC", "IS_QSO", *(f"Z_{name}" for name in LINES))
+MAKER = "classify_spectra.py"
+COMMENTS = {
+    "Z": "redshift of the surest line",
+    "IS_BAL": "whether C_BAL exceeds 0.5",
+    "EXPOSURES": "spectra of the object in the tables",
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", nargs="+", required=True, help="tables QN (FITS)")
+    parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
+    args = parser.parse_args(argv)
+
+    parts = []
+    for path in args.tables:
+        scoring.read_table(path, "QN", MAKER, NUMBERS)
+        rows = scoring.read_table(path, "QN", MAKER)
+        missing = set(OTHERS) - set(rows.dtype.names)
+        if missing:
+            raise InputError(path, f"has no column {min(missing)}", f"make it with {MAKER}")
+        parts.append(rows[[*NUMBERS, *OTHERS]])
+    rows = np.concatenate(parts)
+    rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
+    _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)
+    objects = rows[first]
+    quasar = objects["IS_QSO"].astype(bool)
+    objects, exposures = objects[quasar], exposures[quasar]
+    columns = {name: objects[name] for name in ("TARGETID", "TARGET_RA", "TARGET_DEC")}
+    columns |= {"Z": objects["Z_QN"], "TILEID": objects["TILEID"], "SNR": objects["SNR"]}
+    for name in LINES:
+        columns |= {f"C_{name}": objects[f"C_{name}"], f"Z_{name}": objects[f"Z_{name}"]}
+    columns |= {"C_BAL": objects["C_BAL"], "IS_BAL": objects["C_BAL"] > 0.5}
+    columns["EXPOSURES"] = exposures.astype(np.int32)
+    write_fits(args.output, "QSO_CAT", columns, scoring.COMMENTS | COMMENTS)
+    print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
+
+
+if __name__ == "__main__":
+    program(main)
