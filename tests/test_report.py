@@ -195,5 +195,6 @@ def test_every_program_tells_the_version(program):
     """The version of the programs is the project's."""
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
     for path in (ROOT / "workflow_scripts").glob("*.py"):
-        assert "program(main)" in path.read_text(), path.name
+        text = path.read_text()
+        assert "program(main)" in text and "command_line(__doc__)" in text, path.name
     assert program("report_run.py", "--version").stdout.split()[-1] == __version__

@@ -1,16 +1,14 @@
 """Say what a round's labels changed, and whether another round pays."""
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import inspection, scoring, sets, stopping
-from quasarnet_al.files import InputError, program, provenance, read_json, write_json
+from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_json
 from quasarnet_al.tasks import TASKS, Classification
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--labels", required=True, help="labels.csv of the round")

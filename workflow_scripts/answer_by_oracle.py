@@ -1,7 +1,5 @@
 """Answer a minibatch from the known truth, as an inspector would by CSV."""
 
-import argparse
-
 import numpy as np
 import pandas as pd
 
@@ -11,7 +9,7 @@ from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = files.command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--truth", required=True, help="table with TARGETID, SPECTYPE, Z, BAL")

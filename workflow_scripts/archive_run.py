@@ -5,17 +5,16 @@ The bundle is a tar file with the files under their own paths, and SHA256SUMS fi
 are purged, so copy it to where files stay.
 """
 
-import argparse
 import hashlib
 import io
 import tarfile
 from pathlib import Path
 
-from quasarnet_al.files import InputError, program, replacing
+from quasarnet_al.files import InputError, command_line, program, replacing
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--files", nargs="+", type=Path, required=True, help="or folders of files")
     parser.add_argument("--output", required=True, help="the bundle (tar)")
     args = parser.parse_args(argv)

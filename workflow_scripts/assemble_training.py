@@ -3,16 +3,14 @@
 No object of the validation set enters, whichever set it comes from.
 """
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import pool, sets
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, command_line, program
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument("--batch-pool", nargs="*", default=[], help="batches of earlier rounds")
     parser.add_argument("--labels", nargs="*", default=[], help="their labels (CSV), same order")

@@ -1,16 +1,14 @@
 """Assemble the validation set: fixed for the run, it never enters training."""
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import pool, sets
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, command_line, program
 from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument(

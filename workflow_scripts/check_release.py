@@ -1,17 +1,15 @@
 """Try weights on labelled sets that taught them nothing; write tables by set and by spectrum."""
 
-import argparse
-
 import numpy as np
 import pandas as pd
 
 from quasarnet_al import classify, inference, metrics, pool
-from quasarnet_al.files import InputError, positive, program, replacing
+from quasarnet_al.files import InputError, command_line, positive, program, replacing
 from quasarnet_al.weights import read_network
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--weights", required=True, help="a network as QuasarNP reads it (HDF5)")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument("--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidences")

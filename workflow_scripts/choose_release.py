@@ -1,14 +1,12 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
-import argparse
-
 from quasarnet_al import classify, inference, metrics, pool
-from quasarnet_al.files import InputError, positive, program, provenance, write_json
+from quasarnet_al.files import InputError, command_line, positive, program, provenance, write_json
 from quasarnet_al.weights import read_ensemble, write_network
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument(
         "--trained", required=True, help="networks of train_members.py --validation (HDF5)"
     )

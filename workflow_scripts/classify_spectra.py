@@ -3,12 +3,10 @@
 Several weights files are taken as an ensemble: mean confidences, median redshifts.
 """
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import classify, desi, pool, scoring
-from quasarnet_al.files import InputError, positive, program
+from quasarnet_al.files import InputError, command_line, positive, program
 from quasarnet_al.grid import LINES
 from quasarnet_al.tables import write_fits
 from quasarnet_al.weights import read_network
@@ -18,7 +16,7 @@ KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--weights", nargs="+", required=True, help="QuasarNP weights (HDF5)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", help="DESI coadd file")

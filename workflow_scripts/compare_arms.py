@@ -1,16 +1,15 @@
 """Compare arms of the experiment: the labels each needs to reach what the baseline reaches."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from quasarnet_al import experiment, figures
-from quasarnet_al.files import InputError, program, replacing
+from quasarnet_al.files import InputError, command_line, program, replacing
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--curves", nargs="+", required=True, help="of run_arm.py (CSV)")
     parser.add_argument("--metric", default="average_precision", help="(%(default)s)")
     parser.add_argument("--baseline", default="random", help="arm (%(default)s)")

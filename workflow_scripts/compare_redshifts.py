@@ -1,18 +1,16 @@
 """Compare the ensemble's redshifts with published ones, spectrum by spectrum."""
 
-import argparse
-
 import numpy as np
 import pandas as pd
 
 from quasarnet_al import metrics, scoring, truth
-from quasarnet_al.files import program, replacing
+from quasarnet_al.files import command_line, program, replacing
 
 COLUMNS = ("TARGETID", "TILEID", "Z_MEAN", "Z_STD", "Z_QN", "VOTE_NOT_QSO", "SNR")
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument("--truth", nargs="+", required=True, help="truth tables (FITS, CSV)")
     parser.add_argument("--output", required=True, help="comparison (CSV)")

@@ -1,18 +1,17 @@
 """Compare variants of the recipe and of the training data: each network on one validation set."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from quasarnet_al import figures, pool
-from quasarnet_al.files import positive, program, replacing
+from quasarnet_al.files import command_line, positive, program, replacing
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--variants", nargs="+", required=True, help="their names")
     parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")

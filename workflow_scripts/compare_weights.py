@@ -11,14 +11,22 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import classify, figures, gate, pool
-from quasarnet_al.files import InputError, positive, program, provenance, replacing, write_json
+from quasarnet_al.files import (
+    InputError,
+    command_line,
+    positive,
+    program,
+    provenance,
+    replacing,
+    write_json,
+)
 from quasarnet_al.inference import Predictor
 from quasarnet_al.progress import progress
 from quasarnet_al.weights import read_network
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--candidate", required=True, help="weights (HDF5)")
     parser.add_argument("--incumbent", required=True, help="the weights in use (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")

@@ -1,17 +1,16 @@
 """Draw the most confusing digit by each measure of the votes, and the map of the digits."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from quasarnet_al import acquisition, digit_figures, digits, figures, pool, scoring, som, truth
-from quasarnet_al.files import InputError, program, replacing
+from quasarnet_al.files import InputError, command_line, program, replacing
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--scores", required=True, help="score table (FITS)")
     parser.add_argument("--pool", required=True, help="its pool file (FITS)")
     parser.add_argument("--selection", required=True, help="which digits are a choice (FITS)")

@@ -5,7 +5,6 @@ tests/benchmarks, or with --benchmarks what the jobs of a run have recorded
 (results/<run>/benchmarks): run a round with as many tiles a job, then ask.
 """
 
-import argparse
 import csv
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from quasarnet_al import plan
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, command_line, program
 
 ROOT = Path(__file__).parents[1]
 #: Steps in the order of a round; the others take seconds and run beside the head process.
@@ -34,7 +33,7 @@ CPU_SHARE, GPU_SHARE = 1 / 8, 1
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--configfile", default=str(ROOT / "config" / "config.yaml"))
     parser.add_argument("--round", type=int, default=1, help="1 also extracts and maps the pool")
     parser.add_argument("--spectra-per-tile", type=float, default=1000, help="(%(default)s)")

@@ -1,9 +1,7 @@
 """Evaluate a round's ensemble on the validation set."""
 
-import argparse
-
 from quasarnet_al import pool
-from quasarnet_al.files import InputError, positive, program, provenance, write_json
+from quasarnet_al.files import InputError, command_line, positive, program, provenance, write_json
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
@@ -12,7 +10,7 @@ MOST_DOUBTED = 20
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--ensemble", required=True, help="the ensemble (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")

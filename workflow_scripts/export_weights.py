@@ -1,14 +1,12 @@
 """Write each trained member as a weights file that QuasarNP loads."""
 
-import argparse
-
-from quasarnet_al.files import InputError, program, provenance
+from quasarnet_al.files import InputError, command_line, program, provenance
 from quasarnet_al.tasks import TASKS
 from quasarnet_al.weights import read_ensemble, write_network
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--trained", nargs="+", required=True, help="output of train_members.py")
     parser.add_argument("--output", nargs="+", required=True, help="one file a member (HDF5)")

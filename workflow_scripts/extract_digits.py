@@ -1,17 +1,16 @@
 """Write MNIST's digits as a pool, as labelled sets, and as the truth that the oracle knows."""
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from quasarnet_al import digits, pool
-from quasarnet_al.files import InputError, positive, program, replacing
+from quasarnet_al.files import InputError, command_line, positive, program, replacing
 from quasarnet_al.grid import DIGIT
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--images", required=True, help="t10k-images-idx3-ubyte.gz")
     parser.add_argument("--labels", required=True, help="t10k-labels-idx1-ubyte.gz")
     parser.add_argument("--count", required=True, type=positive, help="digits of the pool")

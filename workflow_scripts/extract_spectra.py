@@ -4,7 +4,6 @@ Sources: DESI coadds (--coadd, or whole tiles with --tile), BOSS/SDSS spec files
 (--boss), QuasarNET's training pair (--training-data with --truth).
 """
 
-import argparse
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -12,13 +11,13 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from quasarnet_al import boss, desi, pool
-from quasarnet_al.files import positive, program
+from quasarnet_al.files import command_line, positive, program
 from quasarnet_al.grid import GRIDS
 from quasarnet_al.progress import progress
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", nargs="+", help="DESI coadd files")
     source.add_argument(

@@ -1,17 +1,16 @@
 """Fit the self-organizing map to a sample of the pool."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
 from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, program, provenance
+from quasarnet_al.files import InputError, command_line, program, provenance
 
 
 def main(argv: list[str] | None = None) -> None:
     """Read the pool file by file, keep the sample, fit the map, write it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--pool", nargs="+", required=True, metavar="FILE", help="pool files")
     parser.add_argument("--rows", type=int, default=45, help="rows of cells (default 45)")
     parser.add_argument("--columns", type=int, default=45, help="columns of cells (default 45)")

@@ -1,16 +1,14 @@
 """Tell what the outlier rule discarded: on a mock survey the flaw of each spectrum is known."""
 
-import argparse
-
 import fitsio
 import numpy as np
 
 from quasarnet_al import desi, metrics, pool, scoring, selection
-from quasarnet_al.files import InputError, program, replacing
+from quasarnet_al.files import InputError, command_line, program, replacing
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--selection", required=True, help="selection.fits of the round")
     parser.add_argument("--pool", nargs="+", required=True, help="the pool files (FITS)")
     parser.add_argument(

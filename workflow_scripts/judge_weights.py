@@ -1,13 +1,12 @@
 """Tell the verdict of compare_weights.py; ends with status 1 where a threshold is broken."""
 
-import argparse
 import sys
 
-from quasarnet_al.files import InputError, program, read_json
+from quasarnet_al.files import InputError, command_line, program, read_json
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--verdict", required=True, help="of compare_weights.py (JSON)")
     args = parser.parse_args(argv)
 

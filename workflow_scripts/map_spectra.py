@@ -1,18 +1,16 @@
 """Find the cell of the self-organizing map that each spectrum of a pool file falls in."""
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, command_line, program
 from quasarnet_al.scoring import COMMENTS
 from quasarnet_al.tables import write_fits
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write table MAP: TARGETID, BMU (row * columns + column), QERR; rows as in the pool."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--som", required=True, help="map of fit_som.py (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file")
     parser.add_argument("--threads", type=int, default=1)

@@ -1,6 +1,5 @@
 """Merge the CSV files that inspectors handed in into the labels of a round."""
 
-import argparse
 import hashlib
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = files.command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--vi", required=True, nargs="+", help="CSV files handed in, any order")

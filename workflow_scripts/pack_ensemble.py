@@ -1,14 +1,12 @@
 """Pack the weights of all members into one ensemble file."""
 
-import argparse
-
-from quasarnet_al.files import program, provenance
+from quasarnet_al.files import command_line, program, provenance
 from quasarnet_al.tasks import TASKS
 from quasarnet_al.weights import pack, read_network
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--weights", nargs="+", required=True, help="weights files (HDF5)")
     parser.add_argument("--output", required=True, help="the ensemble (HDF5)")

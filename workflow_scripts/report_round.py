@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import inspection, pool, report, round_report, scoring, sets, som
-from quasarnet_al.files import InputError, program, provenance, read_json, write_text
+from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_text
 from quasarnet_al.grid import Grid
 from quasarnet_al.selection import locate
 from quasarnet_al.tasks import TASKS, Classification, Task
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--run", required=True)
     parser.add_argument("--metrics", required=True, help="metrics.json of the round")

@@ -1,18 +1,17 @@
 """Draw the learning curve of a run and write its report, one self-contained page."""
 
-import argparse
 import os
 from pathlib import Path
 
 import pandas as pd
 
 from quasarnet_al import figures, report
-from quasarnet_al.files import program, provenance, read_json, replacing, write_text
+from quasarnet_al.files import command_line, program, provenance, read_json, replacing, write_text
 from quasarnet_al.tasks import TASKS, Task
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--run", required=True)
     parser.add_argument("--metrics", nargs="+", required=True, help="metrics.json, round by round")

@@ -1,18 +1,16 @@
 """Run one arm of the experiment from one seed: choose, label from the truth, train, judge."""
 
-import argparse
-
 import numpy as np
 import pandas as pd
 
 from quasarnet_al import classify, experiment, pool, recipe, scoring, som, truth
-from quasarnet_al.files import InputError, positive, program, replacing
+from quasarnet_al.files import InputError, command_line, positive, program, replacing
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--arm", required=True, help="its name")
     parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")

@@ -1,15 +1,13 @@
 """Score the spectra of one pool file with every member of an ensemble."""
 
-import argparse
-
 from quasarnet_al import classify, pool, scoring
-from quasarnet_al.files import InputError, positive, program
+from quasarnet_al.files import InputError, command_line, positive, program
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import pool, scoring, selection, som
-from quasarnet_al.files import InputError, positive, program, replacing, write_json
+from quasarnet_al.files import InputError, command_line, positive, program, replacing, write_json
 from quasarnet_al.tables import read_targetids, write_fits
 
 PAIRS = "give both in the same order, or score the pool again"
@@ -15,7 +15,7 @@ SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
     parser.add_argument("--som", required=True, help="the map (HDF5)")

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from quasarnet_al import mock
-from quasarnet_al.files import program, read_json
+from quasarnet_al.files import command_line, program, read_json
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--output", required=True, type=Path, help="root of the survey")
     parser.add_argument("--tiles", required=True, type=int, nargs="+", help="tile numbers")
     parser.add_argument("--night", type=int, default=20260101, help="last night, YYYYMMDD")

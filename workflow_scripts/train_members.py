@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TextIO
 
 from quasarnet_al import pool, recipe, weights
-from quasarnet_al.files import InputError, program, write_text
+from quasarnet_al.files import InputError, command_line, program, write_text
 from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument(

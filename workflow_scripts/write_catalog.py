@@ -4,12 +4,10 @@ Of an object that was observed more than once the exposure with the best S/N sta
 if it is a quasar there.
 """
 
-import argparse
-
 import numpy as np
 
 from quasarnet_al import scoring
-from quasarnet_al.files import InputError, program
+from quasarnet_al.files import InputError, command_line, program
 from quasarnet_al.grid import LINES
 from quasarnet_al.tables import write_fits
 
@@ -25,7 +23,7 @@ COMMENTS = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--tables", nargs="+", required=True, help="tables QN (FITS)")
     parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
     args = parser.parse_args(argv)

@@ -1,6 +1,5 @@
 """Write the inspection pages of a round: one HTML file a minibatch, and an index."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from quasarnet_al import files, inspection, page, pool, prospect, som
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = files.command_line(__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--batch-pool", required=True, help="its spectra, a pool file (FITS)")
     parser.add_argument(

@@ -1,5 +1,6 @@
 """Files: whole or not at all, errors in one line, provenance in every output."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -121,16 +122,20 @@ def positive(text: str) -> int:
     return value
 
 
+def command_line(description: str) -> argparse.ArgumentParser:
+    """Return a program's parser, with the options that all of them have."""
+    parser = argparse.ArgumentParser(description=description)
+    version = f"%(prog)s (quasarnet-al) {__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    return parser
+
+
 def program(main: Callable[[], object]) -> None:
     """Run a program's `main`; bad input ends it with status 2 and one line on stderr.
 
-    `--version` is the same for all of them and asks for nothing else.
     SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary
     file stays behind.
     """
-    if "--version" in sys.argv[1:]:
-        print(f"{Path(sys.argv[0]).name} (quasarnet-al) {__version__}")
-        return
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         main()
