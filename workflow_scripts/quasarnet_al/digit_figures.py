@@ -1,19 +1,23 @@
 """Figures of the digits' task, in the style of `figures`."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from quasarnet_al.digits import CLASSES, SIDE
+from quasarnet_al.figures import blank
 from quasarnet_al.grid import Grid
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def learning_curve(rounds: Sequence[dict]) -> Figure:
+
+def learning_curve(rounds: Sequence[dict]) -> "Figure":
     """Accuracy of the ensemble and of its members against the training set's size."""
     size = [entry["training_spectra"] for entry in rounds]
-    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    figure = blank(5, 3.4)
     axis = figure.subplots()
     members = [np.mean(entry["member_accuracy"]) for entry in rounds]
     axis.plot(size, [entry["accuracy"] for entry in rounds], marker="o", label="ensemble")
@@ -24,9 +28,9 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def accuracy_of_classes(rounds: Sequence[dict]) -> Figure:
+def accuracy_of_classes(rounds: Sequence[dict]) -> "Figure":
     """Accuracy of each class, a line a round."""
-    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    figure = blank(5, 3.4)
     axis = figure.subplots()
     for entry in rounds:
         share = [entry["classes"][name]["accuracy"] for name in CLASSES]
@@ -37,16 +41,16 @@ def accuracy_of_classes(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def digit(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
+def digit(pixels: np.ndarray, grid: Grid, z: float) -> "Figure":
     """A digit (784,); it has no redshift."""
-    figure = Figure(figsize=(1.6, 1.6))
+    figure = blank(1.6, 1.6, layout=None)
     axis = figure.subplots()
     axis.imshow(pixels.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)
     axis.set_axis_off()
     return figure
 
 
-def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> Figure:
+def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> "Figure":
     """The most confusing digit by each measure, and how the members voted on it.
 
     Parameters
@@ -54,7 +58,7 @@ def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> Figure:
     images : (n, 784)
     table : n rows with MEASURE, TRUTH, VALUE, ENTROPY and VOTE_0 ... VOTE_9
     """
-    figure = Figure(figsize=(3 * len(table), 4.6), layout="constrained")
+    figure = blank(3 * len(table), 4.6)
     above, below = figure.subplots(2, len(table), height_ratios=(3, 1.3), squeeze=False)
     for image, row, picture, bars in zip(
         images, table.to_dict("records"), above, below, strict=True
@@ -75,7 +79,7 @@ def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def prototypes(weights: np.ndarray, occupancy: np.ndarray) -> Figure:
+def prototypes(weights: np.ndarray, occupancy: np.ndarray) -> "Figure":
     """The weights of each cell of a map as an image, and how many digits fall in each.
 
     Parameters
@@ -85,7 +89,7 @@ def prototypes(weights: np.ndarray, occupancy: np.ndarray) -> Figure:
     """
     rows, columns, _ = weights.shape
     mosaic = weights.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
-    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    figure = blank(11, 5.2)
     left, right = figure.subplots(1, 2)
     left.imshow(mosaic.reshape(rows * SIDE, columns * SIDE), cmap="gray_r", vmin=0, vmax=1)
     left.set_title("what each cell stands for")

@@ -5,11 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-
-# Not pyplot: it alone takes as long to start as numpy.
-from matplotlib.figure import Figure
 
 from quasarnet_al import stopping
 from quasarnet_al.grid import LINES, Grid
@@ -17,6 +13,7 @@ from quasarnet_al.grid import LINES, Grid
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Okabe & Ito (2008): distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -33,7 +30,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.25,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": f"cycler('color', {list(COLOURS)})",
     "legend.frameon": False,
     "svg.hashsalt": "quasarnet-al",
 }
@@ -41,6 +38,8 @@ STYLE = {
 
 def draw(function: Callable, *arguments: object, kind: str = "png", **options: object) -> bytes:
     """Return the PNG or SVG (`kind`) of a figure that `function` makes in the project's style."""
+    import matplotlib  # takes three times as long to start as numpy
+
     with matplotlib.rc_context(STYLE):
         figure = function(*arguments, **options)
         buffer = io.BytesIO()
@@ -52,15 +51,23 @@ def draw(function: Callable, *arguments: object, kind: str = "png", **options: o
     return buffer.getvalue()
 
 
+def blank(width: float, height: float, layout: str | None = "constrained") -> "Figure":
+    """Return an empty figure, inches."""
+    # Not pyplot: it alone takes as long to start as numpy.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout=layout)
+
+
 def embed(svg: bytes) -> str:
     """Return an SVG as a data address for an HTML page."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
-def learning_curve(rounds: Sequence[dict]) -> Figure:
+def learning_curve(rounds: Sequence[dict]) -> "Figure":
     """Completeness, purity and catastrophic redshifts against the labels of the rounds."""
     labels = [entry["labels_of_rounds"] for entry in rounds]
-    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    figure = blank(WIDTH, 4.8)
     above, below = figure.subplots(2, 1, sharex=True)
     for name, marker in (("completeness", "o"), ("purity", "s")):
         above.plot(labels, [_number(entry[name]) for entry in rounds], marker=marker, label=name)
@@ -78,9 +85,9 @@ def learning_curve(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def cut_curves(rounds: Sequence[dict]) -> Figure:
+def cut_curves(rounds: Sequence[dict]) -> "Figure":
     """Purity and completeness against the confidence cut, a line a round."""
-    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
+    figure = blank(WIDTH, 4.8)
     axes = figure.subplots(2, 1, sharex=True)
     for axis, name in zip(axes, ("completeness", "purity"), strict=True):
         for number, entry in enumerate(rounds):
@@ -101,10 +108,10 @@ def cut_curves(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def redshift_errors(rounds: Sequence[dict]) -> Figure:
+def redshift_errors(rounds: Sequence[dict]) -> "Figure":
     """Redshift errors of the last round, by true redshift and by the line that gave it."""
     redshift = rounds[-1]["redshift"]
-    figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
+    figure = blank(WIDTH, 5.6)
     axes = figure.subplots(2, 2, sharex="col", sharey="row", width_ratios=(1.6, 1))
     for column, bins in zip(axes.T, (redshift["by_redshift"], redshift["by_line"]), strict=True):
         middle, share = column
@@ -128,11 +135,11 @@ def redshift_errors(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> Figure:
+def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> "Figure":
     """Counts of the classes by votes (columns) against the true ones (rows)."""
     counts = np.array(matrix)
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    figure = Figure(figsize=(WIDTH, 0.85 * WIDTH), layout="constrained")
+    figure = blank(WIDTH, 0.85 * WIDTH)
     axis = figure.subplots()
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     small = len(names) > 5
@@ -150,9 +157,9 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> F
     return figure
 
 
-def scores(score: np.ndarray, chosen: np.ndarray, label: str) -> Figure:
+def scores(score: np.ndarray, chosen: np.ndarray, label: str) -> "Figure":
     """Distribution of the measure of confusion (n,) in the pool, and in the batch `chosen`."""
-    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    figure = blank(WIDTH, 3.2)
     axis = figure.subplots()
     edges = np.linspace(score.min(), max(score.max(), score.min() + 1e-6), 41)
     axis.hist(score, edges, histtype="step", color=COLOURS[0], label=f"pool ({len(score)})")
@@ -164,12 +171,12 @@ def scores(score: np.ndarray, chosen: np.ndarray, label: str) -> Figure:
     return figure
 
 
-def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figure:
+def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figure":
     """Exposures in each cell of the map; cells that are sparse and those of the batch marked.
 
     All are (rows, columns): counts of the pool, bool, counts of the batch.
     """
-    figure = Figure(figsize=(WIDTH, 0.9 * WIDTH), layout="constrained")
+    figure = blank(WIDTH, 0.9 * WIDTH)
     axis = figure.subplots()
     shown = axis.imshow(count, cmap="Greys")
     # Marks shrink with the cells.
@@ -191,9 +198,9 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> Figur
     return figure
 
 
-def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
+def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> "Figure":
     """A normalised spectrum (p,), and where QuasarNET's lines are at redshift `z`."""
-    figure = Figure(figsize=(WIDTH, 2.2))
+    figure = blank(WIDTH, 2.2, layout=None)
     # A page holds many: no layout engine, which takes longer than the drawing.
     figure.subplots_adjust(left=0.13, right=0.98, bottom=0.22, top=0.97)
     axis = figure.subplots()
@@ -221,9 +228,9 @@ def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> Figure:
 NETWORKS = {"incumbent": (COLOURS[0], "o", -0.13), "candidate": (COLOURS[1], "s", 0.13)}
 
 
-def gate(table: "pd.DataFrame", cut: float) -> Figure:
+def gate(table: "pd.DataFrame", cut: float) -> "Figure":
     """The gate's checks of both networks with 95 % intervals; crosses where one is broken."""
-    figure = Figure(figsize=(15, 7.2), layout="constrained")
+    figure = blank(15, 7.2)
     axes = figure.subplots(2, 3, width_ratios=(1.4, 0.9, 1.4))
     for row, check in zip(axes, ("completeness", "purity"), strict=True):
         for axis, name in zip(row, ("z", "S/N"), strict=False):
@@ -317,9 +324,9 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
     axis.grid(axis="y", visible=False)
 
 
-def reliability(rounds: Sequence[dict]) -> Figure:
+def reliability(rounds: Sequence[dict]) -> "Figure":
     """Reliability diagram of the votes, a line a round."""
-    figure = Figure(figsize=(4.8, 4.4), layout="constrained")
+    figure = blank(4.8, 4.4)
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
     for number, entry in enumerate(rounds):
@@ -343,10 +350,10 @@ def reliability(rounds: Sequence[dict]) -> Figure:
     return figure
 
 
-def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> Figure:
+def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> "Figure":
     """Figures of merit of every network, a row a variant, a column a figure of `names`."""
     order = list(dict.fromkeys(seeds["variant"]))
-    figure = Figure(figsize=(3.6 * len(names) + 1.5, 0.5 * len(order) + 1.4), layout="constrained")
+    figure = blank(3.6 * len(names) + 1.5, 0.5 * len(order) + 1.4)
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axis, name in zip(axes, names, strict=True):
         for row, variant in enumerate(order):
@@ -361,9 +368,9 @@ def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> Figure:
     return figure
 
 
-def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> Figure:
+def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> "Figure":
     """Learning curves of the arms of the experiment: mean over seeds, and its error."""
-    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    figure = blank(9, 4.4)
     axis = figure.subplots()
     ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
     for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
