@@ -19,6 +19,8 @@ rule evaluate_ensemble:
         metrics="results/<run>/round-{round}/metrics.json",
     log:
         "logs/<run>/round-{round}/evaluate_ensemble.log",
+    benchmark:
+        "results/<run>/benchmarks/round-{round}/evaluate_ensemble.tsv"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -188,6 +190,7 @@ rule report_run:
     params:
         task=config["task"],
         run=config["run"],
+        benchmarks="results/<run>/benchmarks",
     shell:
         """
         python workflow_scripts/report_run.py \
@@ -198,6 +201,7 @@ rule report_run:
             --agreements {input.agreements:q} \
             --stopping {input.stopping:q} \
             --rounds {input.rounds:q} \
+            --benchmarks {params.benchmarks:q} \
             --curve {output.curve:q} \
             --figure {output.figure:q} \
             --report {output.report:q} >{log} 2>&1

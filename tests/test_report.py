@@ -150,9 +150,10 @@ def test_cost_adds_up_the_jobs_of_a_rule(tmp_path):
     (tmp_path / "train").mkdir()
     for name, line in (("1", "2.0\t10.0"), ("2", "3.0\t30.0")):
         (tmp_path / f"train/{name}.tsv").write_text(f"s\tmax_rss\n{line}\n")
-    (tmp_path / "select.tsv").write_text("s\tmax_rss\n0.1\t-\n")
+    (tmp_path / "round-02").mkdir()
+    (tmp_path / "round-02/select.tsv").write_text("s\tmax_rss\n0.1\t-\n")
     table = report.cost(tmp_path).set_index("rule")
-    assert table.loc["train"].tolist() == [2, 5.0, 3.0, 30.0]
+    assert table.loc["train"].tolist() == [2, pytest.approx(5 / 3600), 3.0, 30.0]
     assert table.loc["select", "jobs"] == 1
     assert "nan" not in report.table(table.reset_index()).lower()
     assert report.cost(tmp_path / "absent").empty

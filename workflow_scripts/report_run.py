@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--agreements", nargs="*", default=[], help="agreement.json, likewise")
     parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--rounds", nargs="*", default=[], help="reports of the rounds, likewise")
+    parser.add_argument("--benchmarks", help="folder of the run's benchmark files")
     parser.add_argument("--curve", required=True, help="the learning curve (CSV)")
     parser.add_argument("--figure", required=True, help="the learning curve (PNG)")
     parser.add_argument("--report", required=True, help="the report (HTML)")
@@ -63,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
             ),
             report.table(stopping),
         ]
+    if args.benchmarks and len(cost := report.cost(args.benchmarks)):
+        body += [report.heading("Cost of the run"), report.table(cost)]
     write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, provenance()))
     print(args.report)
 

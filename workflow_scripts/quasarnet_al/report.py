@@ -111,7 +111,10 @@ def cost(folder: str | Path) -> pd.DataFrame:
             measured = pd.read_csv(path, sep="\t", na_values="-")[["s", "max_rss"]]
         except (OSError, ValueError, KeyError) as error:
             raise InputError(path, f"is no benchmark ({error})", "remove it") from error
-        measured["rule"] = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        # round-NN/<rule>/..., <rule>/..., or <rule>.tsv
+        parts = path.relative_to(folder).parts
+        rule = parts[1] if parts[0].startswith("round-") else parts[0]
+        measured["rule"] = rule.removesuffix(".tsv")
         rows.append(measured)
     if not rows:
         return pd.DataFrame()
@@ -120,7 +123,7 @@ def cost(folder: str | Path) -> pd.DataFrame:
         {
             "rule": list(jobs.groups),
             "jobs": jobs.size().to_numpy(),
-            "seconds, all jobs": jobs["s"].sum().to_numpy(),
+            "hours, all jobs": jobs["s"].sum().to_numpy() / 3600,
             "longest job, s": jobs["s"].max().to_numpy(),
             "largest memory, MB": jobs["max_rss"].max().to_numpy(),
         }
