@@ -167,6 +167,23 @@ def test_without_the_coadd_the_pixels_are_shown(tmp_path):
     assert all(record["coadd"] is None for record in data["spectra"])
 
 
+def test_a_coadd_that_was_replaced_is_not_shown(tmp_path, capsys):
+    """An inspector must see what the network saw, under the TARGETID that it had."""
+    write_batch(tmp_path, 2)
+    path = tmp_path / "survey" / "coadd-0-80605-thru20210204.fits"
+    with fitsio.FITS(str(path), "rw") as coadd:
+        # As reprocessing may order them: the rows change places.
+        coadd["FIBERMAP"].write(coadd["FIBERMAP"].read()[::-1].copy())
+        for arm in "BRZ":
+            for name in ("FLUX", "IVAR"):
+                coadd[f"{arm}_{name}"].write(coadd[f"{arm}_{name}"].read()[::-1].copy())
+    data = data_of(write_all(tmp_path) / "minibatch-01.html")
+    assert all(record["coadd"] is None for record in data["spectra"])
+    assert "is not what the pool was extracted from; 2 spectra" in capsys.readouterr().out
+    with pytest.raises(InputError, match="holds other targets by now"):
+        write_all(tmp_path, "--prospect", tmp_path / "prospect")
+
+
 def test_neighbours_on_the_map(tmp_path):
     write_batch(tmp_path, 2)
     weights = np.random.default_rng(0).normal(size=(4, 5, 443)).astype("f4")

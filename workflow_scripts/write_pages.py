@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None) -> None:
             args.batch, f"differs from its pool file {args.batch_pool}", "make both again"
         )
     try:
-        spectra = page.read_spectra(batch, pixels, catalog, args.input_root, cells)
+        grid = pool.read_grid(args.batch_pool)
+        spectra = page.read_spectra(batch, pixels, catalog, grid, args.input_root, cells)
     except (ValueError, TypeError) as error:
         raise files.InputError(
             args.batch, f"has a value that is none ({error})", "select it again"
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.prospect:
         prospect.write(args.prospect, catalog, args.input_root)
     common = {
-        "grid": pool.read_grid(args.batch_pool),
+        "grid": grid,
         "templates": page.mock_templates() if args.templates == "yes" else [],
         "labels_dir": args.labels_dir,
     }

@@ -18,6 +18,7 @@ from quasarnet_al import desi, inspection
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import BLUE, LOG, Grid
 from quasarnet_al.som import Som
+from quasarnet_al.spectra import normalise, rebin
 
 #: Pixels of the joined arms, Angstrom (DESI's three arms share this grid).
 STEP = 0.8
@@ -95,6 +96,8 @@ TELLURIC = [(6865, 6965), (7160, 7340), (7590, 7705), (8125, 8350), (8940, 9200)
 
 #: Lowest and highest code of a flux; the one below marks a pixel without data.
 _CODES = 32767
+#: Largest difference of a spectrum that is the same, rms: the rounding of float32 sums.
+SAME = 1e-3
 #: Fluxes are kept up to this many median errors.
 _RANGE = 1e6
 _DROPPED = 255
@@ -450,6 +453,7 @@ def read_spectra(
     batch: pd.DataFrame,
     pixels: np.ndarray,
     catalog: np.ndarray,
+    grid: Grid,
     roots: Sequence[str],
     map_: Som | None,
 ) -> list[dict[str, object]]:
@@ -458,6 +462,7 @@ def read_spectra(
     Parameters
     ----------
     batch, pixels, catalog : same rows in the same order
+    grid : of the pixels
     roots : folders that the catalogue's SOURCE may lie in, see `desi.source_path`
     map_ : the SOM, where there is one
     """
@@ -474,7 +479,16 @@ def read_spectra(
         except InputError as error:
             print(f"{error}: its spectra are shown by their pixels", flush=True)
             continue
-        for k, place in enumerate(here):
+        # An inspector must see what the network saw.
+        summed = rebin(read["flux"], read["ivar"], read["wavelength"], grid)
+        same = np.abs(normalise(*summed)[0] - pixels[here]).max(axis=1) < SAME
+        if not same.all():
+            print(
+                f"{path}: is not what the pool was extracted from; {(~same).sum()} spectra are "
+                "shown by their pixels; extract the pool again",
+                flush=True,
+            )
+        for k, place in zip(np.flatnonzero(same), here[same], strict=True):
             coadds[place] = on_page_grid(read["wavelength"], read["flux"][k], read["ivar"][k])
     cells, torus = (map_.weights, map_.torus) if map_ else (None, True)
     return [

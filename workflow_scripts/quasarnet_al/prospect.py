@@ -65,6 +65,10 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
                 tables = [catalog[here]]
                 if "FIBERMAP" in fits:
                     tables.insert(0, fits["FIBERMAP"].read()[rows])
+                    if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"][here]):
+                        raise InputError(
+                            path, "holds other targets by now", "extract the pool again"
+                        )
         except (OSError, IndexError) as error:
             raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
         kept.append(here)
