@@ -1,5 +1,6 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
 
+import os
 import shlex
 
 TASK = TASKS[config["task"]]
@@ -76,7 +77,8 @@ def handed_in(wildcards):
 
 def next_command():
     """What a person types to go on with this config."""
-    files = shlex.join(map(str, workflow.overwrite_configfiles or []))
+    # As they are from here: where the folder lies is no part of a result.
+    files = shlex.join(map(os.path.relpath, workflow.overwrite_configfiles or []))
     return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
 
 

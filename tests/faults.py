@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
 from test_workflow import checkout, digests
 
 #: What must be the same: all that a round is made of and all that it says. (The reports tell
@@ -97,11 +99,18 @@ def second_snakemake(run: Run, length: float) -> str:
 def clock_jumps(run: Run, length: float) -> str:
     """Kill the run halfway and date what it made a day ahead: the clock was set back."""
     run.kill_after(length / 2)
-    tomorrow = time.time() + 86400
-    for path in run.results.rglob("*"):
-        if path.is_file():
-            os.utime(path, (tomorrow, tomorrow))
-    return f"the rerun ended {run.finish()}"
+    date(run.results, time.time() + 86400)
+    first = run.finish()
+    told = "told of the clock" if "clock skew" in run.said else "NOT TOLD WHY"
+    date(run.results, time.time())
+    return f"the rerun ended {first}, {told}; after `touch` {run.finish()}"
+
+
+def date(folder: Path, when: float) -> None:
+    """Set the times of files, in the order that they have."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for number, path in enumerate(sorted(files, key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (when + number * 1e-3, when + number * 1e-3))
 
 
 @contextlib.contextmanager

@@ -29,7 +29,8 @@ SHARES = (
 def checkout(folder: Path) -> Path:
     """A folder in which Snakemake runs as in a checkout, with results of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("Snakefile", "rules", "workflow_scripts", "config", "envs", "tests", "README.md"):
+    names = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "tests")
+    for name in (*names, "README.md"):
         (folder / name).symlink_to(ROOT / name)
     return folder
 
@@ -161,7 +162,7 @@ def test_same_bytes_on_one_core_and_in_any_order(run, tmp_path):
     patterns = [f"results/tiny/{name}" for name in (
         "pool/*.fits", "validation.fits", "round-*/training.fits", "round-*/weights/*.h5",
         "round-*/scores/*.fits", "round-*/batch.*", "round-*/labels.csv", "round-*/metrics.json",
-        "round-*/selection.fits", "learning_curve.csv", "learning_curve.png",
+        "round-*/selection.fits", "round-*/inspect/*", "learning_curve.csv", "learning_curve.png",
     )]  # fmt: skip
     assert digests(folder, *patterns) == digests(other, *patterns)
 
