@@ -307,7 +307,7 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
             axis.plot(value, place + shift, marker, color=colour, markerfacecolor=fill)
             if np.isfinite(value):
                 axis.annotate(
-                    f"{value:.2g} %",
+                    f"{value:.3g} %",
                     (max(*ends, value), place + shift),
                     (4, 0),
                     textcoords="offset points",
