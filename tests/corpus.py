@@ -165,6 +165,13 @@ def flip(content):
     return content[::-1].copy()
 
 
+def packed_again(change):
+    """Change what is in a gzip file."""
+    return lambda good, bad: bad.write_bytes(
+        gzip.compress(change(gzip.decompress(good.read_bytes())))
+    )
+
+
 COADD = FITS | {
     "no FIBERMAP": edit(FIBERMAP=None),
     "no B_FLUX": edit(B_FLUX=None),
@@ -205,6 +212,33 @@ REDROCK = {k: v for k, v in FITS.items() if k not in ("absent", "link to nothing
     "zero rows": edit(REDSHIFTS=none_of),
     "REDSHIFTS an image": edit(REDSHIFTS=to_image),
     "Z text": edit(REDSHIFTS=retyped("Z", "U8")),
+}
+BOSS = FITS | {
+    "a coadd": lambda good, bad: samples.write_coadd(bad, 2),
+    "no second table": edit(SPECOBJ=None),
+    "no IVAR": edit(COADD=without("IVAR")),
+    "no Z": edit(SPECOBJ=without("Z")),
+    "no PLATE": edit(SPECOBJ=without("PLATE")),
+    "FLUX text": edit(COADD=retyped("FLUX", "U8")),
+    "Z text": edit(SPECOBJ=retyped("Z", "U8")),
+    "Z NaN": edit(SPECOBJ=put("Z", np.nan, 0)),
+    "Z below -1": edit(SPECOBJ=put("Z", -3, 0)),
+    "no class": edit(SPECOBJ=put("CLASS", "", 0)),
+    "IVAR negative": edit(COADD=put("IVAR", -1)),
+    "IVAR NaN": edit(COADD=put("IVAR", np.nan)),
+    "LOGLAM backwards": edit(COADD=lambda t: t[::-1].copy()),
+    "LOGLAM NaN": edit(COADD=put("LOGLAM", np.nan)),
+    "FLUX infinite": edit(COADD=put("FLUX", np.inf, 1000)),
+    "no pixels": edit(COADD=none_of),
+    "no row": edit(SPECOBJ=none_of),
+}
+#: The files of MNIST, gzipped; what is absent is downloaded.
+IDX = {k: v for k, v in ANYTHING.items() if k not in ("absent", "link to nothing")} | {
+    "not gzip": lambda good, bad: bad.write_bytes(gzip.decompress(good.read_bytes())),
+    "cut": cut(0.5),
+    "cut inside": packed_again(lambda content: content[:-7]),
+    "another magic number": packed_again(lambda content: b"\0\0\x0c\x01" + content[4:]),
+    "more than said": packed_again(lambda content: content + b"\0"),
 }
 POOL = FITS | {
     "a coadd": lambda good, bad: samples.write_coadd(bad, 2),

@@ -66,6 +66,25 @@ def write_redrock(path: Path, targetid: np.ndarray) -> Path:
     return path
 
 
+def write_spec(path: Path) -> Path:
+    """Write a BOSS spectrum: noise on a slope, called a quasar."""
+    rng = np.random.default_rng(4)
+    pixels = np.zeros(4600, [("FLUX", "f4"), ("LOGLAM", "f4"), ("IVAR", "f4")])
+    pixels["LOGLAM"] = 3.5535 + 1e-4 * np.arange(4600)
+    pixels["IVAR"] = 1
+    pixels["FLUX"] = 9 - pixels["LOGLAM"] + rng.normal(size=4600)
+    names = [("PLATE", "i4"), ("MJD", "i4"), ("FIBERID", "i4"), ("THING_ID", "i4")]
+    names += [("PLUG_RA", "f8"), ("PLUG_DEC", "f8"), ("CLASS", "U6"), ("Z", "f4")]
+    row = np.zeros(1, [*names, ("ZWARNING", "i4")])
+    row["PLATE"], row["MJD"], row["FIBERID"], row["THING_ID"] = 3655, 55240, 2, 77
+    row["CLASS"], row["Z"] = "QSO", 2.5
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(np.zeros(1), extname="PRIMARY")
+        fits.write(pixels, extname="COADD")
+        fits.write(row, extname="SPECOBJ")
+    return path
+
+
 def write_training_pair(folder: Path) -> tuple[Path, Path]:
     """Write data_dr12.fits and truth_dr12q.fits: eight spectra of every kind of label."""
     rng = np.random.default_rng(3)

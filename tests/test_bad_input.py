@@ -15,6 +15,7 @@ import pytest
 import corpus
 import samples
 from quasarnet_al import files, weights
+from test_digits import write_idx
 from test_weights import random_network
 
 ROWS = 12
@@ -32,6 +33,15 @@ PROGRAMS = {
     "extract_spectra": (
         "--coadd {coadd} --truth {truth} --origin x --output @labelled.fits",
         {"coadd": corpus.COADD, "truth": corpus.TRUTH},
+    ),
+    "extract_spectra.boss": (
+        "--boss {spec} --origin x --output @labelled.fits",
+        {"spec": corpus.BOSS},
+    ),
+    "extract_digits": (
+        "--images {images} --labels {digits} --count 20 --labelled-count 10 --pool @p.fits "
+        "--labelled @l.fits --truth @t.csv",
+        {"images": corpus.IDX, "digits": corpus.IDX},
     ),
     "classify_spectra": (
         "--weights {weights} {other_weights} --coadd {coadd} --output @qn.fits",
@@ -235,6 +245,8 @@ def good(tmp_path_factory):
     extract = importlib.import_module("extract_spectra").main
     extract(["--coadd", str(given["coadd"]), "--output", str(given["pool"])])
     extract(["--coadd", str(given["other_coadd"]), "--output", str(given["other_pool"])])
+    given["spec"] = samples.write_spec(folder / "spec-3655-55240-0002.fits")
+    (given["images"], given["digits"]), *_ = write_idx(folder)
     given["ensemble"] = run("pack_ensemble", given, folder) / "ensemble.h5"
     given["som"] = run("fit_som", given, folder) / "som.h5"
     given["map"] = run("map_spectra", given, folder) / "map.fits"

@@ -12,6 +12,13 @@ from quasarnet_al.desi import Extraction
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import LOG, Grid
 
+#: Columns that count in the tables of a spec file: its pixels, and its one row.
+PIXELS = dict.fromkeys(("FLUX", "IVAR", "LOGLAM"), ("f4",))
+ROW = dict.fromkeys(("PLATE", "MJD", "FIBERID", "THING_ID", "ZWARNING"), ("i4",))
+ROW |= dict.fromkeys(("PLUG_RA", "PLUG_DEC", "Z"), ("f8",))
+#: Classes of the SDSS pipeline.
+CLASSES = ("QSO", "GALAXY", "STAR")
+
 
 def targetid(plate: np.ndarray, mjd: np.ndarray, fiber: np.ndarray) -> np.ndarray:
     """Return plate x 10^9 + MJD x 10^4 + fibre, int64.
@@ -72,16 +79,21 @@ def _read_spec(path: Path) -> tuple:
         raise InputError(path, "does not exist", "check the path")
     try:
         with fitsio.FITS(str(path)) as fits:
-            data, row = fits[1].read(), fits[2].read()
-        names = ("PLATE", "MJD", "FIBERID", "PLUG_RA", "PLUG_DEC", "CLASS", "Z", "ZWARNING")
-        names += ("THING_ID",)
-        row = {name: row[name][0] for name in names}
+            data = pool.check_columns(fits[1].read(), PIXELS)
+            row = pool.check_columns(fits[2].read(), ROW, "CLASS")
+        row = {name: row[name][0] for name in (*ROW, "CLASS")}
         flux, ivar = data["FLUX"].astype(np.float32), data["IVAR"].astype(np.float32)
         wavelength = 10 ** data["LOGLAM"].astype(np.float64)
-    except (OSError, ValueError, IndexError, KeyError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise InputError(path, f"is not a spec-*.fits file ({error})", "fetch it again") from error
     if not (np.isfinite(ivar).all() and (ivar >= 0).all() and np.all(np.diff(wavelength) > 0)):
         raise InputError(path, "has a bad IVAR or LOGLAM column", "fetch it again")
+    if not len(flux) or not np.isfinite(flux[ivar > 0]).all():
+        raise InputError(path, "has no FLUX, or one that is not finite", "fetch it again")
+    if str(row["CLASS"]).strip() not in CLASSES:
+        raise InputError(path, f"has the CLASS {row['CLASS']!r}", f"it must be of {CLASSES}")
+    if not np.isfinite(row["Z"]) or row["Z"] <= -1:
+        raise InputError(path, f"has a Z that is no redshift ({row['Z']})", "fetch it again")
     return np.where(ivar > 0, flux, 0), ivar, wavelength, row
 
 

@@ -48,9 +48,9 @@ def read(images: str | os.PathLike, labels: str | os.PathLike) -> tuple[np.ndarr
 
 def _read_idx(path: str | os.PathLike, dimensions: int) -> np.ndarray:
     """Read a gzipped IDX file of bytes (yann.lecun.com/exdb/mnist)."""
-    content = Path(path).read_bytes() if Path(path).exists() else _download(path)
+    content = None if Path(path).exists() else _download(path)
     try:
-        content = gzip.decompress(content)
+        content = gzip.decompress(Path(path).read_bytes() if content is None else content)
         head = 4 * (dimensions + 1)
         kind, *shape = np.frombuffer(content[:head], ">i4")
         if kind != 0x800 + dimensions:
