@@ -14,6 +14,10 @@ TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
+#: From line confidences to classes: the options of all programs that classify.
+CLASSIFICATION = (
+    "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
+).format(**config["classification"])
 MINIBATCHES = plan.minibatches(config)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []

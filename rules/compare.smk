@@ -82,7 +82,7 @@ rule compare_variants:
     params:
         task=config["task"],
         variants=list(VARIANTS),
-        classification=config["classification"],
+        classification=CLASSIFICATION,
     shell:
         """
         python workflow_scripts/compare_variants.py \
@@ -90,10 +90,7 @@ rule compare_variants:
             --variants {params.variants} \
             --trained {input.trained:q} \
             --validation {input.validation:q} \
-            --c-thresh {params.classification[c_thresh]} \
-            --n-thresh {params.classification[n_thresh]} \
-            --z-split {params.classification[z_split]} \
-            --cut {params.classification[catalogue_cut]} \
+            {params.classification} \
             --seeds {output.seeds:q} \
             --table {output.table:q} \
             --figure {output.figure:q} >{log} 2>&1

@@ -28,7 +28,7 @@ rule evaluate_ensemble:
         runtime=by_attempt(30),
     params:
         task=config["task"],
-        classification=config["classification"],
+        classification=CLASSIFICATION,
     shell:
         """
         python workflow_scripts/evaluate_ensemble.py \
@@ -37,10 +37,7 @@ rule evaluate_ensemble:
             --validation {input.validation:q} \
             --training {input.training:q} \
             --round {wildcards.round} \
-            --cut {params.classification[catalogue_cut]} \
-            --c-thresh {params.classification[c_thresh]} \
-            --z-split {params.classification[z_split]} \
-            --n-thresh {params.classification[n_thresh]} \
+            {params.classification} \
             --threads {threads} \
             --output {output.metrics:q} >{log} 2>&1
         """

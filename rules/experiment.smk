@@ -64,7 +64,7 @@ rule run_arm:
     params:
         arm=lambda wildcards: ARMS[wildcards.arm],
         experiment=config["experiment"],
-        classification=config["classification"],
+        classification=CLASSIFICATION,
         recipe=recipe_options(config["ensemble"]),
         task=config["task"],
     shell:
@@ -87,10 +87,7 @@ rule run_arm:
             --map {input.map:q} \
             --som {input.som:q} \
             --truth {input.truth:q} \
-            --c-thresh {params.classification[c_thresh]} \
-            --n-thresh {params.classification[n_thresh]} \
-            --z-split {params.classification[z_split]} \
-            --cut {params.classification[catalogue_cut]} \
+            {params.classification} \
             {params.recipe} \
             --output {output.curve:q} >{log} 2>&1
         """

@@ -23,7 +23,7 @@ rule score_spectra:
         runtime=by_attempt(60),
     params:
         task=config["task"],
-        classification=config["classification"],
+        classification=CLASSIFICATION,
         seed=config["seed"],
     shell:
         """
@@ -32,9 +32,7 @@ rule score_spectra:
             --ensemble {input.ensemble:q} \
             --pool {input.pool:q} \
             --map {input.map:q} \
-            --c-thresh {params.classification[c_thresh]} \
-            --n-thresh {params.classification[n_thresh]} \
-            --z-split {params.classification[z_split]} \
+            {params.classification} \
             --seed {params.seed} \
             --threads {threads} \
             --output {output.scores:q} >{log} 2>&1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from quasarnet_al import figures, pool
-from quasarnet_al.files import command_line, positive, program, replacing
+from quasarnet_al.files import command_line, program, replacing
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
 
@@ -17,8 +17,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes (%(default)s)")
-    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    parser.add_argument("--z-split", type=float, default=2.1, help="between the quasars' classes")
+    Classification.add_arguments(parser)
     parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
     parser.add_argument("--seeds", required=True, help="metrics of every network (CSV)")
     parser.add_argument("--table", required=True, help="means over seeds, their errors (CSV)")
@@ -28,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     if len(args.variants) != len(args.trained):
         parser.error("--variants and --trained go in pairs")
     task = TASKS[args.task]
-    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    classification = Classification.from_arguments(args)
     spectra, _, labels = pool.read_labelled(args.validation)
     rows = []
     for variant, path in zip(args.variants, args.trained, strict=True):

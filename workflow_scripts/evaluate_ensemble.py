@@ -18,8 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--round", type=int, required=True)
     parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
     parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes (%(default)s)")
-    parser.add_argument("--z-split", type=float, default=2.1, help="between the quasars' classes")
-    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    Classification.add_arguments(parser)
     parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--output", required=True, help="metrics (JSON)")
     args = parser.parse_args(argv)
@@ -31,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(
             args.validation, "is on another grid than the ensemble", "extract it again"
         )
-    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    classification = Classification.from_arguments(args)
     learnt, _, training = pool.read_labelled(args.training)
     if learnt.shape[1] != spectra.shape[1]:
         raise InputError(args.training, "is on another grid than the ensemble", "extract it again")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import classify, experiment, pool, recipe, scoring, som, truth
+from quasarnet_al import experiment, pool, recipe, scoring, som, truth
 from quasarnet_al.files import InputError, command_line, positive, program, replacing
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
@@ -28,9 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--map", nargs="+", required=True, help="their BMUs, same order (FITS)")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
     parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
-    parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes")
-    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    parser.add_argument("--z-split", type=float, default=classify.Z_SPLIT)
+    Classification.add_arguments(parser)
     parser.add_argument("--cut", type=float, default=0.5, help="of the metrics (%(default)s)")
     recipe.add_arguments(parser)
     parser.add_argument("--threads", type=positive, default=1, help="of TensorFlow")
@@ -60,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"]
     for name in ("SPECTYPE", "Z", "BAL"):
         labels[name] = table[name]
-    classification = Classification(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    classification = Classification.from_arguments(args)
     chosen_recipe = recipe.from_arguments(args)
 
     def train(rows: np.ndarray, number: int) -> list:

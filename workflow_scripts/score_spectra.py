@@ -1,6 +1,6 @@
 """Score the spectra of one pool file with every member of an ensemble."""
 
-from quasarnet_al import classify, pool, scoring
+from quasarnet_al import pool, scoring
 from quasarnet_al.files import InputError, command_line, positive, program
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
@@ -18,9 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--n-thresh", type=positive, default=1, help="lines that make a quasar (%(default)s)"
     )
-    parser.add_argument(
-        "--z-split", type=float, default=classify.Z_SPLIT, help="between the classes of quasars"
-    )
+    Classification.add_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the random baseline")
     parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--output", required=True, help="score table (FITS)")
@@ -33,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(args.pool, "is on another grid than the ensemble", "extract it again")
     units = scoring.read_map(args.map, catalog, args.pool)
     columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS", "SNR")}
-    classification = Classification(args.c_thresh, args.n_thresh, args.z_split)
+    classification = Classification.from_arguments(args)
     columns |= task.score(
         networks, spectra, catalog["TARGETID"], classification, args.seed, args.threads
     )

@@ -5,6 +5,7 @@ From the score on every rule serves all tasks: programs and rules take an object
 rules ask for properties alone, and nothing but `train` needs TensorFlow.
 """
 
+import argparse
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quasarnet_al import targets
+from quasarnet_al.files import positive
 from quasarnet_al.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -43,6 +45,23 @@ class Classification:
     n_thresh: int = 1
     z_split: float = 2.1
     catalogue_cut: float = 0.5
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add an option for each of them."""
+        told = "a line is seen above this, in the votes (%(default)s)"
+        parser.add_argument("--c-thresh", type=float, default=cls.c_thresh, help=told)
+        told = "lines that make a quasar (%(default)s)"
+        parser.add_argument("--n-thresh", type=positive, default=cls.n_thresh, help=told)
+        told = "redshift between the quasars' classes (%(default)s)"
+        parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
+        told = "confidence cut of the metrics (%(default)s)"
+        parser.add_argument("--cut", type=float, default=cls.catalogue_cut, help=told)
+
+    @classmethod
+    def from_arguments(cls, args: argparse.Namespace) -> "Classification":
+        """Return what the options of `add_arguments` give."""
+        return cls(args.c_thresh, args.n_thresh, args.z_split, args.cut)
 
 
 class Task(ABC):
