@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measure import summary
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
@@ -115,6 +116,7 @@ def main() -> None:
             for rows in sizes:
                 seconds, memory = step(folder, rows)
                 print(f"| {step.__name__} | {rows} | {seconds:.1f} | {memory:.0f} |", flush=True)
+            summary(f"{step.__name__} of {rows:,} rows, peak memory", f"{memory:.0f} MB", "bounded")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ BENCHMARKS = (
     ("Training", "bench_training.py", []),
     ("Start of the programs", "bench_start.py", []),
     ("Dry run", "bench_dag.py", []),
+    ("Load", "bench_load.py", []),
     ("A round, estimated", "estimate.py", []),
 )
 TAKES_QUASARNP = ("bench_inference.py", "bench_extract.py")
