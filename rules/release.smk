@@ -61,14 +61,13 @@ rule choose_release:
     conda:
         "../envs/cpu.yaml"
     params:
-        classification=config["classification"],
+        classification=CLASSIFICATION,
     shell:
         """
         python workflow_scripts/choose_release.py \
             --trained {input.trained:q} \
             --validation {input.validation:q} \
-            --cut {params.classification[catalogue_cut]} \
-            --n-thresh {params.classification[n_thresh]} \
+            {params.classification} \
             --output {output.weights:q} \
             --summary {output.summary:q} >{log} 2>&1
         """

@@ -1,7 +1,8 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
-from quasarnet_al import classify, inference, metrics, pool
-from quasarnet_al.files import InputError, command_line, positive, program, provenance, write_json
+from quasarnet_al import pool
+from quasarnet_al.files import InputError, command_line, program, provenance, write_json
+from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble, write_network
 
 
@@ -11,8 +12,7 @@ def main(argv: list[str] | None = None) -> None:
         "--trained", required=True, help="networks of train_members.py --validation (HDF5)"
     )
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
-    parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
-    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    Classification.add_arguments(parser)
     parser.add_argument("--output", required=True, help="weights as QuasarNP reads them (HDF5)")
     parser.add_argument("--summary", required=True, help="the seeds and the choice (JSON)")
     args = parser.parse_args(argv)
@@ -25,11 +25,8 @@ def main(argv: list[str] | None = None) -> None:
     losses = [float(network.attributes["validation_loss"]) for network in networks]
     best = networks[losses.index(min(losses))]
     spectra, _, labels = pool.read_labelled(args.validation)
-    c, z, c_bal = classify.line_redshifts(*inference.predict(best, spectra), best.grid)
-    truth = (labels["SPECTYPE"], labels["Z"], labels["BAL"])
-    found = metrics.evaluate(
-        c, args.n_thresh, classify.best_redshift(c, z), c_bal, *truth, args.cut
-    )
+    classification = Classification.from_arguments(args)
+    found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     write_network(args.output, best, provenance())
     summary = {
         "chosen": best.name,

@@ -1,0 +1,37 @@
+"""The documents: links lead somewhere, files and options that they name exist."""
+
+import re
+
+import pytest
+
+from conftest import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
+#: The files of the project, the options of each program.
+CONFIG = re.compile(r"config/[a-z0-9-]+\.yaml")
+PROGRAM = re.compile(r"(?:python )?workflow_scripts/(\w+)\.py((?:[^`\n]|\\\n)*)")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_resolve(path):
+    text = path.read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+    for name in CONFIG.findall(text):
+        assert (ROOT / name).exists() or name == "config/my-dr1.yaml", name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_programs_have_the_options_that_are_shown(path, program):
+    for name, line in PROGRAM.findall(path.read_text()):
+        options = set(re.findall(r"--[a-z-]+", line))
+        if options:
+            known = program(f"{name}.py", "--help").stdout
+            assert not {option for option in options if option not in known}, (name, options)
+
+
+def test_every_document_is_reached_from_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for path in ROOT.glob("docs/*"):
+        assert f"docs/{path.name}" in text, path.name
