@@ -16,8 +16,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument("--round", type=int, required=True)
-    parser.add_argument("--cut", type=float, default=0.5, help="confidence cut (%(default)s)")
-    parser.add_argument("--c-thresh", type=float, default=0.95, help="of the votes (%(default)s)")
     Classification.add_arguments(parser)
     parser.add_argument("--threads", type=positive, default=1)
     parser.add_argument("--output", required=True, help="metrics (JSON)")

@@ -29,7 +29,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--som", required=True, help="the map (HDF5)")
     parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
     Classification.add_arguments(parser)
-    parser.add_argument("--cut", type=float, default=0.5, help="of the metrics (%(default)s)")
     recipe.add_arguments(parser)
     parser.add_argument("--threads", type=positive, default=1, help="of TensorFlow")
     parser.add_argument("--output", required=True, help="learning curve (CSV)")

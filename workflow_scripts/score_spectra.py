@@ -12,12 +12,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")
     parser.add_argument("--map", required=True, help="the pool's BMUs, of map_spectra.py (FITS)")
-    parser.add_argument(
-        "--c-thresh", type=float, default=0.95, help="a line is seen above this (%(default)s)"
-    )
-    parser.add_argument(
-        "--n-thresh", type=positive, default=1, help="lines that make a quasar (%(default)s)"
-    )
     Classification.add_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the random baseline")
     parser.add_argument("--threads", type=positive, default=1)
