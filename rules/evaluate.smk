@@ -187,7 +187,7 @@ rule report_run:
     params:
         task=config["task"],
         run=config["run"],
-        benchmarks="results/<run>/benchmarks",
+        benchmarks=f"results/{config['run']}/benchmarks",
     shell:
         """
         python workflow_scripts/report_run.py \

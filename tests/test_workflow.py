@@ -144,6 +144,14 @@ def test_metrics(run):
     assert (curve["training_spectra"].diff()[1:] == 8).all()
 
 
+def test_reports_tell_the_cost(run):
+    folder, _ = run
+    whole = (folder / "results/tiny/report.html").read_text()
+    assert "Cost of the run" in whole and "extract_spectra" in whole
+    one = (folder / "results/tiny/round-01/report.html").read_text()
+    assert "Cost of this round" in one and "train_members" in one
+
+
 def test_graph_can_be_drawn(run):
     folder, _ = run
     for option in ("--dag", "--rulegraph"):
