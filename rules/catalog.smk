@@ -5,17 +5,6 @@ results/<run>/catalog.fits             the quasars, one row an object
 """
 
 
-def catalog_weights(wildcards):
-    """The members of the newest round, or the released network."""
-    if config["catalog"]["weights"] == "release" or not ROUNDS:
-        return [plan.release(config)]
-    return expand(
-        "results/<run>/round-{round}/weights/member-{member}.h5",
-        round=two_digits(ROUNDS[-1:]),
-        member=MEMBERS,
-    )
-
-
 rule classify_spectra:
     """Classify the tiles {wildcards.tiles}."""
     input:

@@ -173,6 +173,17 @@ def incumbent(wildcards):
         sys.exit(str(error))
 
 
+def catalog_weights(wildcards):
+    """The members of the newest round, or the released network."""
+    if config["catalog"]["weights"] == "release" or not ROUNDS:
+        return [plan.release(config)]
+    return expand(
+        f"results/{config['run']}/round-{{round}}/weights/member-{{member}}.h5",
+        round=two_digits(ROUNDS[-1:]),
+        member=MEMBERS,
+    )
+
+
 def outlier_tables():
     """Tables of what the outlier rule discarded, where the pool is a mock survey's."""
     if config["batch"]["outliers"] == "none" or not all(c.survey for c in CHUNKS.values()):
