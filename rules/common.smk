@@ -184,6 +184,13 @@ def catalog_weights(wildcards):
     )
 
 
+def checked_sets(wildcards):
+    """Labelled sets that taught nothing; only the check asks for them."""
+    if not CHECKS:
+        sys.exit("config: no labelled set has `check: true`; add config/real-check.yaml")
+    return expand("results/<run>/labelled/{set}.fits", set=sorted(CHECKS))
+
+
 def outlier_tables():
     """Tables of what the outlier rule discarded, where the pool is a mock survey's."""
     if config["batch"]["outliers"] == "none" or not all(c.survey for c in CHUNKS.values()):

@@ -84,7 +84,7 @@ rule check_release:
     """Try the released weights on spectra of known redshift that taught nothing."""
     input:
         weights=plan.release(config),
-        labelled=expand("results/<run>/labelled/{set}.fits", set=sorted(CHECKS)),
+        labelled=checked_sets,
     output:
         table="results/<run>/release/check.csv",
         spectra="results/<run>/release/check_spectra.csv",

@@ -358,6 +358,11 @@ def test_catalog(run):
     assert not np.isin(old["TARGETID"], rows["TARGETID"]).any()
 
 
+def test_check_without_sets_to_check(run):
+    result = snakemake(run[0], "check", status=1)
+    assert "no labelled set has `check: true`" in result.stdout + result.stderr
+
+
 def test_gate_without_an_incumbent(run):
     folder, _ = run
     result = snakemake(folder, "gate", status=1)
