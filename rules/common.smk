@@ -5,7 +5,9 @@ import shlex
 
 TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
-CATALOG_CHUNKS = plan.catalog_chunks(config)
+CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
+#: Where the tiles of any chunk lie.
+PLACES = CHUNKS | CATALOG_CHUNKS
 LABELLED = plan.labelled_sets(config)
 #: The labelled sets that teach and validate, and those for the check of the release alone.
 SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
@@ -103,14 +105,9 @@ def answers(wildcards):
     return handed_in(wildcards)
 
 
-def place(wildcards):
-    """Where the tiles of a chunk lie."""
-    return (CHUNKS | CATALOG_CHUNKS)[wildcards.tiles]
-
-
 def survey_of_tiles(wildcards):
     """What must be there before a mock survey's tiles can be read."""
-    survey = place(wildcards).survey
+    survey = PLACES[wildcards.tiles].survey
     return plan.survey_truth(config, survey) if survey else []
 
 

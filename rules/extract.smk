@@ -21,8 +21,8 @@ rule extract_spectra:
         mem_mb=by_attempt(2000, 400),
         runtime=by_attempt(60),
     params:
-        chunk=place,
-        tiles=lambda wildcards: list(place(wildcards).tiles),
+        chunk=lambda wildcards: PLACES[wildcards.tiles],
+        tiles=lambda wildcards: list(PLACES[wildcards.tiles].tiles),
         grid=config["grid"],
     shell:
         """

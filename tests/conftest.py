@@ -21,6 +21,17 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def training():
+    """The module that imports TensorFlow, on one thread; without TensorFlow, skip."""
+    module = pytest.importorskip("quasarnet_al.training")
+    try:
+        module.configure(1)
+    except RuntimeError:  # TensorFlow already runs in this process, for another test
+        module.tf.config.experimental.enable_op_determinism()
+    return module
+
+
+@pytest.fixture(scope="session")
 def program():
     """Run one of the programs as a user does; returns the finished process."""
 

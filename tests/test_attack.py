@@ -113,13 +113,8 @@ def test_a_training_that_diverges_is_named(program, tmp_path):
 
 
 @pytest.mark.slow
-def test_wrong_labels_are_found_in_the_training_set(survey):  # noqa: F811
+def test_wrong_labels_are_found_in_the_training_set(survey, training):  # noqa: F811
     """One label in ten is wrong; most of those that no member believes are among them."""
-    training = pytest.importorskip("quasarnet_al.training")
-    try:
-        training.configure(1)
-    except RuntimeError:  # TensorFlow already runs in this process, for another test
-        training.tf.config.experimental.enable_op_determinism()
     _, spectra, labels = survey
     recipe = training.Recipe(
         *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64

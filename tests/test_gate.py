@@ -263,14 +263,9 @@ def survey(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def networks(survey):
+def networks(survey, training):
     """Weights by name: two good ones, and two with the faults that went into production."""
-    training = pytest.importorskip("quasarnet_al.training")
     folder, spectra, labels = survey
-    try:
-        training.configure(1)
-    except RuntimeError:  # TensorFlow already runs in this process, for another test
-        training.tf.config.experimental.enable_op_determinism()
     recipe = training.Recipe(
         *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
     )

@@ -1,6 +1,5 @@
 """Tasks: one interface for quasars and digits."""
 
-import contextlib
 import subprocess
 import sys
 
@@ -59,12 +58,10 @@ def test_quasars_are_scored_as_ever():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("training")
 @pytest.mark.parametrize("name", TASKS)
 def test_a_loop_in_memory(name, tmp_path):
     """Train, score, evaluate, the network kept in a file on the way."""
-    training = pytest.importorskip("quasarnet_al.training")
-    with contextlib.suppress(RuntimeError):  # TensorFlow already runs, for another test
-        training.configure(1)
     task, grid, spectra, labels = examples(name)
     known = spectra[:20], labels[:20]
     data, quiet = (spectra, labels, grid, RECIPE[name]), {"tell": lambda line: None}

@@ -5,19 +5,11 @@ import pytest
 
 from quasarnet_al import grid, inference, pool, targets, tasks, weights
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training")]
 training = pytest.importorskip("quasarnet_al.training")
 tf = training.tf
 
 RECIPE = training.Recipe(layers=4, filters=4, units=8, epochs=3, batch_size=16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    try:
-        training.configure(1)
-    except RuntimeError:  # TensorFlow already runs in this process, for another test
-        tf.config.experimental.enable_op_determinism()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     tables = []
     for path in args.labelled:
         spectra, catalog, labels = pool.read_labelled(path)
-        if pool.read_grid(path) != network.grid:
+        if spectra.shape[1] != network.grid.size:
             raise InputError(path, f"is on another grid than {args.weights}", "set grid alike")
         c, z, _ = classify.line_redshifts(*inference.predict(network, spectra), network.grid)
         table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})

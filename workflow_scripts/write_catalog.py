@@ -7,14 +7,13 @@ if it is a quasar there.
 import numpy as np
 
 from quasarnet_al import scoring
-from quasarnet_al.files import InputError, command_line, program
+from quasarnet_al.files import command_line, program
 from quasarnet_al.grid import LINES
 from quasarnet_al.tables import write_fits
 
 #: Columns that must be finite numbers, and the others.
 NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
 OTHERS = ("TARGET_RA", "TARGET_DEC", "IS_QSO", *(f"Z_{name}" for name in LINES))
-MAKER = "classify_spectra.py"
 COMMENTS = {
     "Z": "redshift of the surest line",
     "IS_BAL": "whether C_BAL exceeds 0.5",
@@ -28,15 +27,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
     args = parser.parse_args(argv)
 
-    parts = []
-    for path in args.tables:
-        scoring.read_table(path, "QN", MAKER, NUMBERS)
-        rows = scoring.read_table(path, "QN", MAKER)
-        missing = set(OTHERS) - set(rows.dtype.names)
-        if missing:
-            raise InputError(path, f"has no column {min(missing)}", f"make it with {MAKER}")
-        parts.append(rows[[*NUMBERS, *OTHERS]])
-    rows = np.concatenate(parts)
+    rows = np.concatenate(
+        [
+            scoring.read_table(path, "QN", "classify_spectra.py", NUMBERS, OTHERS)
+            for path in args.tables
+        ]
+    )
     rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
     _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)
     objects = rows[first]

@@ -8,6 +8,7 @@ import fitsio
 import numpy as np
 
 from quasarnet_al import pool, spectra
+from quasarnet_al.classify import SPECTYPES
 from quasarnet_al.desi import Extraction
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import LOG, Grid
@@ -16,8 +17,6 @@ from quasarnet_al.grid import LOG, Grid
 PIXELS = dict.fromkeys(("FLUX", "IVAR", "LOGLAM"), ("f4",))
 ROW = dict.fromkeys(("PLATE", "MJD", "FIBERID", "THING_ID", "ZWARNING"), ("i4",))
 ROW |= dict.fromkeys(("PLUG_RA", "PLUG_DEC", "Z"), ("f8",))
-#: Classes of the SDSS pipeline.
-CLASSES = ("QSO", "GALAXY", "STAR")
 
 
 def targetid(plate: np.ndarray, mjd: np.ndarray, fiber: np.ndarray) -> np.ndarray:
@@ -90,8 +89,8 @@ def _read_spec(path: Path) -> tuple:
         raise InputError(path, "has a bad IVAR or LOGLAM column", "fetch it again")
     if not len(flux) or not np.isfinite(flux[ivar > 0]).all():
         raise InputError(path, "has no FLUX, or one that is not finite", "fetch it again")
-    if str(row["CLASS"]).strip() not in CLASSES:
-        raise InputError(path, f"has the CLASS {row['CLASS']!r}", f"it must be of {CLASSES}")
+    if str(row["CLASS"]).strip() not in SPECTYPES:
+        raise InputError(path, f"has the CLASS {row['CLASS']!r}", f"it must be of {SPECTYPES}")
     if not np.isfinite(row["Z"]) or row["Z"] <= -1:
         raise InputError(path, f"has a Z that is no redshift ({row['Z']})", "fetch it again")
     return np.where(ivar > 0, flux, 0), ivar, wavelength, row

@@ -6,6 +6,8 @@ from quasarnet_al.grid import BAL_LINE, BOXES, LINES, Grid
 
 #: The classes: not a quasar, a quasar below and above the redshift of the split.
 CLASSES = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
+#: What a label, or the survey's pipeline, may call an object.
+SPECTYPES = ("QSO", "GALAXY", "STAR")
 #: Above this redshift the Lyman-alpha forest is in DESI's range: those are observed again.
 Z_SPLIT = 2.1
 

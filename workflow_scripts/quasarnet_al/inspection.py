@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import files
+from quasarnet_al.classify import SPECTYPES
 from quasarnet_al.files import InputError
 from quasarnet_al.tables import read_csv
 from quasarnet_al.truth import MIN_QUALITY
 
-SPECTYPES = ("QSO", "GALAXY", "STAR")
 ISSUES = "RCS"
 #: A person decides where (max - min) / (1 + min) of the redshifts reaches this, or where
 #: the qualities differ by this much (DESI survey validation, Alexander et al. 2023).

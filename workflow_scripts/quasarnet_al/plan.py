@@ -35,11 +35,11 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
+    teaching = [name for name, source in config["labelled"].items() if not source["check"]]
     for name, variant in config["compare"]["variants"].items():
-        sets = [name for name, source in config["labelled"].items() if not source["check"]]
-        variant = config["ensemble"] | {"sets": sets} | variant
+        variant = config["ensemble"] | {"sets": teaching} | variant
         config["compare"]["variants"][name] = variant
-        unknown = set(variant["sets"]) - set(sets)
+        unknown = set(variant["sets"]) - set(teaching)
         if unknown:
             raise InputError(
                 "config",
@@ -81,7 +81,15 @@ def check(config: dict, schema: str | Path) -> dict:
             f"task {config['task']} has no pages for people",
             "set oracle.rounds as high as rounds",
         )
-    count = max(len(chunks(config)), len(catalog_chunks(config)))
+    pool, catalog = chunks(config), chunks(config, "catalog")
+    for name in pool.keys() & catalog.keys():
+        if pool[name] != catalog[name]:
+            raise InputError(
+                "config",
+                f"catalog: the tile {name} is another than the pool's",
+                "run it in a config of its own",
+            )
+    count = max(len(pool), len(catalog))
     if count > 1000:
         # Some steps name the files of all in one command line, which holds 128 kB.
         raise InputError(
@@ -180,19 +188,6 @@ def chunks(config: dict, section: str = "pool") -> dict[str, Chunk]:
                 raise InputError("config", f"{section}: the tile {name} stands twice", "remove one")
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
     return found
-
-
-def catalog_chunks(config: dict) -> dict[str, Chunk]:
-    """Return the chunks that the catalogue is made of: the pool's where none are named."""
-    pool, found = chunks(config), chunks(config, "catalog")
-    for name in pool.keys() & found.keys():
-        if pool[name] != found[name]:
-            raise InputError(
-                "config",
-                f"catalog: the tile {name} is another than the pool's",
-                "run it in a config of its own",
-            )
-    return found or pool
 
 
 def _tiles(config: dict, source: dict) -> dict:

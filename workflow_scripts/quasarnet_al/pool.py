@@ -100,7 +100,7 @@ def write(
         {"name": "STEP", "value": grid.step, "comment": "pixel width, dex or Angstrom"},
         {"name": "DROPPED", "value": json.dumps(dropped or {}), "comment": "left out, by reason"},
     ]
-    header += [{"name": f"HIERARCH {key}", "value": value} for key, value in provenance().items()]
+    header += tables.cards(provenance())
     with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
         if len(spectra):
             fits.write(np.ascontiguousarray(spectra, np.float32), extname="SPECTRA", header=header)

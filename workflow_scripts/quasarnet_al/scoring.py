@@ -165,18 +165,24 @@ def members(scores: np.ndarray, name: str) -> np.ndarray:
 
 
 def read_table(
-    path: str, extension: str, maker: str, columns: Sequence[str] | None = None
+    path: str,
+    extension: str,
+    maker: str,
+    columns: Sequence[str] | None = None,
+    others: Sequence[str] = (),
 ) -> np.ndarray:
     """Read a FITS table in the machine's byte order; `maker` is the program to run again.
 
-    Where `columns` are named, all of their values must be finite numbers.
+    Where `columns` are named, all of their values must be finite numbers; those of `others`,
+    which are read beside them, may be anything.
     """
     try:
         with fitsio.FITS(str(path)) as fits:
-            missing = set(columns or ()) - set(fits[extension].get_colnames())
+            wanted = [*columns, *others] if columns else None
+            missing = set(wanted or ()) - set(fits[extension].get_colnames())
             if missing:
                 raise ValueError(f"it has no column {', '.join(sorted(missing))}")
-            rows = fits[extension].read(columns=columns)
+            rows = fits[extension].read(columns=wanted)
         for name in columns or ():
             if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
                 raise ValueError(f"{name} has values that are no finite numbers")

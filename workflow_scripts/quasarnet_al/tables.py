@@ -37,12 +37,16 @@ def write_fits(
 
     `columns` are arrays of n rows by name, `comments` what they are.
     """
-    header = provenance() | (attributes or {})
-    header = [{"name": f"HIERARCH {key}", "value": value} for key, value in header.items()]
+    header = cards(provenance() | (attributes or {}))
     with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
         names = list(columns)
         fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
         describe(fits[extension], names, comments or {})
+
+
+def cards(record: dict[str, object]) -> list[dict]:
+    """Return a record as cards of a FITS header; HIERARCH takes names of any length."""
+    return [{"name": f"HIERARCH {key}", "value": value} for key, value in record.items()]
 
 
 def describe(hdu: fitsio.hdu.TableHDU, names: Iterable[str], comments: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quasarnet_al import targets
+from quasarnet_al import classify, targets
 from quasarnet_al.files import positive
 from quasarnet_al.recipe import Recipe
 
@@ -204,8 +204,8 @@ class Quasars(Task):
     """Quasars among DESI's targets, by QuasarNET."""
 
     name = "quasar"
-    classes = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
-    spectypes = ("QSO", "GALAXY", "STAR")
+    classes = classify.CLASSES
+    spectypes = classify.SPECTYPES
     needed = ("QSO",)
     redshifts = True
     pages = True
@@ -243,7 +243,7 @@ class Quasars(Task):
         return scoring.score(networks, spectra, targetid, *cuts, seed, threads)
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
-        from quasarnet_al import acquisition, classify, metrics, scoring
+        from quasarnet_al import acquisition, metrics, scoring
 
         members = scoring.lines_of_members(networks, spectra, threads)
         c, z, c_bal = scoring.combine(*members)
@@ -265,8 +265,6 @@ class Quasars(Task):
         }
 
     def true_classes(self, spectype, z, z_split):
-        from quasarnet_al import classify
-
         return classify.true_classes(spectype, z, z_split)
 
     def details(self, metrics):

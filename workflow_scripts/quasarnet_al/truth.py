@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al import pool
+from quasarnet_al.classify import SPECTYPES
 from quasarnet_al.files import InputError
 from quasarnet_al.tables import read_csv
 
@@ -95,7 +96,7 @@ def label(
     known = np.isin(catalog["TARGETID"], truth.index)
     row = truth.reindex(catalog["TARGETID"])
     accepted = known & (row["QUALITY"].to_numpy() >= MIN_QUALITY)
-    accepted &= row["SPECTYPE"].isin(["QSO", "GALAXY", "STAR"]).to_numpy()
+    accepted &= row["SPECTYPE"].isin(SPECTYPES).to_numpy()
     accepted &= row["Z"].between(*Z_RANGE).to_numpy()
     row = row[accepted]
     labels = pool.labels(len(row), origin)
