@@ -15,7 +15,7 @@ rule classify_spectra:
     log:
         "logs/<run>/classify_spectra/{tiles}.log",
     benchmark:
-        "results/<run>/benchmarks/classify_spectra/{tiles}.tsv"
+        "results/<run>/benchmarks/classify_spectra/{tiles}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

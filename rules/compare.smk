@@ -38,7 +38,7 @@ rule train_variant:
     log:
         "logs/<run>/train_variant/{variant}.log",
     benchmark:
-        "results/<run>/benchmarks/train_variant/{variant}.tsv"
+        "results/<run>/benchmarks/train_variant/{variant}.jsonl"
     conda:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
@@ -73,7 +73,12 @@ rule compare_variants:
     output:
         seeds="results/<run>/compare_seeds.csv",
         table="results/<run>/compare.csv",
-        figure="results/<run>/compare.png",
+        figure=report(
+            "results/<run>/compare.png",
+            caption="captions/compare.rst",
+            category="Studies",
+            labels={"figure": "recipes"},
+        ),
     log:
         "logs/<run>/compare_variants.log",
     localrule: True

@@ -20,7 +20,7 @@ rule evaluate_ensemble:
     log:
         "logs/<run>/round-{round}/evaluate_ensemble.log",
     benchmark:
-        "results/<run>/benchmarks/round-{round}/evaluate_ensemble.tsv"
+        "results/<run>/benchmarks/round-{round}/evaluate_ensemble.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -172,7 +172,12 @@ rule report_run:
         rounds=expand("results/<run>/round-{round}/report.html", round=two_digits(ROUNDS)),
     output:
         curve="results/<run>/learning_curve.csv",
-        figure="results/<run>/learning_curve.png",
+        figure=report(
+            "results/<run>/learning_curve.png",
+            caption="captions/learning_curve.rst",
+            category="Figures",
+            labels={"round": "all", "figure": "learning curve"},
+        ),
         report=report(
             "results/<run>/report.html",
             caption="captions/report_run.rst",

@@ -54,7 +54,7 @@ rule run_arm:
     log:
         "logs/<run>/run_arm/{seed}/{arm}.log",
     benchmark:
-        "results/<run>/benchmarks/run_arm/{seed}/{arm}.tsv"
+        "results/<run>/benchmarks/run_arm/{seed}/{arm}.jsonl"
     conda:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
@@ -103,7 +103,12 @@ rule compare_arms:
         ),
     output:
         arms="results/<run>/arms.csv",
-        figure="results/<run>/arms.png",
+        figure=report(
+            "results/<run>/arms.png",
+            caption="captions/arms.rst",
+            category="Studies",
+            labels={"figure": "learning curves of the arms"},
+        ),
         ratios="results/<run>/label_ratio.csv",
     log:
         "logs/<run>/compare_arms.log",

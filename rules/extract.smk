@@ -14,7 +14,7 @@ rule extract_spectra:
     log:
         "logs/<run>/extract_spectra/{tiles}.log",
     benchmark:
-        "results/<run>/benchmarks/extract_spectra/{tiles}.tsv"
+        "results/<run>/benchmarks/extract_spectra/{tiles}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:
@@ -46,7 +46,7 @@ rule extract_labelled:
     log:
         "logs/<run>/extract_labelled/{set}.log",
     benchmark:
-        "results/<run>/benchmarks/extract_labelled/{set}.tsv"
+        "results/<run>/benchmarks/extract_labelled/{set}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

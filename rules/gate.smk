@@ -49,12 +49,17 @@ rule compare_weights:
     output:
         table="results/<run>/gate/gate.csv",
         changes="results/<run>/gate/changes.csv",
-        figure="results/<run>/gate/gate.png",
+        figure=report(
+            "results/<run>/gate/gate.png",
+            caption="captions/gate.rst",
+            category="Release",
+            labels={"figure": "gate"},
+        ),
         verdict="results/<run>/gate/verdict.json",
     log:
         "logs/<run>/compare_weights.log",
     benchmark:
-        "results/<run>/benchmarks/compare_weights.tsv"
+        "results/<run>/benchmarks/compare_weights.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

@@ -24,7 +24,7 @@ rule write_pages:
     log:
         "logs/<run>/round-{round}/write_pages.log",
     benchmark:
-        "results/<run>/benchmarks/round-{round}/write_pages.tsv"
+        "results/<run>/benchmarks/round-{round}/write_pages.jsonl"
     localrule: True
     conda:
         "../envs/cpu.yaml"

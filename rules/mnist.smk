@@ -4,7 +4,6 @@ results/<run>/pool/digits.fits            the unlabelled pool
 results/<run>/labelled/<set>.fits         the labelled sets that the run starts from
 results/<run>/truth.csv                   what the pool's digits are: the oracle's
 results/<run>/round-NN/digits.png, .csv   the most confusing digit by each measure
-results/<run>/round-NN/map.png            the map of the digits
 """
 
 
@@ -48,11 +47,14 @@ rule draw_digits:
         pool="results/<run>/pool/digits.fits",
         selection="results/<run>/round-{round}/selection.fits",
         truth="results/<run>/truth.csv",
-        som=som_of_round,
     output:
         table="results/<run>/round-{round}/digits.csv",
-        figure="results/<run>/round-{round}/digits.png",
-        map="results/<run>/round-{round}/map.png",
+        figure=report(
+            "results/<run>/round-{round}/digits.png",
+            caption="captions/digits.rst",
+            category="Figures",
+            labels={"round": "{round}", "figure": "most confusing digits"},
+        ),
     log:
         "logs/<run>/round-{round}/draw_digits.log",
     localrule: True
@@ -67,11 +69,9 @@ rule draw_digits:
             --pool {input.pool:q} \
             --selection {input.selection:q} \
             --truth {input.truth:q} \
-            --som {input.som:q} \
             --seed {params.seed} \
             --table {output.table:q} \
-            --figure {output.figure:q} \
-            --map {output.map:q} >{log} 2>&1
+            --figure {output.figure:q} >{log} 2>&1
         """
 
 

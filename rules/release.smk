@@ -21,7 +21,7 @@ rule train_release:
     log:
         "logs/<run>/train_release.log",
     benchmark:
-        "results/<run>/benchmarks/train_release.tsv"
+        "results/<run>/benchmarks/train_release.jsonl"
     conda:
         "../envs/gpu.yaml"
     threads: config["release"]["threads"]

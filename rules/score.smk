@@ -15,7 +15,7 @@ rule score_spectra:
     log:
         "logs/<run>/round-{round}/score_spectra/{tiles}.log",
     benchmark:
-        "results/<run>/benchmarks/round-{round}/score_spectra/{tiles}.tsv"
+        "results/<run>/benchmarks/round-{round}/score_spectra/{tiles}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

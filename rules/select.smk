@@ -27,7 +27,7 @@ rule select_batch:
     log:
         "logs/<run>/round-{round}/select_batch.log",
     benchmark:
-        "results/<run>/benchmarks/round-{round}/select_batch.tsv"
+        "results/<run>/benchmarks/round-{round}/select_batch.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

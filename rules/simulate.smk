@@ -12,7 +12,7 @@ rule simulate_survey:
     log:
         "logs/<run>/simulate_survey/{survey}.log",
     benchmark:
-        "results/<run>/benchmarks/simulate_survey/{survey}.tsv"
+        "results/<run>/benchmarks/simulate_survey/{survey}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

@@ -14,7 +14,7 @@ rule fit_som:
     log:
         "logs/<run>/fit_som/{fit}.log",
     benchmark:
-        "results/<run>/benchmarks/fit_som/{fit}.tsv"
+        "results/<run>/benchmarks/fit_som/{fit}.jsonl"
     conda:
         "../envs/cpu.yaml"
     threads: 4
@@ -50,7 +50,7 @@ rule map_spectra:
     log:
         "logs/<run>/map_spectra/{fit}/{tiles}.log",
     benchmark:
-        "results/<run>/benchmarks/map_spectra/{fit}/{tiles}.tsv"
+        "results/<run>/benchmarks/map_spectra/{fit}/{tiles}.jsonl"
     conda:
         "../envs/cpu.yaml"
     resources:

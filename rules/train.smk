@@ -15,7 +15,7 @@ rule train_members:
     log:
         "logs/<run>/round-{round}/train_members/team-{team}.log",
     benchmark:
-        "results/<run>/benchmarks/round-{round}/train_members/team-{team}.tsv"
+        "results/<run>/benchmarks/round-{round}/train_members/team-{team}.jsonl"
     conda:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]

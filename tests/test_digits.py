@@ -10,7 +10,7 @@ import pytest
 
 import draw_digits
 import extract_digits
-from quasarnet_al import acquisition, digits, pool, scoring, som, tables, truth, weights
+from quasarnet_al import acquisition, digits, pool, scoring, tables, truth, weights
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import DIGIT
 
@@ -210,10 +210,7 @@ def test_programs(tmp_path):
     members = [network(), network(shift=1), network(shift=3)]
     columns = {"TARGETID": catalog["TARGETID"]}
     columns |= digits.score(members, images, catalog["TARGETID"], 0)
-    cells = som.fit(images, 2, 3, epochs=2)
-    columns["BMU"] = cells.winners(images)
     scoring.write_scores(tmp_path / "scores.fits", columns, {})
-    som.write(tmp_path / "som.h5", cells, {})
     selection = {"TARGETID": catalog["TARGETID"], "REASON": np.full(30, "less confusing")}
     tables.write_fits(tmp_path / "selection.fits", "SELECTION", selection)
     arguments = {
@@ -221,10 +218,8 @@ def test_programs(tmp_path):
         "pool": "digits.fits",
         "selection": "selection.fits",
         "truth": "truth.csv",
-        "som": "som.h5",
         "table": "digits.csv",
         "figure": "digits.png",
-        "map": "map.png",
     }
     parts = [(f"--{key}", str(tmp_path / name)) for key, name in arguments.items()]
     draw_digits.main([text for part in parts for text in part])
@@ -232,5 +227,4 @@ def test_programs(tmp_path):
     assert table["MEASURE"].tolist() == list(acquisition.METHODS)
     assert (table["TRUTH"] == [classes[k] for k in table["TARGETID"]]).all()
     assert table["ENTROPY"].tolist() == pytest.approx([np.log2(3)] * 3, abs=1e-4)
-    for name in ("digits.png", "map.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")

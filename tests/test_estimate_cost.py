@@ -1,5 +1,7 @@
 """Jobs and node hours of a round, before anything is submitted."""
 
+import json
+
 import pytest
 
 import estimate_cost
@@ -37,14 +39,14 @@ def test_packing_divides_the_jobs(config):
 def test_hours_follow_what_a_run_recorded(config, tmp_path, capsys):
     folder = tmp_path / "benchmarks"
     for path, seconds in (
-        ("extract_spectra/1_250.tsv", 880),
-        ("fit_som/run.tsv", 100),
-        ("map_spectra/run/1_250.tsv", 10),
-        ("round-01/score_spectra/1_250.tsv", 300),
-        ("round-01/train_members/team-01.tsv", 3580),
+        ("extract_spectra/1_250.jsonl", 880),
+        ("fit_som/run.jsonl", 100),
+        ("map_spectra/run/1_250.jsonl", 10),
+        ("round-01/score_spectra/1_250.jsonl", 300),
+        ("round-01/train_members/team-01.jsonl", 3580),
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(f"s\tcpu_time\n{seconds}\t1.0\n")
+        (folder / path).write_text(json.dumps({"s": seconds, "max_rss": 1.0}) + "\n")
     estimate_cost.main(["--configfile", "dr1.yaml", "--benchmarks", str(folder)])
     rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
     # 12 jobs of 900 s on an eighth of a node; 8 of an hour on a GPU node.

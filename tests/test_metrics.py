@@ -7,6 +7,14 @@ import pytest
 from quasarnet_al import metrics
 
 
+def test_wilson():
+    # Wilson's interval of 0 of 10 is 0 to z^2 / (n + z^2); of 5 of 10 it is symmetric.
+    assert metrics.wilson(0, 10) == pytest.approx((0, 3.8416 / 13.8416))
+    low, high = metrics.wilson(5, 10)
+    assert low + high == pytest.approx(1)
+    assert metrics.wilson(0, 0) == (0, 1)
+
+
 def test_counts():
     #            right  wrong z  missed  impostor  star
     spectype = np.array(["QSO", "QSO", "QSO", "GALAXY", "STAR"])

@@ -1,5 +1,6 @@
 """Reports: a page of each round with what there is of it, and one of the run."""
 
+import importlib
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import report_round
 import report_run
 import select_batch
 from conftest import ROOT
-from quasarnet_al import __version__, metrics, pool, report, round_report, scoring, som, stopping
+from quasarnet_al import __version__, metrics, pool, round_report, scoring, som, stopping
 from quasarnet_al.files import InputError, read_json, write_json
 from quasarnet_al.tasks import TASKS, Classification
 from test_digits import network
@@ -94,7 +95,7 @@ def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
 
     batch = write_labels(task)
     (tmp_path / "took/score_spectra").mkdir(parents=True)
-    (tmp_path / "took/score_spectra/a.tsv").write_text("s\tmax_rss\n2.5\t100.0\n")
+    (tmp_path / "took/score_spectra/a.jsonl").write_text('{"s": 2.5, "max_rss": 100.0}\n')
     files = ("labels", "labels.csv"), ("agreement", "agreement.json"), ("stopping", "stopping.json")
     arguments += [word for name, file in files for word in (f"--{name}", file)]
     report_round.main([*arguments, "--benchmarks", "took"])
@@ -143,23 +144,7 @@ def test_files_of_another_round_are_refused(round_files):
 
 def test_surprises_are_the_labels_that_fewest_voted_for():
     votes = np.array([[1, 0, 0], [0.5, 0.3, 0.2], [0.6, 0, 0.4], [0, 1, 0]])
-    assert report.surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
-
-
-def test_cost_adds_up_the_jobs_of_a_rule(tmp_path):
-    (tmp_path / "train").mkdir()
-    for name, line in (("1", "2.0\t10.0"), ("2", "3.0\t30.0")):
-        (tmp_path / f"train/{name}.tsv").write_text(f"s\tmax_rss\n{line}\n")
-    (tmp_path / "round-02").mkdir()
-    (tmp_path / "round-02/select.tsv").write_text("s\tmax_rss\n0.1\t-\n")
-    table = report.cost(tmp_path).set_index("rule")
-    assert table.loc["train"].tolist() == [2, pytest.approx(5 / 3600), 3.0, 30.0]
-    assert table.loc["select", "jobs"] == 1
-    assert "nan" not in report.table(table.reset_index()).lower()
-    assert report.cost(tmp_path / "absent").empty
-    (tmp_path / "bad.tsv").write_text("nothing")
-    with pytest.raises(InputError, match="no benchmark"):
-        report.cost(tmp_path)
+    assert metrics.surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
 
 
 def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
@@ -190,6 +175,26 @@ def test_confusion_matrix_has_the_truth_in_rows():
     votes = np.array([[1, 0, 0], [0.4, 0.6, 0], [0, 0, 1], [0, 1, 0]])
     found = metrics.confusion_matrix(votes, np.array([0, 0, 2, 1]))
     assert found == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_every_option_is_explained(monkeypatch):
+    """Defaults are added by the parser."""
+
+    class Parsed(Exception):
+        pass
+
+    def stop(parser, arguments=None):
+        raise Parsed(parser)
+
+    monkeypatch.setattr("argparse.ArgumentParser.parse_args", stop)
+    programs = sorted((ROOT / "workflow_scripts").glob("*.py"))
+    for path in programs:
+        with pytest.raises(Parsed) as caught:
+            importlib.import_module(path.stem).main([])
+        parser = caught.value.args[0]
+        for action in parser._actions:
+            assert action.help, f"{path.name} {action.option_strings}"
+    assert len(programs) > 30
 
 
 def test_every_program_tells_the_version(program):

@@ -8,14 +8,6 @@ from quasarnet_al import stopping
 VOTES = np.array([[1, 0, 0], [0.6, 0.4, 0], [0, 0.2, 0.8], [0, 1, 0]])
 
 
-def test_wilson():
-    # Wilson's interval of 0 of 10 is 0 to z^2 / (n + z^2); of 5 of 10 it is symmetric.
-    assert stopping.wilson(0, 10) == pytest.approx((0, 3.8416 / 13.8416))
-    low, high = stopping.wilson(5, 10)
-    assert low + high == pytest.approx(1)
-    assert stopping.wilson(0, 0) == (0, 1)
-
-
 def test_signs():
     advice = stopping.advise(VOTES, np.array([0, 1, 2, 1]), np.array([0, 0, 0.5, 1]), 0.8, 0.85)
     assert advice["wrong_share"] == 0.25

@@ -28,7 +28,6 @@ def test_all_rounds_run_unattended(run):
         "labels.csv",
         "digits.png",
         "digits.csv",
-        "map.png",
         "report.html",
     ):
         for number in ("01", "02"):

@@ -9,39 +9,38 @@ from quasarnet_al.tasks import TASKS, Classification
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--labels", required=True, help="labels.csv of the round")
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument(
         "--metrics", nargs="+", required=True, help="of the round, and of the next if there is one"
     )
-    parser.add_argument("--z-split", type=float, default=Classification.z_split)
+    parser.add_argument(
+        "--z-split",
+        type=float,
+        default=Classification.z_split,
+        help="redshift between the quasars' classes",
+    )
     parser.add_argument("--output", required=True, help="the signs and the advice (JSON)")
     args = parser.parse_args(argv)
 
     task = TASKS[args.task]
-    names = [f"VOTE_{name}" for name in task.classes]
-    labels = sets.read_labels(args.labels)
     batch = inspection.read_batch(args.batch)
-    missing = [name for name in names if name not in batch or batch[name].dtype.kind not in "fi"]
+    missing = [
+        name
+        for name in task.vote_columns
+        if name not in batch or batch[name].dtype.kind not in "fi"
+    ]
     if missing:
         raise InputError(args.batch, f"has no numbers in {missing[0]}", "select the batch again")
-    table = labels.merge(batch[["TARGETID", *names]], on="TARGETID")
-    if len(table) != len(batch):
-        raise InputError(
-            args.labels, f"lacks spectra of {args.batch}", "merge the round's labels again"
-        )
-    table = table[table["ACCEPTED"] == 1]
-    truth = task.true_classes(
-        table["SPECTYPE"].astype(str).to_numpy(), table["Z"].to_numpy(), args.z_split
-    )
+    table = sets.answered(batch, args.labels, task, args.z_split)
     entropy = np.concatenate(
         [scoring.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
     )
     merit = [_merit(path, task.headline) for path in args.metrics]
     advice = stopping.advise(
-        table[names].to_numpy(), truth, entropy, merit[0], *(merit[1:] or [None])
+        task.votes(table), table["TRUTH"].to_numpy(), entropy, merit[0], *(merit[1:] or [None])
     )
     write_json(args.output, advice | {"provenance": provenance()})
     told = "another round pays" if advice["pays"] else "another round does not pay"

@@ -10,7 +10,7 @@ from quasarnet_al.tasks import TASKS
 
 def main(argv: list[str] | None = None) -> None:
     parser = files.command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--truth", required=True, help="table with TARGETID, SPECTYPE, Z, BAL")
     parser.add_argument("--minibatch", required=True, type=int, help="which one to answer, from 1")

@@ -9,12 +9,12 @@ from quasarnet_al.tasks import TASKS
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument(
         "--fraction", nargs="+", type=float, required=True, help="of each set's targets, 0..1"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the choice")
     parser.add_argument("--output", required=True, help="the validation set (FITS)")
     args = parser.parse_args(argv)
 

@@ -21,16 +21,12 @@ def main(argv: list[str] | None = None) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", help="DESI coadd file")
     source.add_argument("--pool", help="pool file (FITS)")
+    parser.add_argument("--targets", choices=desi.TARGETS, default="qso", help="of the coadd")
     parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="of the coadd (%(default)s)"
+        "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it"
     )
-    parser.add_argument(
-        "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it (%(default)s)"
-    )
-    parser.add_argument(
-        "--n-thresh", type=positive, default=1, help="lines that make a quasar (%(default)s)"
-    )
-    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="table QN (FITS)")
     args = parser.parse_args(argv)
 

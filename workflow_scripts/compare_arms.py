@@ -11,8 +11,8 @@ from quasarnet_al.files import InputError, command_line, program, replacing
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--curves", nargs="+", required=True, help="of run_arm.py (CSV)")
-    parser.add_argument("--metric", default="average_precision", help="(%(default)s)")
-    parser.add_argument("--baseline", default="random", help="arm (%(default)s)")
+    parser.add_argument("--metric", default="average_precision", help="column that is compared")
+    parser.add_argument("--baseline", default="random", help="arm")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--arms", required=True, help="all learning curves (CSV)")
     parser.add_argument("--figure", required=True, help="of the learning curves (PNG)")

@@ -12,7 +12,7 @@ from quasarnet_al.weights import read_ensemble
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--variants", nargs="+", required=True, help="their names")
     parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")

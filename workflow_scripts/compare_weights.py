@@ -32,10 +32,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--pool", nargs="*", default=[], help="pool files (FITS)")
     parser.add_argument("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
-    parser.add_argument("--cut", type=float, default=0.95, help="confidence cut (%(default)s)")
+    parser.add_argument("--cut", type=float, default=0.95, help="confidence cut")
     parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    parser.add_argument("--z-split", type=float, default=classify.Z_SPLIT, help="(%(default)s)")
-    parser.add_argument("--wanted-purity", type=float, default=0.99, help="(%(default)s)")
+    parser.add_argument(
+        "--z-split",
+        type=float,
+        default=classify.Z_SPLIT,
+        help="redshift between the quasars' classes",
+    )
+    parser.add_argument("--wanted-purity", type=float, default=0.99, help="to give the cut for")
     parser.add_argument(
         "--redshift-edges", type=float, nargs="+", default=gate.REDSHIFT_EDGES, help="of bins"
     )
@@ -50,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         "--allowed-in-bins", nargs="*", type=_allowance, default=[], help="CHECK=LOSS of a bin"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the resampling")
-    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--table", required=True, help="all checks (CSV)")
     parser.add_argument("--changes", required=True, help="exposures that change class (CSV)")
     parser.add_argument("--figure", required=True, help="(PNG)")

@@ -1,11 +1,11 @@
-"""Draw the most confusing digit by each measure of the votes, and the map of the digits."""
+"""Draw the most confusing digit by each measure of the votes."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import acquisition, digit_figures, digits, figures, pool, scoring, som, truth
+from quasarnet_al import acquisition, digit_figures, digits, figures, pool, scoring, truth
 from quasarnet_al.files import InputError, command_line, program, replacing
 
 
@@ -15,11 +15,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pool", required=True, help="its pool file (FITS)")
     parser.add_argument("--selection", required=True, help="which digits are a choice (FITS)")
     parser.add_argument("--truth", required=True, help="truth table (CSV)")
-    parser.add_argument("--som", required=True, help="the map (HDF5)")
     parser.add_argument("--seed", type=int, default=0, help="that of the selection")
     parser.add_argument("--table", required=True, help="the three digits (CSV)")
     parser.add_argument("--figure", required=True, help="the three digits (PNG)")
-    parser.add_argument("--map", required=True, help="the map (PNG)")
     args = parser.parse_args(argv)
 
     images, _ = pool.read(args.pool)
@@ -46,10 +44,6 @@ def main(argv: list[str] | None = None) -> None:
         table.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
     with replacing(args.figure) as temporary:
         png = figures.draw(digit_figures.confusing_digits, images[rows], table)
-        Path(temporary).write_bytes(png)
-    cells = som.read(args.som)
-    with replacing(args.map) as temporary:
-        png = figures.draw(digit_figures.prototypes, cells.weights, cells.occupancy(scores["BMU"]))
         Path(temporary).write_bytes(png)
     for row in table.itertuples():
         print(f"{row.MEASURE}: a {row.TRUTH}, {row.VALUE:.4f}, entropy {row.ENTROPY:.4f}")

@@ -5,13 +5,13 @@ tests/benchmarks, or with --benchmarks what the jobs of a run have recorded
 (results/<run>/benchmarks): run a round with as many tiles a job, then ask.
 """
 
-import csv
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from quasarnet_al import plan
+from quasarnet_al import cost, plan
 from quasarnet_al.files import InputError, command_line, program
 
 ROOT = Path(__file__).parents[1]
@@ -29,15 +29,19 @@ MAP_RATE, SCORE_RATE, TRAINING_RATE = 50_000, 16 * 2_500, 10_000
 #: Seconds of a job beside its work: SLURM's, Snakemake's two starts, TensorFlow's.
 OVERHEAD = 20
 #: Part of a node that a job is charged for: 32 of 256 threads in `shared`, or all of it.
-CPU_SHARE, GPU_SHARE = 1 / 8, 1
+CPU_SHARE, GPU_SHARE = cost.node_share(32), 1
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--configfile", default=str(ROOT / "config" / "config.yaml"))
+    parser.add_argument(
+        "--configfile", default=str(ROOT / "config" / "config.yaml"), help="config of the run"
+    )
     parser.add_argument("--round", type=int, default=1, help="1 also extracts and maps the pool")
-    parser.add_argument("--spectra-per-tile", type=float, default=1000, help="(%(default)s)")
-    parser.add_argument("--training-spectra", type=float, default=50_000, help="(%(default)s)")
+    parser.add_argument("--spectra-per-tile", type=float, default=1000, help="that networks score")
+    parser.add_argument(
+        "--training-spectra", type=float, default=50_000, help="of all labelled sets and batches"
+    )
     parser.add_argument("--benchmarks", type=Path, help="folder of a run's benchmark files")
     args = parser.parse_args(argv)
 
@@ -45,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     packed, unpacked = jobs_of_round(config, args.round), jobs_of_round(unpack(config), args.round)
     seconds = job_seconds(config, args.spectra_per_tile, args.training_spectra)
     if args.benchmarks:
-        seconds = {rule: _recorded(args.benchmarks, rule) for rule in seconds}
+        seconds = _recorded(args.benchmarks, seconds)
     row = "{:<18} {:>6} {:>9} {:>10} {:>11} {:>11}".format
     print(row("step", "jobs", "unpacked", "min a job", "CPU node h", "GPU node h"))
     total = [0.0, 0.0]
@@ -107,15 +111,17 @@ def job_seconds(config: dict, spectra_per_tile: float, training_spectra: float) 
     }
 
 
-def _recorded(folder: Path, rule: str) -> float:
-    """Return the mean seconds of a rule's jobs, from the files that its `benchmark:` wrote."""
-    seconds = []
-    for path in [*folder.glob(f"**/{rule}/**/*.tsv"), *folder.glob(f"**/{rule}.tsv")]:
-        with path.open(encoding="utf-8") as stream:
-            seconds += [float(row["s"]) for row in csv.DictReader(stream, delimiter="\t")]
-    if not seconds:
-        raise InputError(folder, f"has no benchmark of {rule}", "run a round of few tiles first")
-    return sum(seconds) / len(seconds)
+def _recorded(folder: Path, rules: Iterable[str]) -> dict:
+    """Return the mean seconds of the rules' jobs, from the files that `benchmark:` wrote."""
+    seconds = {rule: [] for rule in rules}
+    for job in cost.read(folder):
+        seconds.get(job["rule"], []).append(job["seconds"])
+    for rule, took in seconds.items():
+        if not took:
+            raise InputError(
+                folder, f"has no benchmark of {rule}", "run a round of few tiles first"
+            )
+    return {rule: sum(took) / len(took) for rule, took in seconds.items()}
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ MOST_DOUBTED = 20
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--ensemble", required=True, help="the ensemble (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
-    parser.add_argument("--round", type=int, required=True)
+    parser.add_argument("--round", type=int, required=True, help="number of the round")
     Classification.add_arguments(parser)
-    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="metrics (JSON)")
     args = parser.parse_args(argv)
 

@@ -7,7 +7,7 @@ from quasarnet_al.weights import read_ensemble, write_network
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--trained", nargs="+", required=True, help="output of train_members.py")
     parser.add_argument("--output", nargs="+", required=True, help="one file a member (HDF5)")
     args = parser.parse_args(argv)

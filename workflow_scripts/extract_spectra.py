@@ -27,12 +27,14 @@ def main(argv: list[str] | None = None) -> None:
     source.add_argument("--boss", nargs="+", help="BOSS/SDSS spec-*.fits files: a labelled set")
     source.add_argument("--training-data", help="data_dr12.fits; its truth by --truth")
     parser.add_argument("--input-root", default="", help="folder of the production")
-    parser.add_argument("--layout", choices=desi.LAYOUTS, default="cumulative")
+    parser.add_argument(
+        "--layout", choices=desi.LAYOUTS, default="cumulative", help="of the production's folders"
+    )
     parser.add_argument(
         "--targets", choices=desi.TARGETS, default="qso", help="quasar targets, all targets, or "
-        "sky fibres (default: %(default)s)"
+        "sky fibres"
     )  # fmt: skip
-    parser.add_argument("--grid", choices=GRIDS, default="log", help="(default: %(default)s)")
+    parser.add_argument("--grid", choices=GRIDS, default="log", help="of wavelengths")
     parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
     parser.add_argument("--origin", default="", help="name of the labelled set")
     parser.add_argument("--threads", type=positive, default=1, help="coadds read side by side")

@@ -5,30 +5,28 @@ from pathlib import Path
 import numpy as np
 
 from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, command_line, program, provenance
+from quasarnet_al.files import InputError, command_line, positive, program, provenance
 
 
 def main(argv: list[str] | None = None) -> None:
     """Read the pool file by file, keep the sample, fit the map, write it."""
     parser = command_line(__doc__)
     parser.add_argument("--pool", nargs="+", required=True, metavar="FILE", help="pool files")
-    parser.add_argument("--rows", type=int, default=45, help="rows of cells (default 45)")
-    parser.add_argument("--columns", type=int, default=45, help="columns of cells (default 45)")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the sample")
+    parser.add_argument("--rows", type=positive, default=45, help="rows of cells")
+    parser.add_argument("--columns", type=positive, default=45, help="columns of cells")
+    parser.add_argument("--epochs", type=positive, default=10, help="passes over the sample")
     parser.add_argument(
         "--sigma-end",
         type=float,
         default=1.5,
-        help="last width of the neighbourhood, in cells; wider is smoother (default 1.5)",
+        help="last width of the neighbourhood, in cells; wider is smoother",
     )
     parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--plane", action="store_true", help="edges that do not meet")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="map to write (HDF5)")
     arguments = parser.parse_args(argv)
-    if min(arguments.rows, arguments.columns, arguments.epochs, arguments.threads) < 1:
-        parser.error("--rows, --columns, --epochs and --threads start at 1")
     if not arguments.sigma_end > 0:
         parser.error("--sigma-end is a width, larger than 0")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, command_line, program
+from quasarnet_al.files import InputError, command_line, positive, program
 from quasarnet_al.scoring import COMMENTS
 from quasarnet_al.tables import write_fits
 
@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--som", required=True, help="map of fit_som.py (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="table to write (FITS)")
     arguments = parser.parse_args(argv)
 

@@ -41,7 +41,7 @@ def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     parser = files.command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--vi", required=True, nargs="+", help="CSV files handed in, any order")
     parser.add_argument("--output", required=True, help="labels.csv")

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import inspection, pool, report, round_report, scoring, sets, som
+from quasarnet_al import cost, inspection, metrics, pool, report, round_report, scoring, sets, som
 from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_text
 from quasarnet_al.grid import Grid
 from quasarnet_al.selection import locate
@@ -14,15 +14,17 @@ from quasarnet_al.tasks import TASKS, Classification, Task
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
+    parser.add_argument("--run", required=True, help="its name")
     parser.add_argument("--metrics", required=True, help="metrics.json of the round")
     parser.add_argument("--summary", required=True, help="selection.json")
     parser.add_argument("--selection", required=True, help="selection.fits")
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
-    parser.add_argument("--outliers", choices=som.OUTLIERS, default="occupancy")
+    parser.add_argument(
+        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
+    )
     parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
@@ -31,18 +33,23 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--flaws", nargs="*", default=[], help="outliers.csv, likewise")
     parser.add_argument("--benchmarks", help="folder of the round's benchmark files")
-    parser.add_argument("--z-split", type=float, default=Classification.z_split)
+    parser.add_argument(
+        "--z-split",
+        type=float,
+        default=Classification.z_split,
+        help="redshift between the quasars' classes",
+    )
     parser.add_argument("--seed", type=int, required=True, help="the run's, to name it")
     parser.add_argument("--output", required=True, help="the report (HTML)")
     args = parser.parse_args(argv)
 
     if len(args.scores) != len(args.pool):
         parser.error("--scores and --pool go in pairs")
-    task, metrics = TASKS[args.task], read_json(args.metrics)
+    task, found = TASKS[args.task], read_json(args.metrics)
     links = [report.link("../report.html", f"all rounds of {args.run}")]
     if task.pages:
         links.append(report.link("inspect/index.html", "inspection pages"))
-    body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, metrics)]
+    body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, found)]
     batch = inspection.read_batch(args.batch)
     spectra, grid = pool.read(args.batch_pool)[0], pool.read_grid(args.batch_pool)
     body += _choice(args, task, batch, spectra, grid)
@@ -53,11 +60,14 @@ def main(argv: list[str] | None = None) -> None:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
         body += round_report.changes(read_json(path))
-    if args.benchmarks and len(cost := report.cost(args.benchmarks)):
-        body += [report.heading("Cost of this round"), report.table(cost)]
-    seed = f"{args.seed} (its members': {args.seed}, {metrics['round']} and their number)"
-    title = f"{args.run}: round {metrics['round']}"
-    write_text(args.output, report.page(title, body, provenance(seed=seed)))
+    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks))):
+        body += [report.heading("Cost of this round"), *told]
+    seed = f"{args.seed} (its members': {args.seed}, {found['round']} and their number)"
+    title = f"{args.run}: round {found['round']}"
+    inputs = [args.metrics, args.selection, args.som, args.batch, *args.labels]
+    inputs.append(f"and {len(args.scores)} tables of scores")
+    told = provenance(seed=seed, inputs=" ".join(inputs))
+    write_text(args.output, report.page(title, body, told))
     print(args.output)
 
 
@@ -66,7 +76,7 @@ def _choice(
 ) -> list[str]:
     """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
     selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
-    names = ["TARGETID", "BMU", *(f"VOTE_{name}" for name in task.classes)]
+    names = ["TARGETID", "BMU", *task.vote_columns]
     names += ["Z_QN", "Z_STD"] if task.redshifts else []
     parts = [scoring.read_scores(path, names) for path in args.scores]
     rows = np.concatenate(parts)
@@ -77,14 +87,15 @@ def _choice(
     images = {number: pool.read(args.pool[number])[0] for number in np.unique(place)}
     outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
     percentile = args.percentile if args.outliers in ("occupancy", "both") else None
-    chosen, shape = selection["REASON"] == "", som.read(args.som).shape
+    chosen, cells = selection["REASON"] == "", som.read(args.som).weights
     few = round_report.GALLERY
     return [
         *round_report.choice(read_json(args.summary)),
         report.row_of(
             [
                 round_report.scores(selection, batch["ACQUISITION"][0]),
-                round_report.cells(shape, rows["BMU"], chosen, percentile),
+                round_report.cells(cells.shape[:2], rows["BMU"], chosen, percentile),
+                round_report.prototypes(task, cells, grid),
             ]
         ),
         *round_report.gallery("Most confusing", task, grid, batch[:few], spectra[:few]),
@@ -104,22 +115,12 @@ def _labels(
     """Return what people, or the oracle, said of the batch."""
     if not args.labels:
         return [report.heading("Labels"), report.paragraph("The round waits for its labels.")]
-    labels = pd.concat(map(sets.read_labels, args.labels))
-    labels = labels[labels["ACCEPTED"] == 1]
-    said = labels.rename(columns={"SPECTYPE": "LABEL", "Z": "LABEL_Z"})
-    table = batch.reset_index(names="PLACE").merge(
-        said[["TARGETID", "LABEL", "LABEL_Z"]], on="TARGETID"
-    )
-    truth = task.true_classes(
-        table["LABEL"].astype(str).to_numpy(), table["LABEL_Z"].to_numpy(), args.z_split
-    )
-    wrong = report.surprises(table[[f"VOTE_{name}" for name in task.classes]].to_numpy(), truth)
-    shown = table.iloc[wrong[: round_report.GALLERY]]
+    labels = sets.answered(batch, args.labels[0], task, args.z_split)
+    wrong = metrics.surprises(task.votes(labels), labels["TRUTH"].to_numpy())
+    shown = labels.iloc[wrong[: round_report.GALLERY]]
     return [
         *round_report.told(labels, len(batch), len(wrong)),
-        *round_report.gallery(
-            "Labels against most votes", task, grid, shown, spectra[shown["PLACE"]]
-        ),
+        *round_report.gallery("Labels against most votes", task, grid, shown, spectra[shown.index]),
     ]
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import figures, report
+from quasarnet_al import cost, figures, report
 from quasarnet_al.files import command_line, program, provenance, read_json, replacing, write_text
 from quasarnet_al.tasks import TASKS, Task
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
+    parser.add_argument("--run", required=True, help="its name")
     parser.add_argument("--metrics", nargs="+", required=True, help="metrics.json, round by round")
     parser.add_argument("--summaries", nargs="+", required=True, help="selection.json, likewise")
     parser.add_argument("--agreements", nargs="*", default=[], help="agreement.json, likewise")
@@ -64,9 +64,10 @@ def main(argv: list[str] | None = None) -> None:
             ),
             report.table(stopping),
         ]
-    if args.benchmarks and len(cost := report.cost(args.benchmarks)):
-        body += [report.heading("Cost of the run"), report.table(cost)]
-    write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, provenance()))
+    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks))):
+        body += [report.heading("Cost of the run"), *told]
+    told = provenance(inputs=" ".join(args.metrics))
+    write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, told))
     print(args.report)
 
 

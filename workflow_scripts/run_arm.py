@@ -11,14 +11,23 @@ from quasarnet_al.weights import read_ensemble
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--arm", required=True, help="its name")
-    parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
-    parser.add_argument("--outliers", choices=som.OUTLIERS, default="none")
+    parser.add_argument(
+        "--acquisition",
+        choices=scoring.ACQUISITIONS,
+        default="entropy",
+        help="what makes a spectrum worth a label",
+    )
+    parser.add_argument(
+        "--outliers", choices=som.OUTLIERS, default="none", help="rule for outliers"
+    )
     parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
-    parser.add_argument("--error-percentile", type=float, default=99)
+    parser.add_argument(
+        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
+    )
     parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="of the trainings and choices")
     parser.add_argument("--rounds", type=positive, required=True, help="batches to buy")
     parser.add_argument("--size", type=positive, required=True, help="labels of a batch")
     parser.add_argument("--start", required=True, help="ensemble of the initial labels (HDF5)")

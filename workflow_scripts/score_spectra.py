@@ -8,13 +8,13 @@ from quasarnet_al.weights import read_ensemble
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")
     parser.add_argument("--map", required=True, help="the pool's BMUs, of map_spectra.py (FITS)")
     Classification.add_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the random baseline")
-    parser.add_argument("--threads", type=positive, default=1)
+    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="score table (FITS)")
     args = parser.parse_args(argv)
 

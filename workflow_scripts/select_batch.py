@@ -23,8 +23,15 @@ def main(argv: list[str] | None = None) -> None:
         "--labelled", nargs="*", default=[], help="labels (CSV) and labelled sets (FITS)"
     )
     parser.add_argument("--exclude", nargs="*", default=[], help="lists of TARGETIDs (text, CSV)")
-    parser.add_argument("--acquisition", choices=scoring.ACQUISITIONS, default="entropy")
-    parser.add_argument("--outliers", choices=som.OUTLIERS, default="occupancy")
+    parser.add_argument(
+        "--acquisition",
+        choices=scoring.ACQUISITIONS,
+        default="entropy",
+        help="what makes a spectrum worth a label",
+    )
+    parser.add_argument(
+        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
+    )
     parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
     parser.add_argument(
         "--error-percentile", type=float, default=99, help="quantization errors above are outliers"

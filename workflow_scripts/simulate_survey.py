@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from quasarnet_al import mock
-from quasarnet_al.files import command_line, program, read_json
+from quasarnet_al.files import command_line, positive, program, read_json
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--night", type=int, default=20260101, help="last night, YYYYMMDD")
     parser.add_argument("--petals", type=int, choices=range(1, 11), default=1, help="a tile's")
     parser.add_argument("--targets-per-petal", type=int, default=500, help="fibres a petal")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of all that is random in it")
     parser.add_argument(
         "--mix",
         choices=sorted(mock.MIXES),
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--fractions", type=Path, help="JSON of kind: share, instead of the mix's")
     parser.add_argument("--depth", type=float, default=1.0, help="exposure over 1,000 s")
     parser.add_argument("--repeats", type=float, default=0.1, help="share of repeated targets")
-    parser.add_argument("--threads", type=int, default=1, help="petals simulated at once")
+    parser.add_argument("--threads", type=positive, default=1, help="petals simulated at once")
     options = parser.parse_args(argv)
 
     fractions = read_json(options.fractions) if options.fractions else mock.MIXES[options.mix]

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TextIO
 
 from quasarnet_al import pool, recipe, weights
-from quasarnet_al.files import InputError, command_line, program, write_text
+from quasarnet_al.files import InputError, command_line, positive, program, write_text
 from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar")
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument(
         "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe.add_arguments(parser)
     parser.add_argument("--no-bootstrap", action="store_true", help="train on the whole set")
     parser.add_argument(
-        "--threads", type=int, default=1, help="of TensorFlow; results vary with it"
+        "--threads", type=positive, default=1, help="of TensorFlow; results vary with it"
     )
     parser.add_argument("--checkpoints", required=True, help="folder for unfinished work")
     parser.add_argument("--output", required=True, help="the trained members (HDF5)")

@@ -16,8 +16,18 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--som", help="map of fit_som.py (HDF5): shows the neighbours")
     parser.add_argument("--title-prefix", required=True, help="of the pages; unique to the round")
-    parser.add_argument("--blind", choices=("yes", "no"), default="yes")
-    parser.add_argument("--templates", choices=("yes", "no"), default="yes")
+    parser.add_argument(
+        "--blind",
+        choices=("yes", "no"),
+        default="yes",
+        help="hide what the ensemble says until there is an answer",
+    )
+    parser.add_argument(
+        "--templates",
+        choices=("yes", "no"),
+        default="yes",
+        help="draw quasar templates over spectra",
+    )
     parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
     parser.add_argument("--command", default="snakemake", help="what to type then")
     parser.add_argument("--inspectors", type=int, default=1, help="wanted for each spectrum")

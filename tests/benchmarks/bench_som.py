@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measure import spread, summary
+from measure import alternate, spread, summary
 from minisom import MiniSom
 from threadpoolctl import threadpool_limits
 
@@ -64,23 +64,25 @@ def main(argv: list[str] | None = None) -> None:
         with threadpool_limits(threads, "blas"):
             data @ cells
 
-    search, limit = alternate(
-        [lambda: fitted.winners(data, threads), product], arguments.repeats, len(data)
+    seconds = alternate(
+        {"search": lambda: fitted.winners(data, threads), "product": product}, arguments.repeats
     )
+    search, limit = (len(data) / taken for taken in seconds.values())
     row("BMU search, of the product", search, f"{np.median(search / limit):.2f}")
     row("one float32 product", limit)
     ratio = f"{np.median(search / limit):.2f}"
     summary(f"BMU search, {threads} threads, of one float32 product", ratio, "0.7", "0.9")
 
     epochs = 10
-    runs = [
-        lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=False, threads=threads),
-        lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=True, threads=threads),
-    ]
+    runs = {
+        "plane": lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=False, threads=threads),
+        "torus": lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=True, threads=threads),
+    }
     xpysom = import_xpysom(arguments.peers)
     if xpysom:
-        runs.append(lambda: train_xpysom(xpysom, data, epochs, threads))
-    ours, on_torus, *theirs = alternate(runs, arguments.repeats, len(data) * epochs)
+        runs["xpysom"] = lambda: train_xpysom(xpysom, data, epochs, threads)
+    seconds = alternate(runs, arguments.repeats)
+    ours, on_torus, *theirs = (len(data) * epochs / taken for taken in seconds.values())
     torus = som.fit(data, SIDE, SIDE, epochs=epochs, threads=threads)
     row(f"som.fit, {epochs} epochs", ours, "1", errors(fitted, data))
     row("the same, torus", on_torus, "", errors(torus, data))
@@ -116,17 +118,6 @@ def check(fitted: som.Som, data: np.ndarray) -> None:
     assert np.array_equal(fitted.winners(data), winners)
     assert np.isclose(fitted.quantization_error(data), reference.quantization_error(data))
     assert np.isclose(fitted.topographic_error(data), reference.topographic_error(data))
-
-
-def alternate(runs: list[Callable], repeats: int, samples: int) -> np.ndarray:
-    """Return samples a second (runs, repeats), run in turn after one warm-up each."""
-    seconds = np.empty((len(runs), repeats + 1))
-    for repeat in range(repeats + 1):
-        for number, run in enumerate(runs):
-            start = time.perf_counter()
-            run()
-            seconds[number, repeat] = time.perf_counter() - start
-    return samples / seconds[:, 1:]
 
 
 def row(what: str, rates: np.ndarray, ratio: str = "", pair: tuple | None = None) -> None:

@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+#: Seconds before each run: BLAS's threads spin for a while after a product, and would share
+#: the cores with what follows.
+PAUSE = 0.2
+
 
 def alternate(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
     """Return the seconds (repeats,) of each run.
@@ -15,6 +19,7 @@ def alternate(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, 
     seconds = {name: np.empty(repeats + 1) for name in runs}
     for turn in range(repeats + 1):
         for name, run in runs.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             run()
             seconds[name][turn] = time.perf_counter() - start

@@ -89,6 +89,8 @@ def _read_spec(path: Path) -> tuple:
         raise InputError(path, "has a bad IVAR or LOGLAM column", "fetch it again")
     if not len(flux) or not np.isfinite(flux[ivar > 0]).all():
         raise InputError(path, "has no FLUX, or one that is not finite", "fetch it again")
+    if row["ZWARNING"] != 0:  # it is left out, whatever it says
+        return np.where(ivar > 0, flux, 0), ivar, wavelength, row
     if str(row["CLASS"]).strip() not in SPECTYPES:
         raise InputError(path, f"has the CLASS {row['CLASS']!r}", f"it must be of {SPECTYPES}")
     if not np.isfinite(row["Z"]) or row["Z"] <= -1:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.digits import CLASSES, SIDE
-from quasarnet_al.figures import blank
+from quasarnet_al.figures import WIDTH, blank, shares
 from quasarnet_al.grid import Grid
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
     figure = blank(5, 3.4)
     axis = figure.subplots()
     members = [np.mean(entry["member_accuracy"]) for entry in rounds]
-    axis.plot(size, [entry["accuracy"] for entry in rounds], marker="o", label="ensemble")
+    parts = [(entry["accuracy"], entry["digits"]) for entry in rounds]
+    shares(axis, size, parts, marker="o", label="ensemble (band: 95 % interval)")
     axis.plot(size, members, marker="s", label="mean of its members")
     axis.set(xlabel="labelled digits", ylabel="accuracy")
     axis.legend()
@@ -79,23 +80,16 @@ def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> "Figure":
     return figure
 
 
-def prototypes(weights: np.ndarray, occupancy: np.ndarray) -> "Figure":
-    """The weights of each cell of a map as an image, and how many digits fall in each.
-
-    Parameters
-    ----------
-    weights : (rows, columns, 784)
-    occupancy : int (rows * columns,)
-    """
+def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
+    """What the cells of a map (rows, columns, 784) stand for."""
     rows, columns, _ = weights.shape
     mosaic = weights.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
-    figure = blank(11, 5.2)
-    left, right = figure.subplots(1, 2)
-    left.imshow(mosaic.reshape(rows * SIDE, columns * SIDE), cmap="gray_r", vmin=0, vmax=1)
-    left.set_title("what each cell stands for")
-    left.set_axis_off()
-    shown = right.imshow(occupancy.reshape(rows, columns), cmap="viridis")
-    right.set_title("digits in each cell")
-    right.set_axis_off()
-    figure.colorbar(shown, ax=right)
+    figure = blank(WIDTH, 0.95 * WIDTH)
+    axis = figure.subplots()
+    edges = (-0.5, columns - 0.5, rows - 0.5, -0.5)
+    mosaic = mosaic.reshape(rows * SIDE, columns * SIDE)
+    axis.imshow(mosaic, cmap="gray_r", vmin=0, vmax=1, extent=edges)
+    axis.set(xlabel="column", ylabel="row")
+    axis.locator_params(integer=True)
+    axis.grid(False)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quasarnet_al import stopping
+from quasarnet_al import metrics
 from quasarnet_al.grid import LINES, Grid
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX*"
 #: Inches of a figure of a report: its letters are read on a telephone too.
 WIDTH = 4.8
+#: Rows and columns of a map whose spectra can be told apart, and points of each of them.
+PROTOTYPES, PROTOTYPE_POINTS = 15, 74
 #: Pixels of the running mean over a spectrum.
 SMOOTH = 5
 STYLE = {
@@ -69,12 +71,14 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
     labels = [entry["labels_of_rounds"] for entry in rounds]
     figure = blank(WIDTH, 4.8)
     above, below = figure.subplots(2, 1, sharex=True)
-    for name, marker in (("completeness", "o"), ("purity", "s")):
-        above.plot(labels, [_number(entry[name]) for entry in rounds], marker=marker, label=name)
-    above.set(ylabel="share")
+    for name, whole, marker in (("completeness", "quasars", "o"), ("purity", "selected", "s")):
+        parts = [(entry[name], entry[whole]) for entry in rounds]
+        shares(above, labels, parts, marker=marker, label=name)
+    above.set(ylabel="share (bands: 95 % intervals)")
     above.legend()
-    share = [_number(entry["redshift"]["catastrophic"]) for entry in rounds]
-    below.plot(labels, share, marker="o", color=COLOURS[2])
+    redshifts = [entry["redshift"] for entry in rounds]
+    parts = [(redshift["catastrophic"], redshift["quasars"]) for redshift in redshifts]
+    shares(below, labels, parts, marker="o", color=COLOURS[2])
     below.set(xlabel="labels bought in the rounds", ylabel="share of redshifts\noff by > 6000 km/s")
     below.set_ylim(bottom=0)
     first = rounds[0]
@@ -83,6 +87,19 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
         fontsize=10,
     )
     return figure
+
+
+def shares(
+    axis: "Axes", x: Sequence[float], parts: Sequence[tuple[float | None, int]], **style: object
+) -> None:
+    """Draw shares, and their 95 % intervals as a band.
+
+    `parts` are each share and what it is a share of; None where that is nothing.
+    """
+    values = [_number(share) for share, _ in parts]
+    (line,) = axis.plot(x, values, **style)
+    ends = [metrics.wilson(v * n, n) for v, (_, n) in zip(values, parts, strict=True)]
+    axis.fill_between(x, *np.transpose(ends), color=line.get_color(), alpha=0.15, linewidth=0)
 
 
 def cut_curves(rounds: Sequence[dict]) -> "Figure":
@@ -119,7 +136,7 @@ def redshift_errors(rounds: Sequence[dict]) -> "Figure":
             low, value, high = (_number(row[n]) for n in ("low_kms", "median_kms", "high_kms"))
             middle.vlines(place, low, high, color=COLOURS[0])
             middle.plot(place, value, "o", color=COLOURS[0])
-            low, high = stopping.wilson(row["catastrophic"], row["quasars"])
+            low, high = metrics.wilson(row["catastrophic"], row["quasars"])
             share.vlines(place, 100 * low, 100 * high, color=COLOURS[1])
             share.plot(place, 100 * row["catastrophic"] / row["quasars"], "s", color=COLOURS[1])
         ticks = [f"{row['bin']} ({row['quasars']})" for row in bins]
@@ -195,6 +212,42 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
     axis.grid(False)
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     figure.colorbar(shown, ax=axis, label="exposures", shrink=0.8)
+    return figure
+
+
+def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
+    """What the cells of a map (rows, columns, p) stand for: near the mean of their spectra.
+
+    Of a large map every second, third ... row and column.
+    """
+    step = -(-max(weights.shape[:2]) // PROTOTYPES)
+    shown = weights[::step, ::step]
+    rows, columns, pixels = shown.shape
+    # Means of some pixels: a cell is narrower than a spectrum has pixels.
+    width = -(-pixels // PROTOTYPE_POINTS)
+    points = pixels // width
+    height = shown[..., : points * width].reshape(rows, columns, points, width).mean(axis=3)
+    low, high = np.percentile(height, [0.5, 99.5])
+    height = 0.84 * (np.clip((height - low) / (high - low or 1), 0, 1) - 0.5)
+    # The last point of each is none, so that one line draws them all.
+    gap = [(0, 0), (0, 0), (0, 1)]
+    x = np.arange(columns)[:, None] + np.linspace(-0.42, 0.42, points)
+    x = np.pad(np.broadcast_to(x, height.shape), gap, constant_values=np.nan)
+    y = np.pad(np.arange(rows)[:, None, None] - height, gap, constant_values=np.nan)
+    figure = blank(WIDTH, 0.95 * WIDTH)
+    axis = figure.subplots()
+    axis.plot(step * x.ravel(), step * y.ravel(), linewidth=0.7)
+    axis.set(
+        xlabel="column",
+        ylabel="row",
+        xlim=(-0.5 * step, (columns - 0.5) * step),
+        ylim=((rows - 0.5) * step, -0.5 * step),
+        aspect="equal",
+    )
+    axis.locator_params(integer=True)
+    axis.grid(False)
+    first, last = grid.wavelength[[0, -1]]
+    axis.set_title(f"each from {first:.0f} to {last:.0f} Å, all on one scale", fontsize=10)
     return figure
 
 

@@ -122,9 +122,18 @@ def positive(text: str) -> int:
     return value
 
 
+class _WithDefaults(argparse.HelpFormatter):
+    """Tells the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if action.required or action.nargs == 0 or action.default in (None, "", []):
+            return action.help
+        return f"{action.help} (default: %(default)s)"
+
+
 def command_line(description: str) -> argparse.ArgumentParser:
     """Return a program's parser, with the options that all of them have."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=description, formatter_class=_WithDefaults)
     version = f"%(prog)s (quasarnet-al) {__version__}"
     parser.add_argument("--version", action="version", version=version)
     return parser

@@ -22,7 +22,7 @@ from quasarnet_al import files
 from quasarnet_al.classify import SPECTYPES
 from quasarnet_al.files import InputError
 from quasarnet_al.tables import read_csv
-from quasarnet_al.truth import MIN_QUALITY
+from quasarnet_al.truth import MIN_QUALITY, Z_RANGE
 
 ISSUES = "RCS"
 #: A person decides where (max - min) / (1 + min) of the redshifts reaches this, or where
@@ -33,8 +33,6 @@ Z_TOLERANCE = 0.0033
 #: this many spectra.
 FAIR, STEADY, FEW = 0.4, 0.7, 10
 QUALITY_TOLERANCE = 2
-#: Redshifts outside are typing errors: no star is bluer, and Lya leaves the grid at 7.2.
-Z_RANGE = (-0.01, 7.2)
 #: A star's redshift is a velocity below 3000 km/s.
 STAR_Z = 0.01
 #: The columns that prospect writes.

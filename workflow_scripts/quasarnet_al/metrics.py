@@ -35,6 +35,16 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else np.nan
 
 
+def wilson(part: float, whole: int, deviations: float = 1.96) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927, JASA 22, 209)."""
+    if not whole:
+        return 0.0, 1.0
+    share, square = part / whole, deviations**2 / whole
+    centre = share + square / 2
+    half = deviations * np.sqrt(share * (1 - share) / whole + square / whole / 4)
+    return float((centre - half) / (1 + square)), float((centre + half) / (1 + square))
+
+
 def sigma_nmad(error: np.ndarray) -> float:
     """Return 1.4826 x the median absolute deviation from the median."""
     return float(1.4826 * np.median(np.abs(error - np.median(error)))) if len(error) else np.nan
@@ -195,6 +205,17 @@ def doubted(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     rows = np.flatnonzero(votes[np.arange(len(votes)), truth] == 0)
     return rows[np.argsort(-votes[rows].max(axis=1, initial=0), kind="stable")]
+
+
+def surprises(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the rows whose label is not the class with most votes, the worst first.
+
+    The worst is the label that the fewest members voted for, then the one whose wrong
+    class has the most votes. `votes` is (n, K), `truth` int (n,).
+    """
+    wrong = np.flatnonzero(votes.argmax(axis=1) != truth)
+    own, most = votes[wrong, truth[wrong]], votes[wrong].max(axis=1)
+    return wrong[np.lexsort((-most, own))]
 
 
 def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict]:

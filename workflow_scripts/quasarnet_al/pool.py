@@ -3,7 +3,9 @@
 A labelled set is a pool file with one more table, `LABELS`.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import fitsio
@@ -133,8 +135,11 @@ def read_labelled(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def read_grid(*paths: str | Path) -> Grid:
     """Return the grid of pool files; raise `InputError` where they differ in it."""
-    first, *others = (_read(path, spectra=False)[3] for path in paths)
-    for path, grid in zip(paths[1:], others, strict=True):
+    first = None
+    for path in paths:
+        with _opened(path) as fits:
+            grid = _grid(path, fits)
+        first = first or grid
         if grid != first:
             raise InputError(
                 path, f"is on another grid than {paths[0]}", "extract one of them again"
@@ -147,29 +152,41 @@ def read_catalog(path: str | Path) -> np.ndarray:
     return _read(path, spectra=False)[1]
 
 
-def _read(path: str | Path, spectra: bool = True) -> tuple:
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[fitsio.FITS]:
+    """Yield a pool file; what cannot be read of it inside is the file's fault."""
     try:
         with fitsio.FITS(str(path)) as fits:
-            header = fits["SPECTRA"].read_header()
-            rows, pixels = fits["SPECTRA"].get_dims()
-            image = None
-            if spectra:
-                image = np.zeros((0, pixels), np.float32)
-                if rows:
-                    image = fits["SPECTRA"].read().astype(np.float32, copy=False)
-            catalog = check_columns(fits["CATALOG"].read(), CATALOG, "SOURCE")
-            labels = None
-            if "LABELS" in fits:
-                labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
+            yield fits
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(
             path, f"is not a pool file ({error})", "make it with extract_spectra.py"
         ) from error
-    grid = (GRIDS | {DIGIT.kind: DIGIT}).get(str(header.get("GRID", "")).strip())
+
+
+def _grid(path: str | Path, fits: fitsio.FITS) -> Grid:
+    kind = str(fits["SPECTRA"].read_header().get("GRID", "")).strip()
+    grid, (_, pixels) = (GRIDS | {DIGIT.kind: DIGIT}).get(kind), fits["SPECTRA"].get_dims()
     if grid is None or grid.size != pixels:
         raise InputError(
             path, f"has {pixels} pixels on an unknown grid", "make it with extract_spectra.py"
         )
+    return grid
+
+
+def _read(path: str | Path, spectra: bool = True) -> tuple:
+    with _opened(path) as fits:
+        grid = _grid(path, fits)
+        rows, pixels = fits["SPECTRA"].get_dims()
+        image = None
+        if spectra:
+            image = np.zeros((0, pixels), np.float32)
+            if rows:
+                image = fits["SPECTRA"].read().astype(np.float32, copy=False)
+        catalog = check_columns(fits["CATALOG"].read(), CATALOG, "SOURCE")
+        labels = None
+        if "LABELS" in fits:
+            labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
     if len(catalog) != rows or (labels is not None and len(labels) != rows):
         raise InputError(path, "has tables that differ in length", "make it again")
     if image is not None and not np.isfinite(image).all():

@@ -14,7 +14,6 @@ import numpy as np
 from quasarnet_al import desi, files
 from quasarnet_al.files import InputError
 
-ARMS = "BRZ"
 #: What prospect shows or asks for; where neither catalogue nor coadd knows it, it is zero.
 FIBERMAP = {
     "TARGETID": "i8",
@@ -46,7 +45,7 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
     catalog : CATALOG of the batch's pool file
     roots : folders that its SOURCE may lie in, see `desi.source_path`
     """
-    kept, fibermaps, arms = [], [], {arm: [] for arm in ARMS}
+    kept, fibermaps, arms = [], [], {arm: [] for arm in desi.ARMS}
     wavelength: dict[str, np.ndarray] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
@@ -56,7 +55,7 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
         rows = catalog["ROW"][here]
         try:
             with fitsio.FITS(str(path)) as fits:
-                for arm in ARMS:
+                for arm in desi.ARMS:
                     wave = fits[f"{arm}_WAVELENGTH"].read()
                     if not np.array_equal(wavelength.setdefault(arm, wave), wave):
                         raise InputError(path, f"has another {arm} grid", "give DESI coadds")

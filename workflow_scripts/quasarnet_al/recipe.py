@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from quasarnet_al.files import positive
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -52,18 +54,18 @@ class Recipe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add an option for each key of the recipe that a config has."""
-    parser.add_argument("--layers", type=int, default=6, help="convolutions (%(default)s)")
-    parser.add_argument("--filters", type=int, default=100, help="a convolution (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=10, help="(%(default)s)")
+    parser.add_argument("--layers", type=positive, default=6, help="convolutions")
+    parser.add_argument("--filters", type=positive, default=100, help="a convolution")
+    parser.add_argument("--epochs", type=positive, default=10, help="passes over the set")
     parser.add_argument(
-        "--min-steps", type=int, default=0, help="more epochs where the set is small"
+        "--min-steps", type=int, default=0, help="at least; more epochs where the set is small"
     )
-    parser.add_argument("--batch-size", type=int, default=256, help="(%(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="(%(default)s)")
+    parser.add_argument("--batch-size", type=positive, default=256, help="spectra of a step")
+    parser.add_argument("--learning-rate", type=float, default=2e-4, help="at the start")
     parser.add_argument(
         "--schedule", choices=("constant", "cosine"), default="constant", help="of the rate"
     )
-    parser.add_argument("--dropout", type=float, default=0.2, help="(%(default)s)")
+    parser.add_argument("--dropout", type=float, default=0.2, help="share of the outputs")
     parser.add_argument(
         "--shift", type=int, default=0, help="pixels that spectra are moved by in each epoch"
     )

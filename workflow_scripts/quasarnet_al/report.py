@@ -1,14 +1,12 @@
 """Reports: self-contained pages of figures and tables, for screens of any width and print."""
 
 import html
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from quasarnet_al import figures
-from quasarnet_al.files import InputError
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -91,40 +89,25 @@ def flat(content: dict) -> dict:
     }
 
 
-def surprises(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the rows whose label is not the class with most votes, the worst first.
-
-    The worst is the label that the fewest members voted for, then the one whose wrong
-    class has the most votes. `votes` is (n, K), `truth` int (n,).
-    """
-    wrong = np.flatnonzero(votes.argmax(axis=1) != truth)
-    own, most = votes[wrong, truth[wrong]], votes[wrong].max(axis=1)
-    return wrong[np.lexsort((-most, own))]
-
-
-def cost(folder: str | Path) -> pd.DataFrame:
-    """Return what the jobs under a folder of Snakemake's benchmark files took, by rule."""
-    rows = []
-    for path in sorted(Path(folder).rglob("*.tsv")):
-        # A job shorter than Snakemake's first look has no memory: "-" or "NA".
-        try:
-            measured = pd.read_csv(path, sep="\t", na_values="-")[["s", "max_rss"]]
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(path, f"is no benchmark ({error})", "remove it") from error
-        # round-NN/<rule>/..., <rule>/..., or <rule>.tsv
-        parts = path.relative_to(folder).parts
-        rule = parts[1] if parts[0].startswith("round-") else parts[0]
-        measured["rule"] = rule.removesuffix(".tsv")
-        rows.append(measured)
-    if not rows:
-        return pd.DataFrame()
-    jobs = pd.concat(rows).groupby("rule", sort=False)
-    return pd.DataFrame(
+def cost(jobs: Iterable[dict]) -> list[str]:
+    """Return what the jobs of `cost.read` took, by rule; nothing where there are none."""
+    jobs = pd.DataFrame(jobs)
+    if not len(jobs):
+        return []
+    rules = jobs.groupby("rule", sort=False)
+    rows = pd.DataFrame(
         {
-            "rule": list(jobs.groups),
-            "jobs": jobs.size().to_numpy(),
-            "hours, all jobs": jobs["s"].sum().to_numpy() / 3600,
-            "longest job, s": jobs["s"].max().to_numpy(),
-            "largest memory, MB": jobs["max_rss"].max().to_numpy(),
+            "rule": list(rules.groups),
+            "jobs": rules.size().to_numpy(),
+            "hours, all jobs": rules["seconds"].sum().to_numpy() / 3600,
+            "longest job, s": rules["seconds"].max().to_numpy(),
+            "largest memory, MB": rules["memory"].max().to_numpy(),
+            "node hours": rules["node_hours"].sum().to_numpy(),
         }
     )
+    whole = (
+        f"{len(jobs)} jobs took {jobs['seconds'].sum() / 3600:.3g} hours; on Perlmutter they would "
+        f"be charged {jobs['node_hours'].sum():.3g} node hours: a job's part of a node is its "
+        "share of the node's threads or GPUs."
+    )
+    return [paragraph(whole), table(rows)]

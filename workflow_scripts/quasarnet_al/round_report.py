@@ -102,6 +102,12 @@ def cells(
     return report.figure(caption, figures.occupancy, count, sparse, batch)
 
 
+def prototypes(task: Task, weights: np.ndarray, grid: Grid) -> str:
+    """What the cells of the map (rows, columns, p) stand for."""
+    caption = "What the map's cells stand for: the weights of each, near the mean of what is in it."
+    return report.figure(caption, task.prototypes(), weights, grid)
+
+
 def discarded(selection: np.ndarray) -> np.ndarray:
     """Return the rows that the outlier rule discarded, the most confusing of them."""
     rows = np.flatnonzero(np.isin(selection["REASON"], OUTLIER_REASONS))
@@ -133,8 +139,8 @@ def gallery(
 
 
 def told(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
-    """What the accepted of a batch's labels say, and how many were `wrong` by most votes."""
-    counts = labels["SPECTYPE"].value_counts().sort_index()
+    """What the accepted labels of a batch say (`sets.answered`), how many `wrong` by most votes."""
+    counts = labels["LABEL"].value_counts().sort_index()
     classes = ", ".join(f"{name}: {count}" for name, count in counts.items())
     return [
         report.heading("Labels"),

@@ -7,9 +7,9 @@ import pandas as pd
 
 from quasarnet_al import acquisition, pool
 from quasarnet_al.files import InputError
-from quasarnet_al.inspection import Z_RANGE
 from quasarnet_al.tables import read_csv
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.tasks import TASKS, Task
+from quasarnet_al.truth import Z_RANGE
 
 
 def in_validation(identity: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -45,6 +45,31 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     if not redshifts.between(*Z_RANGE).all():
         raise InputError(path, f"accepts a quasar's Z outside {Z_RANGE}", remedy)
     return table
+
+
+def answered(batch: pd.DataFrame, labels: str | Path, task: Task, z_split: float) -> pd.DataFrame:
+    """Return the rows of a batch that have an accepted label.
+
+    Parameters
+    ----------
+    batch : of `inspection.read_batch`
+    labels : the round's labels.csv
+    z_split : redshift between the two classes of quasars
+
+    Returns
+    -------
+    those rows, under their number in the batch, with LABEL, LABEL_Z, and TRUTH: the number
+    of the label's class in `task.classes`
+    """
+    table = read_labels(labels).set_index("TARGETID").reindex(batch["TARGETID"])
+    if table["ACCEPTED"].isna().any():
+        raise InputError(
+            labels, "lacks spectra of its round's batch", "merge the round's labels again"
+        )
+    spectype, z = table["SPECTYPE"].astype(str).to_numpy(), table["Z"].to_numpy()
+    accepted = table["ACCEPTED"].to_numpy() == 1
+    truth = task.true_classes(spectype[accepted], z[accepted], z_split)
+    return batch[accepted].assign(LABEL=spectype[accepted], LABEL_Z=z[accepted], TRUTH=truth)
 
 
 def batch_labels(

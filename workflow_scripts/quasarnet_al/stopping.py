@@ -7,21 +7,11 @@ holds spectra on which it disagrees, and whether the validation set noticed.
 
 import numpy as np
 
-from quasarnet_al.metrics import ratio
+from quasarnet_al.metrics import ratio, wilson
 
 #: Another round pays while at least this share of a batch corrects the ensemble: one label
 #: in five is then news.
 WORTH = 0.2
-
-
-def wilson(part: int, whole: int, deviations: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927, JASA 22, 209)."""
-    if not whole:
-        return 0.0, 1.0
-    share, square = part / whole, deviations**2 / whole
-    centre = share + square / 2
-    half = deviations * np.sqrt(share * (1 - share) / whole + square / whole / 4)
-    return float((centre - half) / (1 + square)), float((centre + half) / (1 + square))
 
 
 def advise(

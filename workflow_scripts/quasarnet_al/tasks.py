@@ -7,7 +7,7 @@ rules ask for properties alone, and nothing but `train` needs TensorFlow.
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,13 +49,13 @@ class Classification:
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add an option for each of them."""
-        told = "a line is seen above this, in the votes (%(default)s)"
+        told = "a line is seen above this, in the votes"
         parser.add_argument("--c-thresh", type=float, default=cls.c_thresh, help=told)
-        told = "lines that make a quasar (%(default)s)"
+        told = "lines that make a quasar"
         parser.add_argument("--n-thresh", type=positive, default=cls.n_thresh, help=told)
-        told = "redshift between the quasars' classes (%(default)s)"
+        told = "redshift between the quasars' classes"
         parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
-        told = "confidence cut of the metrics (%(default)s)"
+        told = "confidence cut of the metrics"
         parser.add_argument("--cut", type=float, default=cls.catalogue_cut, help=told)
 
     @classmethod
@@ -174,9 +174,17 @@ class Task(ABC):
         from quasarnet_al import metrics
 
         scores = self.score(networks, spectra, labels["TARGETID"], classification, 0, threads)
-        votes = np.stack([scores[f"VOTE_{name}"] for name in self.classes], axis=1)
         truth = self.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
-        return metrics.doubted(votes, truth)
+        return metrics.doubted(self.votes(scores), truth)
+
+    @property
+    def vote_columns(self) -> list[str]:
+        """Columns of the score table with the fraction of the members for each class."""
+        return [f"VOTE_{name}" for name in self.classes]
+
+    def votes(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the votes (n, K) of a score table or a batch."""
+        return np.stack([np.asarray(table[name]) for name in self.vote_columns], axis=1)
 
     @abstractmethod
     def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:
@@ -193,6 +201,10 @@ class Task(ABC):
     @abstractmethod
     def picture(self) -> Callable:
         """Return what draws one spectrum of its pixels (p,), its grid and its redshift."""
+
+    @abstractmethod
+    def prototypes(self) -> Callable:
+        """Return what draws the weights (rows, columns, p) of a map, of its grid."""
 
     @property
     @abstractmethod
@@ -296,6 +308,11 @@ class Quasars(Task):
 
         return figures.spectrum
 
+    def prototypes(self):
+        from quasarnet_al import figures
+
+        return figures.prototypes
+
     @property
     def layout(self):
         from quasarnet_al import weights
@@ -359,6 +376,11 @@ class Digits(Task):
         from quasarnet_al import digit_figures
 
         return digit_figures.digit
+
+    def prototypes(self):
+        from quasarnet_al import digit_figures
+
+        return digit_figures.prototypes
 
     @property
     def layout(self):

@@ -19,11 +19,19 @@ import numpy as np
 import tensorflow as tf
 
 from quasarnet_al.files import replacing
-from quasarnet_al.grid import BOXES, LINES, Grid
+from quasarnet_al.grid import BOXES, Grid
 from quasarnet_al.recipe import Recipe
-from quasarnet_al.weights import EPSILON, STRIDE, WIDTH, BatchNorm, Convolution, Dense, Network
+from quasarnet_al.weights import (
+    EPSILON,
+    OUTPUTS,
+    STRIDE,
+    WIDTH,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Network,
+)
 
-OUTPUTS = len(LINES) + 1
 #: Spectra whose validation loss is computed at a time.
 VALIDATION_BATCH = 1024
 
@@ -61,11 +69,11 @@ def build(recipe: Recipe, grid: Grid) -> keras.Model:
         x
     )
     x = layers.ReLU()(x)
-    box = layers.Dense(OUTPUTS * BOXES, kernel_initializer=single, name="fc_box")(x)
+    box = layers.Dense(len(OUTPUTS) * BOXES, kernel_initializer=single, name="fc_box")(x)
     offset = layers.Dense(
-        OUTPUTS * BOXES, activation="sigmoid", kernel_initializer=single, name="fc_offset"
+        len(OUTPUTS) * BOXES, activation="sigmoid", kernel_initializer=single, name="fc_offset"
     )(x)
-    shape = (OUTPUTS, BOXES)
+    shape = (len(OUTPUTS), BOXES)
     # The offsets' sigmoid is stretched to -0.1..1.1, to reach both ends of a box.
     offset = layers.Rescaling(1.2, -0.1)(layers.Reshape(shape)(offset))
     return keras.Model(spectra, [layers.Reshape(shape)(box), offset])
@@ -218,7 +226,8 @@ def fit(
     model, optimizer, run_epoch, sum_of_losses = _compiled(build, arguments, losses)
     _reset(model, optimizer, build, arguments, seed)
     epochs, steps = recipe.steps(count)
-    data = [tf.constant(array, tf.float32) for array in data]
+    # Epochs that vary make data of their own.
+    data = None if vary else [tf.constant(array, tf.float32) for array in data]
 
     def validation_loss() -> float:
         size = len(validation[0])
@@ -354,8 +363,8 @@ def _network(model: keras.Model, grid: Grid) -> Network:
     heads = []
     for name in ("fc_box", "fc_offset"):
         head = dense(name)
-        kernels = np.split(head.kernel, OUTPUTS, axis=1)
-        biases = np.split(head.bias, OUTPUTS)
+        kernels = np.split(head.kernel, len(OUTPUTS), axis=1)
+        biases = np.split(head.bias, len(OUTPUTS))
         heads.append(
             [Dense(np.ascontiguousarray(k), b) for k, b in zip(kernels, biases, strict=True)]
         )

@@ -14,8 +14,8 @@ from quasarnet_al.tables import read_csv
 #: Labels count when the mean quality of their inspections is at least this
 #: (Alexander et al. 2023, section 3).
 MIN_QUALITY = 2.5
-#: Redshifts that a label can have; a star's is near zero and may be negative.
-Z_RANGE = (-0.01, 7.0)
+#: Redshifts that a label can have: no star is bluer, and Lya leaves the grid at 7.2.
+Z_RANGE = (-0.01, 7.2)
 REMEDY = "give a table with TARGETID, Z and, for other classes than QSO, SPECTYPE"
 #: Column names of the truth tables at hand: ours, the merged DESI VI table's, and those
 #: of DESI quasar catalogues.
