@@ -1,11 +1,12 @@
-"""Training and validation sets; lists of TARGETIDs."""
+"""Training and validation sets, and the labels of a batch."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import pool, sets, tables
+from quasarnet_al import pool, sets
 from quasarnet_al.files import InputError
+from quasarnet_al.tasks import TASKS
 
 
 def test_validation_does_not_depend_on_what_else_is_there():
@@ -42,17 +43,13 @@ def test_labels_of_another_batch_are_refused():
         sets.batch_labels(batch(), labels(TARGETID=[13, 12, 99]), "labels.csv", "inspection")
 
 
-def test_lists_of_targets(tmp_path):
-    (tmp_path / "plain.txt").write_text("39627634556011093\n-5\n")
-    (tmp_path / "labels.csv").write_text(
-        "TARGETID,STATUS\n7,accepted\n8,not inspected\n9,low quality\n"
-    )
-    found = tables.read_targetids([tmp_path / "plain.txt", tmp_path / "labels.csv"])
-    assert found.tolist() == [-5, 7, 9, 39627634556011093]
-    assert tables.read_targetids([]).dtype == np.int64
-
-
-def test_a_targetid_that_a_spreadsheet_mangled(tmp_path):
-    (tmp_path / "list.txt").write_text("3.96276E+16\n")
-    with pytest.raises(InputError, match="no whole number"):
-        tables.read_targetids([tmp_path / "list.txt"])
+def test_answered_rows_keep_their_place_in_the_batch(tmp_path):
+    labels().to_csv(tmp_path / "labels.csv", index=False)
+    batch = pd.DataFrame({"TARGETID": [11, 12, 13], "VOTE_NOT_QSO": [0.1, 0.2, 0.3]})
+    found = sets.answered(batch, tmp_path / "labels.csv", TASKS["quasar"], z_split=1.5)
+    assert found.index.tolist() == [0, 2]  # the label of 12 is not accepted
+    assert found["VOTE_NOT_QSO"].tolist() == [0.1, 0.3]
+    assert found["LABEL_Z"].tolist() == [1.0, 2.0]
+    assert found["TRUTH"].tolist() == [1, 2]
+    with pytest.raises(InputError, match="lacks spectra"):
+        sets.answered(batch.replace(12, 99), tmp_path / "labels.csv", TASKS["quasar"], 1.5)

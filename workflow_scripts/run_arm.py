@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import experiment, pool, recipe, scoring, som, truth
+from quasarnet_al import experiment, pool, recipe, scoring, selection, som, truth
 from quasarnet_al.files import InputError, command_line, positive, program, replacing
 from quasarnet_al.tasks import TASKS, Classification
 from quasarnet_al.weights import read_ensemble
@@ -13,20 +13,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--arm", required=True, help="its name")
-    parser.add_argument(
-        "--acquisition",
-        choices=scoring.ACQUISITIONS,
-        default="entropy",
-        help="what makes a spectrum worth a label",
-    )
-    parser.add_argument(
-        "--outliers", choices=som.OUTLIERS, default="none", help="rule for outliers"
-    )
-    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
-    parser.add_argument(
-        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
-    )
-    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+    selection.add_arguments(parser)
     parser.add_argument("--seed", type=int, required=True, help="of the trainings and choices")
     parser.add_argument("--rounds", type=positive, required=True, help="batches to buy")
     parser.add_argument("--size", type=positive, required=True, help="labels of a batch")

@@ -23,20 +23,7 @@ def main(argv: list[str] | None = None) -> None:
         "--labelled", nargs="*", default=[], help="labels (CSV) and labelled sets (FITS)"
     )
     parser.add_argument("--exclude", nargs="*", default=[], help="lists of TARGETIDs (text, CSV)")
-    parser.add_argument(
-        "--acquisition",
-        choices=scoring.ACQUISITIONS,
-        default="entropy",
-        help="what makes a spectrum worth a label",
-    )
-    parser.add_argument(
-        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
-    )
-    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
-    parser.add_argument(
-        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
-    )
-    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+    selection.add_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the order of equal scores")
     parser.add_argument("--size", type=positive, default=100, help="spectra of the batch")
     parser.add_argument("--minibatch", type=positive, default=50, help="spectra of a minibatch")

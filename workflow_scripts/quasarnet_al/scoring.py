@@ -9,20 +9,20 @@ from quasarnet_al import acquisition, classify
 from quasarnet_al.files import InputError
 from quasarnet_al.grid import LINES
 from quasarnet_al.inference import predict
+from quasarnet_al.progress import progress
 from quasarnet_al.tables import write_fits
 from quasarnet_al.weights import Network
 
 #: Acquisition functions by their name in the config: the column of the score table.
 #: Those on votes are the published ones; `mean_` takes the members' mean probabilities.
 ACQUISITIONS = {
-    "least_confidence": "LEAST_CONFIDENCE",
-    "margin": "MARGIN",
-    "entropy": "ENTROPY",
-    "mean_least_confidence": "MEAN_LEAST_CONFIDENCE",
-    "mean_margin": "MEAN_MARGIN",
-    "mean_entropy": "MEAN_ENTROPY",
-    "mutual_information": "MUTUAL_INFORMATION",
-    "random": "RANDOM",
+    name: name.upper()
+    for name in (
+        *acquisition.METHODS,
+        *(f"mean_{name}" for name in acquisition.METHODS),
+        "mutual_information",
+        "random",
+    )
 }
 #: What columns of the tables SCORES and QN are.
 COMMENTS = {
@@ -60,7 +60,7 @@ def lines_of_members(
     """
     found = [
         classify.line_redshifts(*predict(network, spectra, threads), network.grid)
-        for network in networks
+        for network in progress(networks, "members")
     ]
     c, z, c_bal = (np.array(values) for values in zip(*found, strict=True))
     return c, z, c_bal

@@ -1,7 +1,10 @@
 """Selection: which spectra people are asked to label, and why not the others."""
 
+import argparse
+
 import numpy as np
 
+from quasarnet_al import scoring, som
 from quasarnet_al.pool import ALL_ARMS
 
 #: Those of the outlier rule (`som.outliers`).
@@ -15,6 +18,24 @@ REASONS = (
     *OUTLIER_REASONS,
     "less confusing",
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each key of the config's `batch` that says which spectra to choose."""
+    parser.add_argument(
+        "--acquisition",
+        choices=scoring.ACQUISITIONS,
+        default="entropy",
+        help="what makes a spectrum worth a label",
+    )
+    parser.add_argument(
+        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
+    )
+    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument(
+        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
+    )
+    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
 
 
 def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
