@@ -21,15 +21,18 @@ def test_jobs_are_added_up_by_rule(tmp_path):
     jobs = list(cost.read(tmp_path))
     hours = {job["rule"]: job["node_hours"] for job in jobs[:1]}
     assert hours == {"select": pytest.approx(0.01 / 8)}
-    text, table = report.cost(jobs)
-    assert "3 jobs took 1.51 hours" in text and "charged 1.5 node hours" in text
+    text, table = report.cost(jobs, 1000)
+    assert (
+        "For 1000 spectra of the pool 3 jobs took 5436 s" in text
+        and "charged 1.5 node hours" in text
+    )
     row = table.split("<td>train</td>")[1].split("</tr>")[0]
-    assert [float(part.split("<")[0]) for part in row.split("<td>")[1:]] == [2, 1.5, 3600, 30, 1.5]
+    assert [float(part.split("<")[0]) for part in row.split("<td>")[1:]] == [2, 5400, 3600, 30, 1.5]
     assert "nan" not in table.lower()
 
 
 def test_none_and_bad_records(tmp_path):
-    assert report.cost(cost.read(tmp_path / "absent")) == []
+    assert report.cost(cost.read(tmp_path / "absent"), 1) == []
     (tmp_path / "bad.jsonl").write_text('{"s": 1}\n')
     with pytest.raises(InputError, match=r"bad\.jsonl: is no benchmark"):
         list(cost.read(tmp_path))

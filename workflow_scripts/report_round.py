@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> None:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
         body += round_report.changes(read_json(path))
-    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks))):
+    exposures = read_json(args.summary)["exposures"]
+    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks), exposures)):
         body += [report.heading("Cost of this round"), *told]
     seed = f"{args.seed} (its members': {args.seed}, {found['round']} and their number)"
     title = f"{args.run}: round {found['round']}"

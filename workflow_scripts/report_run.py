@@ -64,7 +64,9 @@ def main(argv: list[str] | None = None) -> None:
             ),
             report.table(stopping),
         ]
-    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks))):
+    if args.benchmarks and (
+        told := report.cost(cost.read(args.benchmarks), summaries["exposures"].max())
+    ):
         body += [report.heading("Cost of the run"), *told]
     told = provenance(inputs=" ".join(args.metrics))
     write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, told))

@@ -74,7 +74,7 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
     for name, whole, marker in (("completeness", "quasars", "o"), ("purity", "selected", "s")):
         parts = [(entry[name], entry[whole]) for entry in rounds]
         shares(above, labels, parts, marker=marker, label=name)
-    above.set(ylabel="share (bands: 95 % intervals)")
+    above.set(ylabel="share")
     above.legend()
     redshifts = [entry["redshift"] for entry in rounds]
     parts = [(redshift["catastrophic"], redshift["quasars"]) for redshift in redshifts]
@@ -83,7 +83,8 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
     below.set_ylim(bottom=0)
     first = rounds[0]
     figure.suptitle(
-        f"validation: {first['spectra']} spectra, {first['quasars']} quasars; cut {first['cut']}",
+        f"validation: {first['spectra']} spectra, {first['quasars']} quasars; cut {first['cut']}; "
+        "bands: 95 %",
         fontsize=10,
     )
     return figure
@@ -196,8 +197,8 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
     figure = blank(WIDTH, 0.9 * WIDTH)
     axis = figure.subplots()
     shown = axis.imshow(count, cmap="Greys")
-    # Marks shrink with the cells.
-    size = 0.55 * 72 * 0.75 * WIDTH / max(count.shape)
+    # Marks shrink with the cells; large ones would not fit into the legend.
+    size = min(12, 0.55 * 72 * 0.75 * WIDTH / max(count.shape))
     for cells, marker, colour, label in (
         (sparse, "x", COLOURS[1], "sparse"),
         (batch > 0, "o", COLOURS[0], "of the batch"),

@@ -25,7 +25,11 @@ def orphans(folder: str | Path) -> dict[str, str]:
     except OSError:
         return {}
     except subprocess.SubprocessError as error:
-        print(f"jobs of an earlier run were not looked for: {error}", file=sys.stderr)
+        told = (error.stderr or "").strip().splitlines() or [str(error)]
+        print(
+            f"SLURM does not answer, jobs of an earlier run were not looked for: {told[-1]}",
+            file=sys.stderr,
+        )
         return {}
     found = {}
     for line in listed.stdout.splitlines():

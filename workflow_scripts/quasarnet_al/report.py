@@ -89,8 +89,11 @@ def flat(content: dict) -> dict:
     }
 
 
-def cost(jobs: Iterable[dict]) -> list[str]:
-    """Return what the jobs of `cost.read` took, by rule; nothing where there are none."""
+def cost(jobs: Iterable[dict], spectra: int) -> list[str]:
+    """Return what the jobs of `cost.read` took, by rule, for a pool of so many spectra.
+
+    Nothing where there are no jobs.
+    """
     jobs = pd.DataFrame(jobs)
     if not len(jobs):
         return []
@@ -99,15 +102,17 @@ def cost(jobs: Iterable[dict]) -> list[str]:
         {
             "rule": list(rules.groups),
             "jobs": rules.size().to_numpy(),
-            "hours, all jobs": rules["seconds"].sum().to_numpy() / 3600,
+            "all jobs, s": rules["seconds"].sum().to_numpy(),
             "longest job, s": rules["seconds"].max().to_numpy(),
             "largest memory, MB": rules["memory"].max().to_numpy(),
-            "node hours": rules["node_hours"].sum().to_numpy(),
+            "node hours": [float(f"{x:.2g}") for x in rules["node_hours"].sum()],
         }
     )
+    seconds = jobs["seconds"].sum()
     whole = (
-        f"{len(jobs)} jobs took {jobs['seconds'].sum() / 3600:.3g} hours; on Perlmutter they would "
-        f"be charged {jobs['node_hours'].sum():.3g} node hours: a job's part of a node is its "
-        "share of the node's threads or GPUs."
+        f"For {spectra} spectra of the pool {len(jobs)} jobs took {seconds:.4g} s, "
+        f"{1000 * seconds / spectra:.3g} s for 1,000 spectra. On Perlmutter they would be charged "
+        f"{jobs['node_hours'].sum():.2g} node hours: a job's part of a node is its share of the "
+        "node's threads or GPUs."
     )
     return [paragraph(whole), table(rows)]
