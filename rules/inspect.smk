@@ -107,14 +107,12 @@ rule answer_by_oracle:
     conda:
         "../envs/cpu.yaml"
     params:
-        task=config["task"],
         title=lambda wildcards: (
             f"{config['run']}-round-{wildcards.round}-minibatch-{wildcards.minibatch}"
         ),
     shell:
         """
         python workflow_scripts/answer_by_oracle.py \
-            --task {params.task} \
             --batch {input.batch:q} \
             --truth {input.truth:q} \
             --minibatch {wildcards.minibatch} \

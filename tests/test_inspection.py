@@ -386,9 +386,9 @@ def batch(tmp_path):
     return path, truth
 
 
-def oracle(batch, minibatch, output, *more):
+def oracle(batch, minibatch, output):
     arguments = ["--batch", batch[0], "--truth", batch[1], "--minibatch", minibatch]
-    arguments += ["--title", "t", "--output", output, *more]
+    arguments += ["--title", "t", "--output", output]
     answer_by_oracle.main([str(argument) for argument in arguments])
     return output
 
@@ -417,12 +417,6 @@ def test_the_oracle_through_the_merge(tmp_path, batch):
     merge_files(tmp_path, batch, *reversed(paths), paths[0])
     assert labels.read_bytes() == before
     subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=tmp_path / "record", check=True)
-
-
-def test_an_oracle_that_errs(tmp_path, batch):
-    path = oracle(batch, 1, tmp_path / "desi-vi_t_oracle.csv", "--error-rate", "1")
-    rows, _ = inspection.read_vi(path)
-    assert rows["SPECTYPE"].tolist() == ["GALAXY", "QSO"]
 
 
 def test_refusals_are_written(tmp_path, batch, capsys):

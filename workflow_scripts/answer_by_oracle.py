@@ -1,23 +1,17 @@
 """Answer a minibatch from the known truth, as an inspector would by CSV."""
 
-import numpy as np
 import pandas as pd
 
 from quasarnet_al import files, inspection
 from quasarnet_al import truth as truths
-from quasarnet_al.tasks import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = files.command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--truth", required=True, help="table with TARGETID, SPECTYPE, Z, BAL")
     parser.add_argument("--minibatch", required=True, type=int, help="which one to answer, from 1")
     parser.add_argument("--title", required=True, help="title of the page it answers")
-    parser.add_argument("--user", default="oracle", help="name of the inspector")
-    parser.add_argument("--error-rate", type=float, default=0.0, help="share of wrong classes")
-    parser.add_argument("--seed", type=int, default=0, help="which ones are wrong")
     parser.add_argument("--output", required=True, help="VI CSV")
     args = parser.parse_args(argv)
 
@@ -30,23 +24,14 @@ def main(argv: list[str] | None = None) -> None:
             args.truth, f"does not have TARGETID {missing[0]}", "give the truth of this batch"
         )
     truth = truth.loc[batch["TARGETID"]]
-    # Drawn from the identifiers, not from their order: an answer doesn't depend on the batch.
-    wrong = [
-        np.random.default_rng([args.seed, abs(int(targetid))]).random() < args.error_rate
-        for targetid in truth.index
-    ]
-    first, second, *_ = TASKS[args.task].spectypes
-    spectype = np.where(
-        wrong, np.where(truth["SPECTYPE"] == first, second, first), truth["SPECTYPE"]
-    )
     table = pd.DataFrame(
         {
             "TARGETID": truth.index.to_numpy(),
-            "VI_scanner": args.user,
+            "VI_scanner": "oracle",
             "VI_quality": 4,
             "VI_issue": "",
             "VI_z": truth["Z"].round(6).to_numpy(),
-            "VI_spectype": spectype,
+            "VI_spectype": truth["SPECTYPE"].to_numpy(),
             "VI_comment": f"{args.title}: from the known truth",
             "VI_BAL": ["" if bal < 0 else int(bal) for bal in truth["BAL"]],
         }

@@ -22,12 +22,6 @@ def main(argv: list[str] | None = None) -> None:
         default="yes",
         help="hide what the ensemble says until there is an answer",
     )
-    parser.add_argument(
-        "--templates",
-        choices=("yes", "no"),
-        default="yes",
-        help="draw quasar templates over spectra",
-    )
     parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
     parser.add_argument("--command", default="snakemake", help="what to type then")
     parser.add_argument("--inspectors", type=int, default=1, help="wanted for each spectrum")
@@ -62,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         prospect.write(args.prospect, catalog, args.input_root)
     common = {
         "grid": grid,
-        "templates": page.mock_templates() if args.templates == "yes" else [],
+        "templates": page.mock_templates(),
         "labels_dir": args.labels_dir,
     }
     folder = Path(args.output_dir)
