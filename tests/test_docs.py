@@ -1,10 +1,12 @@
 """The documents: links lead somewhere, files and options that they name exist."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import PYTHON, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
 #: The files of the project, the options of each program.
@@ -35,3 +37,20 @@ def test_every_document_is_reached_from_the_readme():
     text = (ROOT / "README.md").read_text()
     for path in ROOT.glob("docs/*"):
         assert f"docs/{path.name}" in text, path.name
+
+
+def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
+    for name in ("config", "tests", "workflow_scripts", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    (diff,) = re.findall(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    subprocess.run(["git", "apply"], input=diff, text=True, cwd=tmp_path, check=True)
+    tests = [f"tests/test_{name}.py" for name in ("acquisition", "scoring", "plan")]
+    run = subprocess.run(
+        [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert not run.returncode, run.stdout
+    assert "test_gini" in (tmp_path / tests[0]).read_text()
