@@ -82,7 +82,11 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"sed": 3}, "'sed' was unexpected"),
+        (
+            {"sed": 3},
+            "top level: there is no key 'sed', perhaps 'seed' is meant; see config/README.md",
+        ),
+        ({"batch": {"colour": 1}}, "batch: there is no key 'colour'; see"),
         ({"seed": "x"}, "seed: 'x' is not of type 'integer'"),
         ({"batch": {"acquisition": "entropie"}}, "batch.acquisition: 'entropie' is not one of"),
         ({"ensemble": {"shift": 5}, "grid": "linear"}, "shift moves spectra on the log grid"),

@@ -3,6 +3,7 @@
 The rules ask these functions; nothing else interprets the config's structure.
 """
 
+import difflib
 import glob
 import hashlib
 import json
@@ -32,7 +33,7 @@ def check(config: dict, schema: str | Path) -> dict:
     errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
     if errors:
         error = jsonschema.exceptions.best_match(errors)
-        raise InputError("config", f"{_place(error)}: {error.message}", "see config/README.md")
+        raise InputError("config", f"{_place(error)}: {_fault(error)}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
     config["release"] = config["ensemble"] | config["release"]
     teaching = [name for name, source in config["labelled"].items() if not source["check"]]
@@ -120,6 +121,16 @@ def _with_data(value: object, data: str) -> object:
 
 def _place(error: jsonschema.ValidationError) -> str:
     return ".".join(map(str, error.absolute_path)) or "top level"
+
+
+def _fault(error: jsonschema.ValidationError) -> str:
+    """Say what is wrong with a value, and for an unknown key which one was meant."""
+    if error.validator != "additionalProperties" or error.validator_value is not False:
+        return error.message
+    known = error.schema.get("properties", {})
+    key = min(error.instance.keys() - known.keys())
+    meant = difflib.get_close_matches(key, known, 1)
+    return f"there is no key {key!r}" + (f", perhaps {meant[0]!r} is meant" if meant else "")
 
 
 def _filled(value: object, rules: dict) -> object:
