@@ -398,6 +398,8 @@ def next_steps(config: dict, numbers: list[int]) -> str:
         "curve": f"{results}/learning_curve.csv",
         "batch": f"{results}/{last}/batch.csv",
         "inspection": f"{results}/{last}/inspect/index.html",
+        "catalogue": f"{results}/catalog.fits",
+        "archive": f"{results}/archive.tar",
     }
     lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
     for number in numbers:
