@@ -54,3 +54,9 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     )
     assert not run.returncode, run.stdout
     assert "test_gini" in (tmp_path / tests[0]).read_text()
+
+
+def test_every_module_stands_in_the_way_of_a_spectrum():
+    library = ROOT / "workflow_scripts/quasarnet_al"
+    named = set(re.findall(r"`(\w+)`", (library / "__init__.py").read_text()))
+    assert {path.stem for path in library.glob("*.py")} - {"__init__"} == named

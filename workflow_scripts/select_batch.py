@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import pool, scoring, selection, som
+from quasarnet_al import acquisition, pool, scoring, selection, som
 from quasarnet_al.files import InputError, command_line, positive, program, replacing, write_json
 from quasarnet_al.tables import read_targetids, write_fits
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         rows[column].astype(float),
         rows["TARGETID"],
         rows["ARMS"],
-        tie=scoring.acquisition.random(rows["TARGETID"], args.seed + 1),
+        tie=acquisition.random(rows["TARGETID"], args.seed + 1),
         cell=rows["BMU"],
         outlier=outlier,
         size=args.size,
