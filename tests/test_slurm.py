@@ -398,6 +398,18 @@ def test_orphans_of_a_killed_head_are_noticed(site):
     site.kept(before, MAP)
 
 
+def test_an_account_that_is_none_is_refused_before_anything_is_submitted(site):
+    before = site.files()
+    (site.folder / MAP).unlink()
+    head = site.start(MAP, QUASARNET_AL_ACCOUNT="nobody")
+    assert head.end() != 0
+    assert "account nobody: is none of yours (" in head.text
+    assert "set QUASARNET_AL_ACCOUNT" in head.text
+    assert not head.submitted()
+    assert site.run(MAP).process.returncode == 0
+    site.kept(before, MAP)
+
+
 def test_four_members_train_at_once_and_one_that_dies_costs_only_itself(site):
     before = site.files()
     team = f"{RESULTS}/round-01/train/team-01.h5"

@@ -15,7 +15,7 @@ The way of a spectrum through the modules:
 
 `tasks` is what differs between quasars and digits (`digits`, `digit_figures`). `plan` says what
 a config means, `tile_table` reads its lists of tiles. `files`, `tables` and `progress` are the
-manners of all programs; `orphans` looks after SLURM.
+manners of all programs; `slurm` is what a run on SLURM looks at first.
 """
 
 __version__ = "0.1.0"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quasarnet_al import orphans
+from quasarnet_al import slurm
 from quasarnet_al.files import InputError
 
 RUN = "159ac3fb-0b8e-4b0e-9d0f-2f8d6f0c9a11"
@@ -25,18 +25,18 @@ def test_only_jobs_of_this_folder_that_snakemake_named(squeue, tmp_path, monkeyp
     rows += [f"15|RUNNING|{RUN}|{tmp_path}"]
     squeue("\n".join(f"echo '{row}'" for row in rows))
     monkeypatch.setenv("SLURM_JOB_ID", "15")
-    assert orphans.orphans(tmp_path) == {"11": "RUNNING", "12": "PENDING"}
+    assert slurm.orphans(tmp_path) == {"11": "RUNNING", "12": "PENDING"}
     with pytest.raises(InputError, match=r"11 \(running\), 12 \(pending\); .* scancel 11 12"):
-        orphans.refuse(tmp_path)
+        slurm.refuse_orphans(tmp_path)
 
 
 def test_a_slurm_that_does_not_answer_is_told_of(squeue, tmp_path, capsys):
     squeue("echo no controller >&2; exit 1")
-    orphans.refuse(tmp_path)
-    assert capsys.readouterr().err.endswith("were not looked for: no controller\n")
+    slurm.refuse_orphans(tmp_path)
+    assert capsys.readouterr().err.endswith("squeue: no controller\n")
 
 
 def test_no_slurm(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    orphans.refuse(tmp_path)
+    slurm.refuse_orphans(tmp_path)
     assert not capsys.readouterr().err
