@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
 
     if len(args.map) != len(args.pool):
         parser.error("--pool and --map go in pairs")
+    recipe.need_tensorflow()
     task = TASKS[args.task]
     start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)

@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     # Say what is wrong before any process starts.
+    recipe.need_tensorflow()
     pool.read_grid(*filter(None, (args.training, args.validation)))
     for path in filter(None, (args.training, args.validation)):
         if not len(pool.read_labelled(path)[2]):

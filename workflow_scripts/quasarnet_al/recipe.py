@@ -2,11 +2,12 @@
 to start."""
 
 import argparse
+import importlib.util
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from quasarnet_al.files import positive
+from quasarnet_al.files import InputError, positive
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,34 @@ class Recipe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add an option for each key of the recipe that a config has."""
-    parser.add_argument("--layers", type=positive, default=6, help="convolutions")
-    parser.add_argument("--filters", type=positive, default=100, help="a convolution")
-    parser.add_argument("--epochs", type=positive, default=10, help="passes over the set")
+    parser.add_argument("--layers", type=positive, default=Recipe.layers, help="convolutions")
+    parser.add_argument("--filters", type=positive, default=Recipe.filters, help="a convolution")
     parser.add_argument(
-        "--min-steps", type=int, default=0, help="at least; more epochs where the set is small"
+        "--epochs", type=positive, default=Recipe.epochs, help="passes over the set"
     )
-    parser.add_argument("--batch-size", type=positive, default=256, help="spectra of a step")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="at the start")
     parser.add_argument(
-        "--schedule", choices=("constant", "cosine"), default="constant", help="of the rate"
+        "--min-steps",
+        type=int,
+        default=Recipe.min_steps,
+        help="at least; more epochs where the set is small",
     )
-    parser.add_argument("--dropout", type=float, default=0.2, help="share of the outputs")
     parser.add_argument(
-        "--shift", type=int, default=0, help="pixels that spectra are moved by in each epoch"
+        "--batch-size", type=positive, default=Recipe.batch_size, help="spectra of a step"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=Recipe.learning_rate, help="at the start"
+    )
+    parser.add_argument(
+        "--schedule", choices=("constant", "cosine"), default=Recipe.schedule, help="of the rate"
+    )
+    parser.add_argument(
+        "--dropout", type=float, default=Recipe.dropout, help="share of the outputs"
+    )
+    parser.add_argument(
+        "--shift",
+        type=int,
+        default=Recipe.shift,
+        help="pixels that spectra are moved by in each epoch",
     )
 
 
@@ -75,3 +90,13 @@ def from_arguments(args: argparse.Namespace) -> Recipe:
     """Return the recipe that the options of `add_arguments` give."""
     names = [field.name for field in fields(Recipe)]
     return Recipe(**{name: getattr(args, name) for name in names if name in args})
+
+
+def need_tensorflow() -> None:
+    """Raise `InputError` where networks cannot be trained."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError(
+            "TensorFlow",
+            "is not in this environment",
+            "make it with `make env`, or at NERSC from envs/gpu.txt",
+        )
