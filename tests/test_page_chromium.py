@@ -220,6 +220,21 @@ def test_a_quality_without_a_class_waits(context, few):
     assert page.locator("#left").inner_text() == "3 / 6 · 5 left"
 
 
+def test_a_quality_takes_the_class_of_the_chosen_candidate(context, few):
+    page = open_page(context, few[0])
+    found = page.evaluate("candidates(0)")
+    redrock = found[0]["spectype"]
+    steps = next(k for k, c in enumerate(found) if c["spectype"] not in (redrock, ""))
+    press(page, *["c"] * steps)
+    assert (
+        page.locator("#classes .default").get_attribute("data-spectype") == found[steps]["spectype"]
+    )
+    press(page, "4")
+    answer = answers(page)[str(FIRST)]
+    assert answer["spectype"] == found[steps]["spectype"]
+    assert answer["z"] == pytest.approx(found[steps]["z"], abs=1e-4)
+
+
 def test_blind_until_answered_and_recorded(context, few, tmp_path):
     page = open_page(context, few[0])
     press(page, "e")

@@ -305,7 +305,7 @@ function candidates(index) {
   list.push(...matches(index));
   if (ensembleVisible(index)) {
     for (const cluster of clusters(record.ensemble.member_z)) {
-      list.push({ z: cluster.z, source: "ensemble", note: `${cluster.count} of ${record.ensemble.member_z.length}` });
+      list.push({ z: cluster.z, spectype: "QSO", source: "ensemble", note: `${cluster.count} of ${record.ensemble.member_z.length}` });
     }
   }
   for (const answer of record.earlier || []) {
@@ -470,14 +470,19 @@ function adopt(spectype) {
   else if (spectype === "STAR") setZ(0, true);
 }
 
+// The class that a quality alone takes: that of a candidate that was chosen, else redrock's as in
+// prospect; none where neither is there.
+function offered(index) {
+  const candidate = (view.touched && candidates(index)[view.candidate]) || {};
+  const spectype = candidate.spectype || (D.spectra[index].redrock || {}).spectype;
+  return CLASSES.some(([c]) => c === spectype) ? spectype : "";
+}
+
 function setQuality(quality) {
-  const index = view.index, before = answerOf(index), record = current();
+  const index = view.index, before = answerOf(index);
   const fields = { quality };
   if (quality >= 2) {
-    if (!before.spectype && record.redrock && record.redrock.spectype) {
-      // As in prospect: a quality alone accepts the pipeline's class.
-      fields.spectype = CLASSES.some(([c]) => c === record.redrock.spectype) ? record.redrock.spectype : "";
-    }
+    if (!before.spectype) fields.spectype = offered(index);
     fields.z = round4(view.z);
   } else if (!before.zSet) fields.z = null;
   change(index, fields);
@@ -1187,7 +1192,7 @@ function refresh() {
   for (const node of $("classes").children) {
     on(node, node.dataset.spectype === a.spectype);
     node.classList.toggle(node.dataset.spectype, true);
-    on(node, !a.spectype && record.redrock && record.redrock.spectype === node.dataset.spectype, "default");
+    on(node, !a.spectype && offered(view.index) === node.dataset.spectype, "default");
   }
   for (const node of $("qualities").children) on(node, Number(node.dataset.quality) === a.quality);
   const flags = $("flags").children;
