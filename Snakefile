@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
-from quasarnet_al import plan
+from quasarnet_al import plan, slurm
 from quasarnet_al.tasks import TASKS
 from quasarnet_al.files import InputError
 
@@ -58,7 +58,6 @@ include: "rules/evaluate.smk"
 include: "rules/experiment.smk"
 include: "rules/compare.smk"
 include: "rules/archive.smk"
-include: "rules/slurm.smk"
 
 
 rule all:
@@ -69,5 +68,16 @@ rule all:
     localrule: True
 
 
+onstart:
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    merges = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "merge_labels"]
+    try:
+        slurm.refuse_orphans(Path.cwd())
+        slurm.refuse_accounts({job.resources.get("slurm_account") for job in jobs} - {None})
+        plan.refuse_void(config, [int(job.wildcards.round) for job in merges])
+    except InputError as error:
+        sys.exit(str(error))
+
+
 onsuccess:
-    print(plan.next_steps(config, ROUNDS))
+    print(plan.next_steps(config, ROUNDS, next_command()))

@@ -188,6 +188,17 @@ def checked_sets(wildcards):
     return expand("results/<run>/labelled/{set}.fits", set=sorted(CHECKS))
 
 
+def studied(what, names, wanted):
+    """The files of a study; only its target asks for them."""
+
+    def files(wildcards):
+        if not names:
+            sys.exit(f"config: {what} is empty; name some there, or take a config that does")
+        return wanted
+
+    return files
+
+
 def outlier_tables():
     """Tables of what the outlier rule discarded, where the pool is a mock survey's."""
     if config["batch"]["outliers"] == "none" or not all(c.survey for c in CHUNKS.values()):

@@ -68,7 +68,11 @@ rule train_variant:
 rule compare_variants:
     """Compare the variants on the validation set."""
     input:
-        trained=expand("results/<run>/compare/{variant}/seeds.h5", variant=VARIANTS),
+        trained=studied(
+            "compare.variants",
+            VARIANTS,
+            expand("results/<run>/compare/{variant}/seeds.h5", variant=VARIANTS),
+        ),
         validation="results/<run>/validation.fits",
     output:
         seeds="results/<run>/compare_seeds.csv",

@@ -96,10 +96,14 @@ rule run_arm:
 rule compare_arms:
     """Compare the labels that the arms need."""
     input:
-        curves=expand(
-            "results/<run>/experiment/{seed}/{arm}.csv",
-            seed=range(1, config["experiment"]["seeds"] + 1),
-            arm=ARMS,
+        curves=studied(
+            "experiment.arms",
+            ARMS,
+            expand(
+                "results/<run>/experiment/{seed}/{arm}.csv",
+                seed=range(1, config["experiment"]["seeds"] + 1),
+                arm=ARMS,
+            ),
         ),
     output:
         arms="results/<run>/arms.csv",

@@ -225,6 +225,18 @@ def test_people_hand_in_labels_and_the_next_round_follows(run, tmp_path):
     snakemake(folder)
     refused = pd.read_csv(folder / "results/tiny/round-02/refused.csv")
     assert refused["TARGETID"].tolist() == [12345]
+    # What is answered of the next round is not made void behind the inspectors' backs.
+    following = pd.read_csv(folder / "results/tiny/round-03/batch.csv")
+    answer(folder, 3, "desi-vi_fourth_Ann.csv", following["TARGETID"][:1])
+    answer(folder, 2, "desi-vi_fifth_Bob.csv", batch["TARGETID"][:1])
+    result = snakemake(folder, status=1)
+    told = "labels/tiny/round-03: holds answers to a batch that new labels of round 2 would replace"
+    assert told in result.stdout + result.stderr
+    after = pd.read_csv(folder / "results/tiny/round-03/batch.csv")
+    assert after.equals(following)
+    (folder / "labels/tiny/round-02/desi-vi_fifth_Bob.csv").unlink()
+    result = snakemake(folder)
+    assert "round 2: 8 of 8 labels accepted, 1 refused rows" in result.stdout + result.stderr
 
 
 def test_two_inspectors_and_an_adjudicator(run, tmp_path):
@@ -252,10 +264,13 @@ def test_two_inspectors_and_an_adjudicator(run, tmp_path):
 def test_errors_of_use_end_in_one_clear_line(tmp_path):
     folder = checkout(tmp_path)
     result = snakemake(folder, "-n", "--config", "sed=1", status=1)
-    assert "config: top level: Additional properties are not allowed ('sed'" in result.stderr
+    assert "config: top level: there is no key 'sed', perhaps 'seed' is meant" in result.stderr
     assert "Traceback" not in result.stderr
     result = snakemake(folder, "-n", config="config/real-sample.yaml", status=1)
     assert "../shared/data: is not a folder; set the config's key `data`" in result.stderr
+    for target, key in (("experiment", "experiment.arms"), ("compare", "compare.variants")):
+        result = snakemake(folder, target, "-n", status=1)
+        assert f"config: {key} is empty; name some there" in result.stderr
 
 
 def test_demo_shows_its_true_graph(tmp_path):

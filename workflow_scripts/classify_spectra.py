@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", help="DESI coadd file")
     source.add_argument("--pool", help="pool file (FITS)")
-    parser.add_argument("--targets", choices=desi.TARGETS, default="qso", help="of the coadd")
+    parser.add_argument(
+        "--targets", choices=desi.TARGETS, default="qso", help="fibres of the coadd"
+    )
     parser.add_argument(
         "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it"
     )

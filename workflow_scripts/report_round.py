@@ -25,7 +25,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
     )
-    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument(
+        "--percentile",
+        type=float,
+        default=15,
+        help="of the cells' occupancy; up to it a cell is sparse",
+    )
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
     parser.add_argument("--labels", nargs="*", default=[], help="labels.csv, where there is one")
@@ -59,11 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     for path in args.agreement:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
-        body += round_report.changes(read_json(path))
+        body += round_report.changes(task, read_json(path))
     exposures = read_json(args.summary)["exposures"]
     if args.benchmarks and (told := report.cost(cost.read(args.benchmarks), exposures)):
         body += [report.heading("Cost of this round"), *told]
-    seed = f"{args.seed} (its members': {args.seed}, {found['round']} and their number)"
+    seed = f"{args.seed} (a member's: {args.seed}, {found['round']} and its number)"
     title = f"{args.run}: round {found['round']}"
     inputs = [args.metrics, args.selection, args.som, args.batch, *args.labels]
     inputs.append(f"and {len(args.scores)} tables of scores")

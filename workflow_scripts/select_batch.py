@@ -11,6 +11,10 @@ from quasarnet_al.files import InputError, command_line, positive, program, repl
 from quasarnet_al.tables import read_targetids, write_fits
 
 PAIRS = "give both in the same order, or score the pool again"
+COMMENTS = {
+    "SCORE": "what the acquisition function gives",
+    "REASON": "why not in the batch; empty where it is",
+}
 SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
 
 
@@ -68,7 +72,8 @@ def main(argv: list[str] | None = None) -> None:
     if len(chosen) < args.size:
         raise InputError(
             "the pool",
-            f"has {len(chosen)} spectra left to choose, {args.size} are asked for {counts}",
+            f"has {len(chosen)} spectra left to choose, {args.size} are asked for; left out: "
+            + (", ".join(f"{count} {why}" for why, count in counts.items() if count) or "none"),
             "add tiles, or lower batch.size",
         )
     place, row = selection.locate(chosen, [len(part) for part in parts])
@@ -83,6 +88,8 @@ def main(argv: list[str] | None = None) -> None:
             "SCORE": rows[column],
             "REASON": reason,
         },
+        scoring.COMMENTS | COMMENTS,
+        {"acquisition": args.acquisition},
     )
     write_json(args.summary, {"exposures": len(rows), "chosen": len(chosen), "left out": counts})
     pool.write(args.batch_pool, spectra, catalog, grid)

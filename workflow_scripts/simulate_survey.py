@@ -14,7 +14,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, type=Path, help="root of the survey")
     parser.add_argument("--tiles", required=True, type=int, nargs="+", help="tile numbers")
     parser.add_argument("--night", type=int, default=20260101, help="last night, YYYYMMDD")
-    parser.add_argument("--petals", type=int, choices=range(1, 11), default=1, help="a tile's")
+    parser.add_argument(
+        "--petals", type=int, choices=range(1, 11), default=1, help="petals of a tile, of ten"
+    )
     parser.add_argument("--targets-per-petal", type=int, default=500, help="fibres a petal")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random in it")
     parser.add_argument(

@@ -29,7 +29,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--validation", help="validation set (FITS): keep the epoch with the smallest loss on it"
     )
-    parser.add_argument("--members", nargs="+", type=int, required=True, help="their numbers")
+    parser.add_argument(
+        "--members", nargs="+", type=int, required=True, help="numbers of the members"
+    )
     parser.add_argument("--seed", nargs="+", type=int, default=[0], help="of the run and round")
     recipe.add_arguments(parser)
     parser.add_argument("--no-bootstrap", action="store_true", help="train on the whole set")

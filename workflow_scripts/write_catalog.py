@@ -4,6 +4,7 @@ Of an object that was observed more than once the exposure with the best S/N sta
 if it is a quasar there.
 """
 
+import fitsio
 import numpy as np
 
 from quasarnet_al import scoring
@@ -44,7 +45,9 @@ def main(argv: list[str] | None = None) -> None:
         columns |= {f"C_{name}": objects[f"C_{name}"], f"Z_{name}": objects[f"Z_{name}"]}
     columns |= {"C_BAL": objects["C_BAL"], "IS_BAL": objects["C_BAL"] > 0.5}
     columns["EXPOSURES"] = exposures.astype(np.int32)
-    write_fits(args.output, "QSO_CAT", columns, scoring.COMMENTS | COMMENTS)
+    made = fitsio.read_header(args.tables[0], ext="QN")
+    kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
+    write_fits(args.output, "QSO_CAT", columns, scoring.COMMENTS | COMMENTS, kept)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     about = [
         "# Speed",
         "Written by `tests/benchmarks/run_all.py`: one run, each figure a median of runs that "
-        "take turns, ratios taken within a turn.",
+        "take turns, ratios taken within a turn. Asked and goal are what the project set itself.",
         f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; load average "
         f"{min(load):.1f} to {max(load):.1f} (the benchmarks' own included).",
         f"Python {platform.python_version()}, {versions(arguments)}.",

@@ -10,6 +10,9 @@ from quasarnet_al.files import InputError
 #: node and of a GPU node, GPUs of the latter.
 CPU_NODE_THREADS, GPU_NODE_THREADS, NODE_GPUS = 256, 128, 4
 
+#: Snakemake looks at a job's memory as it starts, before there is any, and then after seconds.
+SEEN = 2.0
+
 
 def node_share(threads: int, gpus: int = 0) -> float:
     """Return the part of a node that a job is charged for, 1 for all of it.
@@ -24,7 +27,7 @@ def node_share(threads: int, gpus: int = 0) -> float:
 def read(folder: str | Path) -> Iterator[dict]:
     """Yield the jobs under a folder of benchmark files: rule, seconds, memory, node_hours.
 
-    Memory is the largest, MB; NaN for a job shorter than Snakemake's first look.
+    Memory is the largest, MB; NaN for a job shorter than `SEEN`.
     """
     for path in sorted(Path(folder).rglob("*.jsonl")):
         # round-NN/<rule>/..., <rule>/..., or <rule>.jsonl
@@ -40,7 +43,7 @@ def read(folder: str | Path) -> Iterator[dict]:
                 yield {
                     "rule": rule.removesuffix(".jsonl"),
                     "seconds": seconds,
-                    "memory": float("nan" if memory in ("NA", None) else memory),
+                    "memory": float("nan" if memory == "NA" or seconds < SEEN else memory),
                     "node_hours": share * seconds / 3600,
                 }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

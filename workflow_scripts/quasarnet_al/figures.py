@@ -139,7 +139,8 @@ def redshift_errors(rounds: Sequence[dict]) -> "Figure":
             middle.plot(place, value, "o", color=COLOURS[0])
             low, high = metrics.wilson(row["catastrophic"], row["quasars"])
             share.vlines(place, 100 * low, 100 * high, color=COLOURS[1])
-            share.plot(place, 100 * row["catastrophic"] / row["quasars"], "s", color=COLOURS[1])
+            part = 100 * row["catastrophic"] / row["quasars"]
+            share.plot(place, part, "s", color=COLOURS[1], clip_on=False)
         ticks = [f"{row['bin']} ({row['quasars']})" for row in bins]
         share.set_xticks(range(len(bins)), ticks, rotation=90, fontsize=8)
         for axis in column:
@@ -185,6 +186,7 @@ def scores(score: np.ndarray, chosen: np.ndarray, label: str) -> "Figure":
     cut = score[chosen].min()
     axis.axvline(cut, color="black", linestyle=":", label=f"least of the batch: {cut:.3g}")
     axis.set(xlabel=label, ylabel="exposures", yscale="log")
+    axis.set_ylim(bottom=0.7)  # a bin of one is seen
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return figure
 
@@ -196,7 +198,10 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
     """
     figure = blank(WIDTH, 0.9 * WIDTH)
     axis = figure.subplots()
-    shown = axis.imshow(count, cmap="Greys")
+    from matplotlib.colors import LinearSegmentedColormap
+
+    # No black: the marks are seen on every cell.
+    shown = axis.imshow(count, cmap=LinearSegmentedColormap.from_list("", ["1.0", "0.45"]))
     # Marks shrink with the cells; large ones would not fit into the legend.
     size = min(12, 0.55 * 72 * 0.75 * WIDTH / max(count.shape))
     for cells, marker, colour, label in (
@@ -306,7 +311,8 @@ def gate(table: "pd.DataFrame", cut: float) -> "Figure":
     figure.legend(*key.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(
         f"confidence cut {cut:g}; right redshift: within 6000 km/s; bars: 95 % intervals; "
-        "in brackets: sample sizes",
+        "in brackets: sample sizes\n"
+        f"{table['passed'].eq(False).sum()} thresholds are broken, all checks: gate.csv",
         fontsize=10,
     )
     return figure
@@ -397,8 +403,9 @@ def reliability(rounds: Sequence[dict]) -> "Figure":
     axis.set(xlim=(min(0.3, lowest - 0.03), 1.02), ylim=(0, 1.02))
     if len(rounds) == 1:
         for b in rounds[0]["calibration"]["bins"]:
+            place = (0, -14) if b["right"] > 0.1 else (0, 7)  # clear of the axis
             axis.annotate(
-                b["n"], (b["vote"], b["right"]), (0, -14), textcoords="offset points", fontsize=8
+                b["n"], (b["vote"], b["right"]), place, textcoords="offset points", fontsize=8
             )
     axis.legend()
     return figure

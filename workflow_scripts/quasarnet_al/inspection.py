@@ -496,9 +496,11 @@ def _number(cell: dict[str, str], column: str, empty: float | None = None) -> fl
     text = cell.get(column, "")
     if text in ("", "nan", "NaN", "None", "--") and empty is not None:
         return empty
-    if not _is_number(text):
+    # A spreadsheet that writes semicolons between cells writes a comma in numbers.
+    number = text.replace(",", ".", 1) if text.count(",") == 1 and "." not in text else text
+    if not _is_number(number):
         raise _Refused(f"{column} {text!r} is no number")
-    return float(text)
+    return float(number)
 
 
 def _redshift(cell: dict[str, str], column: str) -> float:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -337,7 +338,25 @@ def minibatches(config: dict) -> list[str]:
 def handed_in(config: dict, number: int) -> list[str]:
     """Return the CSV files that people handed in for a round, sorted."""
     folder = Path("labels", config["run"], f"round-{number:02d}")
-    return sorted(str(path) for path in folder.glob("*.csv"))
+    files = folder.iterdir() if folder.is_dir() else []
+    return sorted(str(path) for path in files if path.suffix.lower() == ".csv")
+
+
+def refuse_void(config: dict, relabelled: Iterable[int]) -> None:
+    """Raise `InputError` where new labels of a round would void what is answered of a later one.
+
+    The later round's ensemble, and so its batch, follow from them. `relabelled` are the rounds
+    whose labels are to be merged again.
+    """
+    first = min(relabelled, default=config["rounds"])
+    for number in range(max(first, config["oracle"]["rounds"]) + 1, config["rounds"] + 1):
+        files = handed_in(config, number)
+        if files and Path("results", config["run"], f"round-{number:02d}", "batch.csv").exists():
+            raise InputError(
+                Path(files[0]).parent,
+                f"holds answers to a batch that new labels of round {first} would replace",
+                f"take back what changed in round {first}, or move these files elsewhere",
+            )
 
 
 def waiting(config: dict, number: int) -> list[str]:
@@ -385,8 +404,11 @@ def release(config: dict) -> str:
     return f"results/{config['run']}/release/quasarnet-{config['run']}.h5"
 
 
-def next_steps(config: dict, numbers: list[int]) -> str:
-    """Return the lines that tell a person where to look and what to do now."""
+def next_steps(config: dict, numbers: list[int], command: str) -> str:
+    """Return the lines that tell a person where to look and what to do now.
+
+    `numbers` are the rounds of the graph, `command` is what to type to go on.
+    """
     results = f"results/{config['run']}"
     if not numbers:
         made = [release(config)]
@@ -398,28 +420,44 @@ def next_steps(config: dict, numbers: list[int]) -> str:
         "curve": f"{results}/learning_curve.csv",
         "batch": f"{results}/{last}/batch.csv",
         "inspection": f"{results}/{last}/inspect/index.html",
+        "release": release(config),
         "catalogue": f"{results}/catalog.fits",
         "archive": f"{results}/archive.tar",
     }
     lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
     for number in numbers:
-        agreement = Path(results, f"round-{number:02d}", "agreement.json")
-        count = read_json(agreement)["conflict"] if agreement.exists() else 0
-        if count:
-            page = f"{results}/round-{number:02d}/inspect/adjudication.html"
-            lines.append(f"inspectors disagree on {count} spectra of round {number}: see {page}")
+        folder = Path(results, f"round-{number:02d}")
+        if number <= config["oracle"]["rounds"] or not (folder / "agreement.json").exists():
+            continue
+        counts = read_json(folder / "agreement.json")
+        told = f"round {number}: {counts['accepted']} of {counts['targets']} labels accepted"
+        told += "".join(
+            f", {counts[name]} {name}"
+            for name in ("low quality", "not inspected", "refused rows")
+            if counts.get(name)
+        )
+        lines.append(told + f" (see {folder}/refused.csv)" * bool(counts.get("refused rows")))
+        if counts["conflict"]:
+            lines.append(
+                f"inspectors disagree on {counts['conflict']} spectra of round {number}: decide on "
+                f"{folder}/inspect/adjudication.html, before a later round's pages are answered"
+            )
     missing = waiting(config, numbers[-1])
     files = handed_in(config, numbers[-1])
     if files:
         from quasarnet_al import inspection  # only here: pandas takes its time to start
 
         task = TASKS[config["task"]]
-        lines += inspection.read_answers(files, task.spectypes, task.redshifts)[1].values()
+        _, faults, refused = inspection.read_answers(files, task.spectypes, task.redshifts)
+        lines += faults.values()
+        if refused:
+            name, line, _, reason = refused[0]
+            lines.append(f"{len(refused)} rows are not taken: {name} line {line}: {reason} ...")
     if missing and Path(places["inspection"]).exists():
         lines.append(
             f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "
             "inspect the pages, put the CSV files into "
-            f"labels/{config['run']}/{last}/, run snakemake again"
+            f"labels/{config['run']}/{last}/ (make the folder), then: {command}"
         )
     if not missing:
         lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")

@@ -116,7 +116,9 @@ def write(
 
 def _write_table(fits: fitsio.FITS, name: str, rows: np.ndarray, columns: dict) -> None:
     fits.write(rows, extname=name)
-    tables.describe(fits[name], rows.dtype.names, {n: told for n, (*_, told) in columns.items()})
+    told = {column: comment for column, (*_, comment) in columns.items()}
+    told |= {"SOURCE": "file it was read from", "ORIGIN": "where the label comes from"}
+    tables.describe(fits[name], rows.dtype.names, told)
 
 
 def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

@@ -56,7 +56,9 @@ class Recipe:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add an option for each key of the recipe that a config has."""
     parser.add_argument("--layers", type=positive, default=Recipe.layers, help="convolutions")
-    parser.add_argument("--filters", type=positive, default=Recipe.filters, help="a convolution")
+    parser.add_argument(
+        "--filters", type=positive, default=Recipe.filters, help="channels of a convolution"
+    )
     parser.add_argument(
         "--epochs", type=positive, default=Recipe.epochs, help="passes over the set"
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import figures, report, som
+from quasarnet_al import figures, report, som, stopping
 from quasarnet_al.grid import Grid
 from quasarnet_al.selection import OUTLIER_REASONS
 from quasarnet_al.tasks import Task
@@ -20,7 +20,10 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
     known = {name: metrics[name] for name in task.headline if metrics[name] is not None}
     told = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
     parts = [report.figure(caption, draw, [metrics]) for draw, caption in task.figures()[1:]]
-    caption = "Confusion matrix: true classes against those with most votes; spectra."
+    caption = (
+        "Confusion matrix: true classes against those with most votes (a member votes by its own "
+        "threshold, not by the cut of the figures above); spectra, and shares of a row."
+    )
     matrix = metrics["confusion"]
     parts.append(report.figure(caption, figures.confusion_matrix, matrix, task.classes))
     right, odd = metrics["member_accuracy"], metrics["odd_members"]
@@ -35,7 +38,8 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
         report.paragraph(
             f"{metrics['members']} members, trained on {metrics['training_spectra']} spectra, "
             f"{metrics['labels_of_rounds']} of them labelled in earlier rounds. "
-            f"{told.capitalize() or 'Nothing is selected'}."
+            f"{told.capitalize() or 'Nothing is selected'}"
+            f"{' at a cut of {cut}'.format(**metrics) if 'cut' in metrics else ''}."
         ),
         report.row_of(parts),
         *_doubted(metrics),
@@ -167,7 +171,7 @@ def agreement(content: dict) -> list[str]:
     ]
 
 
-def changes(advice: dict) -> list[str]:
+def changes(task: Task, advice: dict) -> list[str]:
     """What the labels changed: `stopping.advise`."""
     share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
     text = (
@@ -176,6 +180,11 @@ def changes(advice: dict) -> list[str]:
         f"{100 * advice['disagreement']:.1f} % of the pool. "
     )
     if advice["gain"] is not None:
-        text += f"With them the mean figure of merit changed by {advice['gain']:+.3f}. "
-    text += "Another round pays." if advice["pays"] else "Another round does not pay."
+        merit = " and ".join(task.headline)
+        merit = f"the mean of {merit}" if len(task.headline) > 1 else merit
+        text += f"With them {merit} on the validation set changed by {advice['gain']:+.3f}. "
+    text += (
+        f"Another round {'pays' if advice['pays'] else 'does not pay'}: it does unless the whole "
+        f"interval lies below {100 * stopping.WORTH:.0f} % and the validation set gained nothing."
+    )
     return [report.heading("What the labels changed"), report.paragraph(text)]

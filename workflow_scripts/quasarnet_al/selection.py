@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
     )
-    parser.add_argument("--percentile", type=float, default=15, help="of sparse cells")
+    parser.add_argument(
+        "--percentile",
+        type=float,
+        default=15,
+        help="of the cells' occupancy; up to it a cell is sparse",
+    )
     parser.add_argument(
         "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 RELIABILITY = (
-    "Reliability: how often the class with most votes is right, by its share of the votes; "
-    "beside the points of a single round: how many spectra."
+    "Reliability: how often the class with most votes is right, by its share of the votes; error: "
+    "the expected calibration error. Where one round is shown, beside the points: how many spectra."
 )
 
 
@@ -297,8 +297,9 @@ class Quasars(Task):
             ),
             (
                 figures.redshift_errors,
-                "Redshift errors c Δz / (1 + z) of the quasars found in the last round: medians "
-                "and 16th to 84th percentiles, shares with 95 % intervals; in brackets how many.",
+                "Redshift errors c Δz / (1 + z) of the quasars found (of several rounds: in the "
+                "last): medians and 16th to 84th percentiles, shares with 95 % intervals; in "
+                "brackets how many.",
             ),
             (figures.reliability, RELIABILITY),
         ]
