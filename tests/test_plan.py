@@ -99,6 +99,7 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
             "tile 1 stands twice",
         ),
         ({"pool": {"sources": [{"root": "r", "tiles": ["../../etc"]}]}}, "tiles.0"),
+        ({"pool": {"sources": [{"root": "r", "tiles": [80693]}]}}, "write TILEID/NIGHT, as 80693/"),
         ({"pool": {"sources": [{"root": "r", "tiles": ["sv3/9"]}]}}, "write TILEID/NIGHT"),
         ({"pool": {"sources": [{"survey": ""}]}}, "pool.sources.0"),
         ({"labelled": {"b": {"survey": "m"}}}, "mock survey 'm'"),

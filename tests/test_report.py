@@ -158,7 +158,7 @@ def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
     nothing |= {"confusion": metrics.confusion_matrix(votes, np.array([1, 0]))}
     write_json(tmp_path / "metrics.json", nothing)
     page = "".join(round_report.ensemble(TASKS["quasar"], read_json(tmp_path / "metrics.json")))
-    assert "Completeness 0.000." in page
+    assert "Completeness 0.000 at a cut of 0.5." in page
     assert page.count("<img") == len(TASKS["quasar"].figures())
 
 

@@ -126,6 +126,8 @@ def _place(error: jsonschema.ValidationError) -> str:
 
 def _fault(error: jsonschema.ValidationError) -> str:
     """Say what is wrong with a value, and for an unknown key which one was meant."""
+    if error.validator_value == "string" and "tiles" in error.absolute_path:
+        return f"{error.message}: write TILEID/NIGHT, as 80693/20210204"
     if error.validator != "additionalProperties" or error.validator_value is not False:
         return error.message
     known = error.schema.get("properties", {})
