@@ -77,7 +77,9 @@ def row_of(parts: Sequence[str]) -> str:
 
 def table(rows: pd.DataFrame) -> str:
     """Return a table, numbers with four digits that count; names of columns may wrap."""
-    rows = rows.replace({None: np.nan}).rename(columns=lambda name: str(name).replace("_", " "))
+    rows = rows.replace({None: np.nan}).rename(
+        columns=lambda name: str(name).replace("_kms", " [km/s]").replace("_", " ")
+    )
     return rows.to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0)
 
 
