@@ -1,7 +1,6 @@
 """The bundle of a run: whole, the same each time, checked by sha256sum."""
 
 import subprocess
-import tarfile
 
 import pytest
 
@@ -25,8 +24,9 @@ def test_bundle_unpacks_to_the_files_and_their_sums(run, tmp_path):
     archive_run.main([*arguments, "--output", "two.tar"])
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
     out = tmp_path / "out"
-    with tarfile.open("one.tar") as bundle:
-        bundle.extractall(out, filter="data")
+    # As a person does; Debian's Python 3.11 has no safe `extractall` yet.
+    out.mkdir()
+    subprocess.run(["tar", "-xf", "one.tar", "-C", out], check=True)
     checked = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"], cwd=out, capture_output=True, text=True
     )

@@ -40,6 +40,14 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         files.write_text(tmp_path / "file" / "table.csv", "text")
 
 
+def test_json_that_lacks_a_key_is_named(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text('{"round": 1}')
+    assert files.read_json(path, "round") == {"round": 1}
+    with pytest.raises(files.InputError, match="it has no 'members'"):
+        files.read_json(path, "round", "members")
+
+
 def test_errors_are_one_line():
     assert "\n" not in str(files.InputError("a\nb.csv", "two\r\nlines", "remedy"))
 

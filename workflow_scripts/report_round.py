@@ -50,14 +50,16 @@ def main(argv: list[str] | None = None) -> None:
 
     if len(args.scores) != len(args.pool):
         parser.error("--scores and --pool go in pairs")
-    task, found = TASKS[args.task], read_json(args.metrics)
+    task = TASKS[args.task]
+    found = read_json(args.metrics, "round", "members", "confusion", *task.headline)
+    summary = read_json(args.summary, "exposures", "chosen", "left out")
     links = [report.link("../report.html", f"all rounds of {args.run}")]
     if task.pages:
         links.append(report.link("inspect/index.html", "inspection pages"))
     body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, found)]
     batch = inspection.read_batch(args.batch)
     spectra, grid = pool.read(args.batch_pool)[0], pool.read_grid(args.batch_pool)
-    body += _choice(args, task, batch, spectra, grid)
+    body += _choice(args, task, summary, batch, spectra, grid)
     for path in args.flaws:
         body += [report.heading("Flaws of the mock spectra"), report.table(pd.read_csv(path))]
     body += _labels(args, task, batch, spectra, grid)
@@ -65,8 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
         body += round_report.changes(task, read_json(path))
-    exposures = read_json(args.summary)["exposures"]
-    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks), exposures)):
+    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks), summary["exposures"])):
         body += [report.heading("Cost of this round"), *told]
     seed = f"{args.seed} (a member's: {args.seed}, {found['round']} and its number)"
     title = f"{args.run}: round {found['round']}"
@@ -78,7 +79,12 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _choice(
-    args: argparse.Namespace, task: Task, batch: pd.DataFrame, spectra: np.ndarray, grid: Grid
+    args: argparse.Namespace,
+    task: Task,
+    summary: dict,
+    batch: pd.DataFrame,
+    spectra: np.ndarray,
+    grid: Grid,
 ) -> list[str]:
     """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
     selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
@@ -96,7 +102,7 @@ def _choice(
     chosen, cells = selection["REASON"] == "", som.read(args.som).weights
     few = round_report.GALLERY
     return [
-        *round_report.choice(read_json(args.summary)),
+        *round_report.choice(summary),
         report.row_of(
             [
                 round_report.scores(selection, batch["ACQUISITION"][0]),

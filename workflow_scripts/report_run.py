@@ -25,14 +25,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", required=True, help="the report (HTML)")
     args = parser.parse_args(argv)
 
-    rounds = [read_json(path) for path in args.metrics]
     task = TASKS[args.task]
+    rounds = [read_json(path, "round", *task.headline) for path in args.metrics]
     curve = pd.DataFrame([_row(task, entry) for entry in rounds])
     with replacing(args.curve) as temporary:
         curve.to_csv(temporary, index=False, float_format="%.5g", lineterminator="\n")
     with replacing(args.figure) as temporary:
         Path(temporary).write_bytes(figures.draw(task.figures()[0][0], rounds))
-    summaries = pd.DataFrame([_summary(read_json(path)) for path in args.summaries])
+    summaries = pd.DataFrame([_summary(path) for path in args.summaries])
     summaries.insert(0, "round", range(1, len(summaries) + 1))
     stopping = pd.DataFrame([report.flat(read_json(path)) for path in args.stopping])
     agreements = pd.DataFrame([report.flat(read_json(path)) for path in args.agreements])
@@ -78,7 +78,8 @@ def _row(task: Task, entry: dict) -> dict:
     return {name: entry[name] for name in names} | task.details(entry)
 
 
-def _summary(summary: dict) -> dict:
+def _summary(path: str) -> dict:
+    summary = read_json(path, "exposures", "chosen", "left out")
     return {"exposures": summary["exposures"], "chosen": summary["chosen"], **summary["left out"]}
 
 

@@ -66,12 +66,15 @@ def write_json(path: str | os.PathLike, content: object) -> None:
     write_text(path, json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path: str | os.PathLike) -> dict:
-    """Read a JSON file; raise `InputError` where it is absent or not JSON."""
+def read_json(path: str | os.PathLike, *needed: str) -> dict:
+    """Read a JSON file; raise `InputError` where it is absent, not JSON, or lacks a key."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise ValueError("it is no object")
+        missing = [key for key in needed if key not in content]
+        if missing:
+            raise ValueError(f"it has no {missing[0]!r}")
         return content
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"is not a readable JSON file ({error})", "make it again") from error

@@ -374,7 +374,8 @@ def render_index(data: dict[str, object]) -> str:
         )
     left = f"{len(missing)} of {len(rows)} pages wait for labels" if missing else "All are labelled"
     body = (
-        f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}.</p>"
+        f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}. "
+        "<a href=../report.html>Report of the round</a></p>"
         "<table><thead><tr><th>page<th>spectra<th>handed in"
         '<th title="answers to at least half of the page">enough<th>state'
         f"<tbody>{''.join(rows)}</table>"
