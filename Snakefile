@@ -69,12 +69,14 @@ rule all:
 
 
 onstart:
-    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-    merges = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "merge_labels"]
+    jobs = list(workflow.dag.needrun_jobs())
+    accounts = {job.resources.get("slurm_account") for job in jobs if not job.is_local}
+    batches = {int(job.wildcards.round) for job in jobs if job.rule.name == "select_batch"}
     try:
         slurm.refuse_orphans(Path.cwd())
-        slurm.refuse_accounts({job.resources.get("slurm_account") for job in jobs} - {None})
-        plan.refuse_void(config, [int(job.wildcards.round) for job in merges])
+        slurm.refuse_accounts(accounts - {None})
+        # Who forces a rule means it: the same inputs give the same batch.
+        plan.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
     except InputError as error:
         sys.exit(str(error))
 

@@ -230,13 +230,19 @@ def test_people_hand_in_labels_and_the_next_round_follows(run, tmp_path):
     answer(folder, 3, "desi-vi_fourth_Ann.csv", following["TARGETID"][:1])
     answer(folder, 2, "desi-vi_fifth_Bob.csv", batch["TARGETID"][:1])
     result = snakemake(folder, status=1)
-    told = "labels/tiny/round-03: holds answers to a batch that new labels of round 2 would replace"
+    told = "labels/tiny/round-03: holds answers to a batch that would be chosen again"
     assert told in result.stdout + result.stderr
     after = pd.read_csv(folder / "results/tiny/round-03/batch.csv")
     assert after.equals(following)
     (folder / "labels/tiny/round-02/desi-vi_fifth_Bob.csv").unlink()
     result = snakemake(folder)
     assert "round 2: 8 of 8 labels accepted, 1 refused rows" in result.stdout + result.stderr
+    # A change of the recipe would do the same; forced, the same inputs give the same batch.
+    result = snakemake(folder, changes="batch: {percentile: 20}", status=1)
+    assert told.replace("round-03", "round-02") in result.stdout + result.stderr
+    again = "results/tiny/round-03/batch.csv"
+    snakemake(folder, again, "--forcerun", "select_batch")
+    assert pd.read_csv(folder / again).equals(following)
 
 
 def test_two_inspectors_and_an_adjudicator(run, tmp_path):

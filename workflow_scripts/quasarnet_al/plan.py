@@ -344,20 +344,20 @@ def handed_in(config: dict, number: int) -> list[str]:
     return sorted(str(path) for path in files if path.suffix.lower() == ".csv")
 
 
-def refuse_void(config: dict, relabelled: Iterable[int]) -> None:
-    """Raise `InputError` where new labels of a round would void what is answered of a later one.
+def refuse_void(config: dict, numbers: Iterable[int]) -> None:
+    """Raise `InputError` where people have answered a batch that is to be chosen again.
 
-    The later round's ensemble, and so its batch, follow from them. `relabelled` are the rounds
-    whose labels are to be merged again.
+    `numbers` are the rounds whose batch is; one that is not on disk is no choice yet.
     """
-    first = min(relabelled, default=config["rounds"])
-    for number in range(max(first, config["oracle"]["rounds"]) + 1, config["rounds"] + 1):
+    for number in sorted(numbers):
         files = handed_in(config, number)
-        if files and Path("results", config["run"], f"round-{number:02d}", "batch.csv").exists():
+        batch = Path("results", config["run"], f"round-{number:02d}", "batch.csv")
+        if number > config["oracle"]["rounds"] and files and batch.exists():
             raise InputError(
                 Path(files[0]).parent,
-                f"holds answers to a batch that new labels of round {first} would replace",
-                f"take back what changed in round {first}, or move these files elsewhere",
+                "holds answers to a batch that would be chosen again",
+                "take back what changed before it (snakemake -n tells what), or move these files "
+                "elsewhere; --forcerun select_batch goes on as it is",
             )
 
 
