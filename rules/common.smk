@@ -181,20 +181,12 @@ def catalog_weights(wildcards):
     )
 
 
-def checked_sets(wildcards):
-    """Labelled sets that taught nothing; only the check asks for them."""
-    if not CHECKS:
-        sys.exit("config: no labelled set has `check: true`; add config/real-check.yaml")
-    return expand("results/<run>/labelled/{set}.fits", set=sorted(CHECKS))
-
-
-def studied(what, names, wanted):
-    """The files of a study; only its target asks for them."""
+def asked_for(pattern, fault, **names):
+    """Files for the names in a config; only their target asks for them, and where there are
+    none it ends with the fault."""
 
     def files(wildcards):
-        if not names:
-            sys.exit(f"config: {what} is empty; name some there, or take a config that does")
-        return wanted
+        return expand(pattern, **names) or sys.exit(f"config: {fault}")
 
     return files
 

@@ -68,10 +68,10 @@ rule train_variant:
 rule compare_variants:
     """Compare the variants on the validation set."""
     input:
-        trained=studied(
-            "compare.variants",
-            VARIANTS,
-            expand("results/<run>/compare/{variant}/seeds.h5", variant=VARIANTS),
+        trained=asked_for(
+            "results/<run>/compare/{variant}/seeds.h5",
+            "compare.variants is empty; name some there, or take a config that does",
+            variant=VARIANTS,
         ),
         validation="results/<run>/validation.fits",
     output:

@@ -96,14 +96,11 @@ rule run_arm:
 rule compare_arms:
     """Compare the labels that the arms need."""
     input:
-        curves=studied(
-            "experiment.arms",
-            ARMS,
-            expand(
-                "results/<run>/experiment/{seed}/{arm}.csv",
-                seed=range(1, config["experiment"]["seeds"] + 1),
-                arm=ARMS,
-            ),
+        curves=asked_for(
+            "results/<run>/experiment/{seed}/{arm}.csv",
+            "experiment.arms is empty; name some there, or take a config that does",
+            seed=range(1, config["experiment"]["seeds"] + 1),
+            arm=ARMS,
         ),
     output:
         arms="results/<run>/arms.csv",

@@ -84,7 +84,11 @@ rule check_release:
     """Try the released weights on spectra of known redshift that taught nothing."""
     input:
         weights=plan.release(config),
-        labelled=checked_sets,
+        labelled=asked_for(
+            "results/<run>/labelled/{set}.fits",
+            "no labelled set has `check: true`; add config/real-check.yaml",
+            set=sorted(CHECKS),
+        ),
     output:
         table="results/<run>/release/check.csv",
         spectra="results/<run>/release/check_spectra.csv",

@@ -21,7 +21,7 @@ def test_jobs_are_added_up_by_rule(tmp_path):
     jobs = list(cost.read(tmp_path))
     hours = {job["rule"]: job["node_hours"] for job in jobs[:1]}
     assert hours == {"select": pytest.approx(0.01 / 8)}
-    text, table = report.cost(jobs, 1000)
+    _, text, table = report.cost("Cost", jobs, 1000)
     assert (
         "For 1000 spectra of the pool 3 jobs took 5436 s" in text
         and "charged 1.5 node hours" in text
@@ -32,7 +32,7 @@ def test_jobs_are_added_up_by_rule(tmp_path):
 
 
 def test_none_and_bad_records(tmp_path):
-    assert report.cost(cost.read(tmp_path / "absent"), 1) == []
+    assert report.cost("Cost", cost.read(tmp_path / "absent"), 1) == []
     (tmp_path / "bad.jsonl").write_text('{"s": 1}\n')
     with pytest.raises(InputError, match=r"bad\.jsonl: is no benchmark"):
         list(cost.read(tmp_path))

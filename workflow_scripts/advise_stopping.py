@@ -16,12 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--metrics", nargs="+", required=True, help="of the round, and of the next if there is one"
     )
-    parser.add_argument(
-        "--z-split",
-        type=float,
-        default=Classification.z_split,
-        help="redshift between the quasars' classes",
-    )
+    Classification.add_z_split(parser)
     parser.add_argument("--output", required=True, help="the signs and the advice (JSON)")
     args = parser.parse_args(argv)
 

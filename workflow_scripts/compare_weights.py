@@ -22,6 +22,7 @@ from quasarnet_al.files import (
 )
 from quasarnet_al.inference import Predictor
 from quasarnet_al.progress import progress
+from quasarnet_al.tasks import Classification
 from quasarnet_al.weights import read_network
 
 
@@ -34,12 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
     parser.add_argument("--cut", type=float, default=0.95, help="confidence cut")
     parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    parser.add_argument(
-        "--z-split",
-        type=float,
-        default=classify.Z_SPLIT,
-        help="redshift between the quasars' classes",
-    )
+    Classification.add_z_split(parser)
     parser.add_argument("--wanted-purity", type=float, default=0.99, help="to give the cut for")
     parser.add_argument(
         "--redshift-edges", type=float, nargs="+", default=gate.REDSHIFT_EDGES, help="of bins"

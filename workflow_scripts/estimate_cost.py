@@ -115,7 +115,8 @@ def _recorded(folder: Path, rules: Iterable[str]) -> dict:
     """Return the mean seconds of the rules' jobs, from the files that `benchmark:` wrote."""
     seconds = {rule: [] for rule in rules}
     for job in cost.read(folder):
-        seconds.get(job["rule"], []).append(job["seconds"])
+        if job["rule"] in seconds:
+            seconds[job["rule"]].append(job["seconds"])
     for rule, took in seconds.items():
         if not took:
             raise InputError(

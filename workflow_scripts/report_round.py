@@ -5,10 +5,20 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import cost, inspection, metrics, pool, report, round_report, scoring, sets, som
+from quasarnet_al import (
+    cost,
+    inspection,
+    metrics,
+    pool,
+    report,
+    round_report,
+    scoring,
+    selection,
+    sets,
+    som,
+)
 from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_text
 from quasarnet_al.grid import Grid
-from quasarnet_al.selection import locate
 from quasarnet_al.tasks import TASKS, Classification, Task
 
 
@@ -22,15 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
-    parser.add_argument(
-        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
-    )
-    parser.add_argument(
-        "--percentile",
-        type=float,
-        default=15,
-        help="of the cells' occupancy; up to it a cell is sparse",
-    )
+    selection.add_occupancy_arguments(parser)
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
     parser.add_argument("--labels", nargs="*", default=[], help="labels.csv, where there is one")
@@ -38,12 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--flaws", nargs="*", default=[], help="outliers.csv, likewise")
     parser.add_argument("--benchmarks", help="folder of the round's benchmark files")
-    parser.add_argument(
-        "--z-split",
-        type=float,
-        default=Classification.z_split,
-        help="redshift between the quasars' classes",
-    )
+    Classification.add_z_split(parser)
     parser.add_argument("--seed", type=int, required=True, help="the run's, to name it")
     parser.add_argument("--output", required=True, help="the report (HTML)")
     args = parser.parse_args(argv)
@@ -52,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--scores and --pool go in pairs")
     task = TASKS[args.task]
     found = read_json(args.metrics, "round", "members", "confusion", *task.headline)
-    summary = read_json(args.summary, "exposures", "chosen", "left out")
+    summary = selection.read_summary(args.summary)
     links = [report.link("../report.html", f"all rounds of {args.run}")]
     if task.pages:
         links.append(report.link("inspect/index.html", "inspection pages"))
@@ -67,8 +64,9 @@ def main(argv: list[str] | None = None) -> None:
         body += round_report.agreement(read_json(path))
     for path in args.stopping:
         body += round_report.changes(task, read_json(path))
-    if args.benchmarks and (told := report.cost(cost.read(args.benchmarks), summary["exposures"])):
-        body += [report.heading("Cost of this round"), *told]
+    if args.benchmarks:
+        jobs = cost.read(args.benchmarks)
+        body += report.cost("Cost of this round", jobs, summary["exposures"])
     seed = f"{args.seed} (a member's: {args.seed}, {found['round']} and its number)"
     title = f"{args.run}: round {found['round']}"
     inputs = [args.metrics, args.selection, args.som, args.batch, *args.labels]
@@ -87,25 +85,25 @@ def _choice(
     grid: Grid,
 ) -> list[str]:
     """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
-    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    reasons = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
     names = ["TARGETID", "BMU", *task.vote_columns]
     names += ["Z_QN", "Z_STD"] if task.redshifts else []
     parts = [scoring.read_scores(path, names) for path in args.scores]
     rows = np.concatenate(parts)
-    if not np.array_equal(rows["TARGETID"], selection["TARGETID"]):
+    if not np.array_equal(rows["TARGETID"], reasons["TARGETID"]):
         raise InputError(args.selection, "is not of these score tables", "select the batch again")
-    left = round_report.discarded(selection)
-    place, row = locate(left, [len(part) for part in parts])
+    left = round_report.discarded(reasons)
+    place, row = selection.locate(left, [len(part) for part in parts])
     images = {number: pool.read(args.pool[number])[0] for number in np.unique(place)}
     outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
     percentile = args.percentile if args.outliers in ("occupancy", "both") else None
-    chosen, cells = selection["REASON"] == "", som.read(args.som).weights
+    chosen, cells = reasons["REASON"] == "", som.read(args.som).weights
     few = round_report.GALLERY
     return [
         *round_report.choice(summary),
         report.row_of(
             [
-                round_report.scores(selection, batch["ACQUISITION"][0]),
+                round_report.scores(reasons, batch["ACQUISITION"][0]),
                 round_report.cells(cells.shape[:2], rows["BMU"], chosen, percentile),
                 round_report.prototypes(task, cells, grid),
             ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import cost, figures, report
+from quasarnet_al import cost, figures, report, selection
 from quasarnet_al.files import command_line, program, provenance, read_json, replacing, write_text
 from quasarnet_al.tasks import TASKS, Task
 
@@ -64,10 +64,9 @@ def main(argv: list[str] | None = None) -> None:
             ),
             report.table(stopping),
         ]
-    if args.benchmarks and (
-        told := report.cost(cost.read(args.benchmarks), summaries["exposures"].max())
-    ):
-        body += [report.heading("Cost of the run"), *told]
+    if args.benchmarks:
+        jobs = cost.read(args.benchmarks)
+        body += report.cost("Cost of the run", jobs, summaries["exposures"].max())
     told = provenance(inputs=" ".join(args.metrics))
     write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, told))
     print(args.report)
@@ -79,7 +78,7 @@ def _row(task: Task, entry: dict) -> dict:
 
 
 def _summary(path: str) -> dict:
-    summary = read_json(path, "exposures", "chosen", "left out")
+    summary = selection.read_summary(path)
     return {"exposures": summary["exposures"], "chosen": summary["chosen"], **summary["left out"]}
 
 

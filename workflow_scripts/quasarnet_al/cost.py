@@ -9,7 +9,6 @@ from quasarnet_al.files import InputError
 #: Perlmutter's nodes (docs.nersc.gov, "Perlmutter architecture"): hardware threads of a CPU
 #: node and of a GPU node, GPUs of the latter.
 CPU_NODE_THREADS, GPU_NODE_THREADS, NODE_GPUS = 256, 128, 4
-
 #: Snakemake looks at a job's memory as it starts, before there is any, and then after seconds.
 SEEN = 2.0
 

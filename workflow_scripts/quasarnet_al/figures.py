@@ -196,10 +196,10 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
 
     All are (rows, columns): counts of the pool, bool, counts of the batch.
     """
-    figure = blank(WIDTH, 0.9 * WIDTH)
-    axis = figure.subplots()
     from matplotlib.colors import LinearSegmentedColormap
 
+    figure = blank(WIDTH, 0.9 * WIDTH)
+    axis = figure.subplots()
     # No black: the marks are seen on every cell.
     shown = axis.imshow(count, cmap=LinearSegmentedColormap.from_list("", ["1.0", "0.45"]))
     # Marks shrink with the cells; large ones would not fit into the legend.

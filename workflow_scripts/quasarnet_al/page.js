@@ -472,9 +472,9 @@ function adopt(spectype) {
 
 // The class that a quality alone takes: that of a candidate that was chosen, else redrock's as in
 // prospect; none where neither is there.
-function offered(index) {
-  const candidate = (view.touched && candidates(index)[view.candidate]) || {};
-  const spectype = candidate.spectype || (D.spectra[index].redrock || {}).spectype;
+function offered() {
+  const candidate = (view.touched && candidates(view.index)[view.candidate]) || {};
+  const spectype = candidate.spectype || (current().redrock || {}).spectype;
   return CLASSES.some(([c]) => c === spectype) ? spectype : "";
 }
 
@@ -482,7 +482,7 @@ function setQuality(quality) {
   const index = view.index, before = answerOf(index);
   const fields = { quality };
   if (quality >= 2) {
-    if (!before.spectype) fields.spectype = offered(index);
+    if (!before.spectype) fields.spectype = offered();
     fields.z = round4(view.z);
   } else if (!before.zSet) fields.z = null;
   change(index, fields);
@@ -1189,10 +1189,11 @@ function refresh() {
   $("left").textContent = `${view.index + 1} / ${N} · ${n ? `${n} left` : "all done"}`;
   $("inspector").textContent = inspector || "who?";
   on($("download"), JSON.stringify(answers) !== downloaded && Object.keys(answers).length, "fresh");
+  const taken = a.spectype ? "" : offered();
   for (const node of $("classes").children) {
     on(node, node.dataset.spectype === a.spectype);
     node.classList.toggle(node.dataset.spectype, true);
-    on(node, !a.spectype && offered(view.index) === node.dataset.spectype, "default");
+    on(node, taken === node.dataset.spectype, "default");
   }
   for (const node of $("qualities").children) on(node, Number(node.dataset.quality) === a.quality);
   const flags = $("flags").children;

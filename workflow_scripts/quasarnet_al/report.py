@@ -92,7 +92,7 @@ def flat(content: dict) -> dict:
     }
 
 
-def cost(jobs: Iterable[dict], spectra: int) -> list[str]:
+def cost(title: str, jobs: Iterable[dict], spectra: int) -> list[str]:
     """Return what the jobs of `cost.read` took, by rule, for a pool of so many spectra.
 
     Nothing where there are no jobs.
@@ -118,4 +118,4 @@ def cost(jobs: Iterable[dict], spectra: int) -> list[str]:
         f"{jobs['node_hours'].sum():.2g} node hours: a job's part of a node is its share of the "
         "node's threads or GPUs."
     )
-    return [paragraph(whole), table(rows)]
+    return [heading(title), paragraph(whole), table(rows)]

@@ -1,10 +1,12 @@
 """Selection: which spectra people are asked to label, and why not the others."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
 from quasarnet_al import scoring, som
+from quasarnet_al.files import read_json
 from quasarnet_al.pool import ALL_ARMS
 
 #: Those of the outlier rule (`som.outliers`).
@@ -28,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="entropy",
         help="what makes a spectrum worth a label",
     )
+    add_occupancy_arguments(parser)
+    parser.add_argument(
+        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
+    )
+    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+
+
+def add_occupancy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each key of them that says which cells are sparse."""
     parser.add_argument(
         "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
     )
@@ -37,10 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=15,
         help="of the cells' occupancy; up to it a cell is sparse",
     )
-    parser.add_argument(
-        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
-    )
-    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
 
 
 def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +55,11 @@ def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray
     starts = np.cumsum([0, *lengths])
     place = np.searchsorted(starts, rows, side="right") - 1
     return place, rows - starts[place]
+
+
+def read_summary(path: str | Path) -> dict:
+    """Read what `select_batch.py` counted: exposures, chosen, and "left out" by reason."""
+    return read_json(path, "exposures", "chosen", "left out")
 
 
 def select(

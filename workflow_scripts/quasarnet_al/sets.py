@@ -1,5 +1,6 @@
 """Training and validation sets: which labelled spectra each round learns from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,29 +62,31 @@ def answered(batch: pd.DataFrame, labels: str | Path, task: Task, z_split: float
     those rows, under their number in the batch, with LABEL, LABEL_Z, and TRUTH: the number
     of the label's class in `task.classes`
     """
-    table = read_labels(labels).set_index("TARGETID").reindex(batch["TARGETID"])
-    if table["ACCEPTED"].isna().any():
-        raise InputError(
-            labels, "lacks spectra of its round's batch", "merge the round's labels again"
-        )
+    accepted, table = _accepted(batch["TARGETID"], read_labels(labels), labels)
     spectype, z = table["SPECTYPE"].astype(str).to_numpy(), table["Z"].to_numpy()
-    accepted = table["ACCEPTED"].to_numpy() == 1
-    truth = task.true_classes(spectype[accepted], z[accepted], z_split)
-    return batch[accepted].assign(LABEL=spectype[accepted], LABEL_Z=z[accepted], TRUTH=truth)
+    truth = task.true_classes(spectype, z, z_split)
+    return batch[accepted].assign(LABEL=spectype, LABEL_Z=z, TRUTH=truth)
 
 
 def batch_labels(
     catalog: np.ndarray, labels: pd.DataFrame, path: str, origin: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which spectra of a batch have an accepted label, bool (n,), and those labels."""
-    table = labels.set_index("TARGETID").reindex(catalog["TARGETID"])
+    accepted, table = _accepted(catalog["TARGETID"], labels, path)
+    rows = pool.labels(len(table), origin)
+    rows["TARGETID"] = rows["OBJECT"] = catalog["TARGETID"][accepted]
+    rows["SPECTYPE"], rows["Z"], rows["BAL"] = table["SPECTYPE"], table["Z"], table["BAL"]
+    return accepted, rows
+
+
+def _accepted(
+    targetid: Sequence[int], labels: pd.DataFrame, path: str | Path
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return which targets of a batch have an accepted label, bool (n,), and those labels."""
+    table = labels.set_index("TARGETID").reindex(targetid)
     if table["ACCEPTED"].isna().any():
         raise InputError(
             path, "lacks spectra of its round's batch", "merge the round's labels again"
         )
     accepted = table["ACCEPTED"].to_numpy() == 1
-    table = table[accepted]
-    rows = pool.labels(len(table), origin)
-    rows["TARGETID"] = rows["OBJECT"] = catalog["TARGETID"][accepted]
-    rows["SPECTYPE"], rows["Z"], rows["BAL"] = table["SPECTYPE"], table["Z"], table["BAL"]
-    return accepted, rows
+    return accepted, table[accepted]

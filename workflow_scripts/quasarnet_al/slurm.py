@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from quasarnet_al.files import InputError
@@ -42,15 +41,16 @@ def refuse_orphans(folder: str | Path) -> None:
         )
 
 
-def refuse_accounts(accounts: Iterable[str]) -> None:
+def refuse_accounts(accounts: set[str]) -> None:
     """Raise `InputError` where the user may not charge one of the accounts."""
-    wanted = set(accounts)
-    format_ = ("where", f"user={getpass.getuser()}", "format=account")
-    mine = set(_ask("sacctmgr", "-n", "-P", "show", "association", *format_)) if wanted else set()
+    if not accounts:
+        return
+    query = ["show", "association", "where", f"user={getpass.getuser()}", "format=account"]
+    mine = set(_ask("sacctmgr", "-n", "-P", *query))
     # Where accounting tells nothing, sbatch will.
-    if mine and wanted - mine:
+    if mine and accounts - mine:
         raise InputError(
-            f"account {min(wanted - mine)}",
+            f"account {min(accounts - mine)}",
             f"is none of yours ({', '.join(sorted(mine))})",
             "set QUASARNET_AL_ACCOUNT, and QUASARNET_AL_GPU_ACCOUNT for the GPU nodes",
         )

@@ -53,10 +53,15 @@ class Classification:
         parser.add_argument("--c-thresh", type=float, default=cls.c_thresh, help=told)
         told = "lines that make a quasar"
         parser.add_argument("--n-thresh", type=positive, default=cls.n_thresh, help=told)
-        told = "redshift between the quasars' classes"
-        parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
+        cls.add_z_split(parser)
         told = "confidence cut of the metrics"
         parser.add_argument("--cut", type=float, default=cls.catalogue_cut, help=told)
+
+    @classmethod
+    def add_z_split(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the option of a program that has classes from labels or networks alone."""
+        told = "redshift between the quasars' classes"
+        parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
 
     @classmethod
     def from_arguments(cls, args: argparse.Namespace) -> "Classification":
