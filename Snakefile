@@ -8,9 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
-from quasarnet_al import plan, slurm
-from quasarnet_al.tasks import TASKS
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.workflow import plan, rounds, slurm
+from quasarnet_al.workflow.config import set_environment
 
 # A config given with --configfile stands alone, the demo's keys do not shine through.
 if not workflow.overwrite_configfiles:
@@ -20,7 +21,7 @@ if not workflow.overwrite_configfiles:
 
 try:
     config = plan.check(config, Path(workflow.basedir, "config/schemas/config.schema.yaml"))
-    ROUNDS = plan.rounds(config)
+    ROUNDS = rounds.in_graph(config)
 except InputError as error:
     sys.exit(str(error))
 
@@ -30,7 +31,7 @@ pathvars:
     run=config["run"],
 
 
-plan.set_environment(config)
+set_environment(config)
 
 
 wildcard_constraints:
@@ -76,10 +77,10 @@ onstart:
         slurm.refuse_orphans(Path.cwd())
         slurm.refuse_accounts(accounts - {None})
         # Who forces a rule means it: the same inputs give the same batch.
-        plan.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
+        rounds.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
     except InputError as error:
         sys.exit(str(error))
 
 
 onsuccess:
-    print(plan.next_steps(config, ROUNDS, next_command()))
+    print(rounds.next_steps(config, ROUNDS, next_command()))

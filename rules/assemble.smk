@@ -49,9 +49,12 @@ rule assemble_training:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        task=config["task"],
     shell:
         """
         python workflow_scripts/assemble_training.py \
+            --task {params.task} \
             --labelled {input.labelled:q} \
             --validation {input.validation:q} \
             --batch-pool {input.batches:q} \

@@ -1,4 +1,4 @@
-"""Functions that several rules ask; the config's meaning is in quasarnet_al.plan."""
+"""Functions that several rules ask; the config's meaning is in quasarnet_al.workflow."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ VARIANTS = config["compare"]["variants"]
 CLASSIFICATION = (
     "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
 ).format(**config["classification"])
-MINIBATCHES = plan.minibatches(config)
+MINIBATCHES = rounds.minibatches(config)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []
 
@@ -44,7 +44,7 @@ def two_digits(numbers):
 
 def labelled_rounds():
     """Rounds whose labels are in, or come from the oracle."""
-    return [number for number in ROUNDS if not plan.waiting(config, number)]
+    return [number for number in ROUNDS if not rounds.waiting(config, number)]
 
 
 def earlier_rounds(wildcards):
@@ -78,7 +78,7 @@ def handed_in(wildcards):
     """What people handed in for a round; an oracle's answers come after the pages."""
     if is_oracle_round(wildcards.round):
         return []
-    return plan.handed_in(config, int(wildcards.round))
+    return rounds.handed_in(config, int(wildcards.round))
 
 
 def next_command():

@@ -23,7 +23,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def training():
     """The module that imports TensorFlow, on one thread; without TensorFlow, skip."""
-    module = pytest.importorskip("quasarnet_al.training")
+    module = pytest.importorskip("quasarnet_al.network.training")
     try:
         module.configure(1)
     except RuntimeError:  # TensorFlow already runs in this process, for another test

@@ -5,7 +5,7 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
-from quasarnet_al.grid import LOG
+from quasarnet_al.spectra.grid import LOG
 
 WAVELENGTH = {
     "B": np.round(3600 + 0.8 * np.arange(2751), 1),

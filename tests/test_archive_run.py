@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 import archive_run
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
 
 
 @pytest.fixture

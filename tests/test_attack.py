@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import grid, metrics, pool, round_report, tasks
-from quasarnet_al.tasks import Classification
+from quasarnet_al.judging.votes import members
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.report import round as round_report
+from quasarnet_al.spectra import grid, pool
+from quasarnet_al.tasks import registry
 from test_gate import survey  # noqa: F401 (a fixture)
 from test_inspection import merged, write_answers
 from test_weights import random_network
@@ -67,16 +70,16 @@ def test_a_member_that_learnt_nothing_is_named(count):
     chance = np.random.default_rng(0)
     truth = chance.integers(0, 3, 500)
     classes = np.where(chance.random((count, 500)) < 0.9, truth, (truth + 1) % 3)
-    assert metrics.members(classes, truth)["odd_members"] == []
+    assert members(classes, truth)["odd_members"] == []
     classes[2] = chance.integers(0, 3, 500)
-    found = metrics.members(classes, truth)
+    found = members(classes, truth)
     assert found["odd_members"] == [2]
     assert found["member_accuracy"][2] < 0.5
 
 
 def test_the_report_warns_of_a_member_with_random_weights():
     """A network that calls everything a quasar, among three that do not."""
-    task, chance = tasks.TASKS["quasar"], np.random.default_rng(2)
+    task, chance = registry.TASKS["quasar"], np.random.default_rng(2)
     spectra = chance.normal(size=(60, 443)).astype(np.float32)
     labels = pool.labels(60, "test")
     labels["SPECTYPE"] = "STAR"
@@ -119,7 +122,7 @@ def test_wrong_labels_are_found_in_the_training_set(survey, training):  # noqa: 
     recipe = training.Recipe(
         *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
     )
-    chance, task = np.random.default_rng(5), tasks.TASKS["quasar"]
+    chance, task = np.random.default_rng(5), registry.TASKS["quasar"]
     flipped = chance.random(len(labels)) < 0.1
     wrong, quasar = labels.copy(), labels["SPECTYPE"] == "QSO"
     wrong["SPECTYPE"][flipped] = np.where(quasar[flipped], "STAR", "QSO")

@@ -14,7 +14,8 @@ import pytest
 
 import corpus
 import samples
-from quasarnet_al import files, weights
+from quasarnet_al.core.program import program as run_program
+from quasarnet_al.network import weights
 from test_digits import write_idx
 from test_weights import random_network
 
@@ -190,7 +191,7 @@ def end(program, arguments, folder, capsys, monkeypatch):
         with warnings.catch_warnings():
             # A warning is a line on stderr.
             warnings.simplefilter("always")
-            files.program(lambda: main(arguments))
+            run_program(lambda: main(arguments))
     except SystemExit as error:
         status = error.code
     finally:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import samples
-from quasarnet_al import boss, grid, sets
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import boss, grid, sets
 
 
 def test_real_spectra(shared_data):

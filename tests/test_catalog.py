@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import write_catalog
-from quasarnet_al.grid import LINES
-from quasarnet_al.tables import write_fits
+from quasarnet_al.spectra.grid import LINES
+from quasarnet_al.spectra.tables import write_fits
 
 FIRST = 39627634556011093  # above 2^53: a double would change it
 

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import classify
-from quasarnet_al.grid import GRIDS, LINES, LOG
+from quasarnet_al.network.lines import (
+    best_redshift,
+    class_probabilities,
+    classes,
+    is_qso,
+    line_redshifts,
+)
+from quasarnet_al.spectra.grid import GRIDS, LINES, LOG
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
@@ -19,7 +25,7 @@ def test_a_line_put_in_a_box_gives_its_redshift(grid):
         box = int(position[line])
         confidence[0, line, box] = 0.9 + 0.01 * line
         offset[0, line, box] = position[line] - box
-    c, found, c_bal = classify.line_redshifts(confidence, offset, grid)
+    c, found, c_bal = line_redshifts(confidence, offset, grid)
     assert inside[:4].all()
     np.testing.assert_allclose(found[0, inside[:6]], z, rtol=1e-6)
     np.testing.assert_allclose(c[0, :4], [0.9, 0.91, 0.92, 0.93])
@@ -30,7 +36,7 @@ def test_positions_off_the_grid_are_clamped():
     confidence, offset = np.zeros((2, 7, 13)), np.zeros((2, 7, 13))
     confidence[0, :, 0], offset[0, :, 0] = 1, -0.1
     confidence[1, :, 12], offset[1, :, 12] = 1, 1.1
-    _, z, _ = classify.line_redshifts(confidence, offset, LOG)
+    _, z, _ = line_redshifts(confidence, offset, LOG)
     np.testing.assert_allclose((1 + z[0]) * list(LINES.values()), LOG.wavelength[0])
     np.testing.assert_allclose((1 + z[1]) * list(LINES.values()), LOG.wavelength[-1])
 
@@ -54,13 +60,13 @@ Z = np.array(
 
 
 def test_classes():
-    assert classify.best_redshift(C, Z).tolist() == [3.0, 2.0, 3.0, 2.1]
+    assert best_redshift(C, Z).tolist() == [3.0, 2.0, 3.0, 2.1]
     # A confidence at the cut does not exceed it; a redshift at the split is high.
-    assert classify.is_qso(C, 0.95, 1).tolist() == [True, True, False, True]
-    assert classify.classes(C, Z, 0.95, 1).tolist() == [2, 1, 0, 2]
-    assert classify.classes(C, Z, 0.95, 2).tolist() == [0, 1, 0, 0]
-    assert classify.classes(C, Z, 0.5, 3).tolist() == [0, 0, 2, 0]
-    assert classify.classes(C, Z, 0.95, 1, z_split=3.5).tolist() == [1, 1, 0, 1]
+    assert is_qso(C, 0.95, 1).tolist() == [True, True, False, True]
+    assert classes(C, Z, 0.95, 1).tolist() == [2, 1, 0, 2]
+    assert classes(C, Z, 0.95, 2).tolist() == [0, 1, 0, 0]
+    assert classes(C, Z, 0.5, 3).tolist() == [0, 0, 2, 0]
+    assert classes(C, Z, 0.95, 1, z_split=3.5).tolist() == [1, 1, 0, 1]
 
 
 @pytest.mark.parametrize("n_thresh", [1, 2, 3])
@@ -69,9 +75,9 @@ def test_the_most_probable_class_is_the_class(c_thresh, n_thresh):
     rng = np.random.default_rng(n_thresh)
     c = 1 / (1 + np.exp(-rng.normal(scale=6, size=(20000, 6)))).astype(np.float32)
     z = rng.uniform(0, 4, size=c.shape)
-    p = classify.class_probabilities(c, z, c_thresh, n_thresh)
+    p = class_probabilities(c, z, c_thresh, n_thresh)
     np.testing.assert_allclose(p.sum(axis=1), 1)
-    expected = classify.classes(c, z, c_thresh, n_thresh)
+    expected = classes(c, z, c_thresh, n_thresh)
     assert len(set(expected)) == 3
     # Lines that are equally confident on both sides of the split tie.
     np.testing.assert_allclose(p[np.arange(len(p)), expected], p.max(axis=1), rtol=1e-9)
@@ -80,17 +86,17 @@ def test_the_most_probable_class_is_the_class(c_thresh, n_thresh):
 def test_probabilities_move_with_the_evidence():
     c, z = np.full((50, 6), 0.01), np.full((50, 6), 3.0)
     c[:, 0] = np.linspace(0, 1, 50)
-    p = classify.class_probabilities(c, z, 0.95, 1)
+    p = class_probabilities(c, z, 0.95, 1)
     assert np.isfinite(p).all()
     assert (np.diff(p[:, 2]) > 0).all()
     assert (np.diff(p[:, 0]) < 0).all()
     # At the cut a quasar and none are as probable; lines that agree do not add up.
     c[:] = 0.95
-    np.testing.assert_allclose(classify.class_probabilities(c, z, 0.95, 1)[0], [0.5, 0, 0.5])
+    np.testing.assert_allclose(class_probabilities(c, z, 0.95, 1)[0], [0.5, 0, 0.5])
 
 
 def test_saturated_confidences_are_finite():
     c = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=np.float32)
     z = np.array([[1, 1, 1, 1, 1, 1], [3, 1, 1, 1, 1, 1]], dtype=float)
-    p = classify.class_probabilities(c, z, 0.95, 1)
+    p = class_probabilities(c, z, 0.95, 1)
     np.testing.assert_allclose(p, [[1, 0, 0], [0, 0.5, 0.5]], atol=1e-5)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from quasarnet_al import cost, report
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.report import html
+from quasarnet_al.workflow import cost
 
 
 def record(path, seconds, memory, **more):
@@ -21,7 +22,7 @@ def test_jobs_are_added_up_by_rule(tmp_path):
     jobs = list(cost.read(tmp_path))
     hours = {job["rule"]: job["node_hours"] for job in jobs[:1]}
     assert hours == {"select": pytest.approx(0.01 / 8)}
-    _, text, table = report.cost("Cost", jobs, 1000)
+    _, text, table = html.cost("Cost", jobs, 1000)
     assert (
         "For 1000 spectra of the pool 3 jobs took 5436 s" in text
         and "charged 1.5 node hours" in text
@@ -32,7 +33,7 @@ def test_jobs_are_added_up_by_rule(tmp_path):
 
 
 def test_none_and_bad_records(tmp_path):
-    assert report.cost("Cost", cost.read(tmp_path / "absent"), 1) == []
+    assert html.cost("Cost", cost.read(tmp_path / "absent"), 1) == []
     (tmp_path / "bad.jsonl").write_text('{"s": 1}\n')
     with pytest.raises(InputError, match=r"bad\.jsonl: is no benchmark"):
         list(cost.read(tmp_path))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import samples
-from quasarnet_al import desi, grid, pool
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import desi, grid, pool
 
 
 def extract(path, targets="qso"):

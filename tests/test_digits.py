@@ -10,9 +10,16 @@ import pytest
 
 import draw_digits
 import extract_digits
-from quasarnet_al import acquisition, digits, pool, scoring, tables, truth, weights
-from quasarnet_al.files import InputError
-from quasarnet_al.grid import DIGIT
+from quasarnet_al.core.files import InputError
+from quasarnet_al.learning import acquisition
+from quasarnet_al.learning.scores import ACQUISITIONS, write_scores
+from quasarnet_al.network import weights
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import DIGIT
+from quasarnet_al.spectra.tables import write_fits
+from quasarnet_al.spectra.truth import read
+from quasarnet_al.tasks import digits
+from quasarnet_al.tasks.registry import TASKS
 
 NAMES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 
@@ -120,15 +127,15 @@ def test_probabilities():
 def test_ensemble_file(tmp_path):
     path = tmp_path / "ensemble.h5"
     members = [network(name=f"member-{k:02d}", shift=k) for k in range(3)]
-    weights.pack(path, members, {"seed": "1"}, digits.LAYOUT)
-    found = weights.read_ensemble(path, digits.LAYOUT)
+    weights.pack(path, members, {"seed": "1"}, TASKS["mnist"].layout)
+    found = weights.read_ensemble(path, TASKS["mnist"].layout)
     assert [one.name for one in found] == [one.name for one in members]
     assert np.array_equal(found[2].layers[1].kernel, members[2].layers[1].kernel)
-    weights.write_network(tmp_path / "one.h5", found[1], {"loss": "0.5"}, digits.LAYOUT)
-    one = weights.read_network(tmp_path / "one.h5", digits.LAYOUT)
+    weights.write_network(tmp_path / "one.h5", found[1], {"loss": "0.5"}, TASKS["mnist"].layout)
+    one = weights.read_network(tmp_path / "one.h5", TASKS["mnist"].layout)
     assert one.attributes["loss"] == "0.5"
     first = path.read_bytes()
-    weights.pack(path, found, {"seed": "1"}, digits.LAYOUT)
+    weights.pack(path, found, {"seed": "1"}, TASKS["mnist"].layout)
     assert path.read_bytes() == first
 
 
@@ -145,9 +152,9 @@ def test_other_weights_are_refused(tmp_path, fault):
             two = weights.Dense(two.kernel[:-1], two.bias)
         else:
             two = weights.Dense(two.kernel[:, :-1], two.bias[:-1])
-        weights.write_network(path, digits.Network([one, two]), {}, digits.LAYOUT)
+        weights.write_network(path, digits.Network([one, two]), {}, TASKS["mnist"].layout)
     with pytest.raises(InputError):
-        weights.read_network(path, digits.LAYOUT)
+        weights.read_network(path, TASKS["mnist"].layout)
 
 
 def test_votes_of_the_members(tmp_path):
@@ -155,7 +162,7 @@ def test_votes_of_the_members(tmp_path):
     images, names = digits.read(*paths)
     members = [network(), network(), network(), network(shift=1)]
     columns = digits.score(members, images, np.arange(60), seed=0, threads=2)
-    assert set(scoring.ACQUISITIONS.values()) < set(columns)
+    assert set(ACQUISITIONS.values()) < set(columns)
     assert columns["CLASS"].tolist() == [int(name) for name in names]
     assert columns["VOTE_3"][3] == np.float32(0.75)
     assert columns["VOTE_4"][3] == np.float32(0.25)
@@ -198,7 +205,7 @@ def test_programs(tmp_path):
     images, catalog = pool.read(tmp_path / "digits.fits")
     assert pool.read_grid(tmp_path / "digits.fits", tmp_path / "initial.fits") == DIGIT
     assert (catalog["ARMS"] == pool.ALL_ARMS).all()
-    known = truth.read(tmp_path / "truth.csv")
+    known = read(tmp_path / "truth.csv")
     assert known["SPECTYPE"].tolist() == [str(classes[k]) for k in catalog["TARGETID"]]
     _, _, labels = pool.read_labelled(tmp_path / "held-out.fits")
     assert labels["SPECTYPE"].tolist() == [str(classes[k]) for k in labels["TARGETID"]]
@@ -210,9 +217,9 @@ def test_programs(tmp_path):
     members = [network(), network(shift=1), network(shift=3)]
     columns = {"TARGETID": catalog["TARGETID"]}
     columns |= digits.score(members, images, catalog["TARGETID"], 0)
-    scoring.write_scores(tmp_path / "scores.fits", columns, {})
+    write_scores(tmp_path / "scores.fits", columns, {})
     selection = {"TARGETID": catalog["TARGETID"], "REASON": np.full(30, "less confusing")}
-    tables.write_fits(tmp_path / "selection.fits", "SELECTION", selection)
+    write_fits(tmp_path / "selection.fits", "SELECTION", selection)
     arguments = {
         "scores": "scores.fits",
         "pool": "digits.fits",

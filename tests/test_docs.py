@@ -60,5 +60,11 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
 
 def test_every_module_stands_in_the_way_of_a_spectrum():
     library = ROOT / "workflow_scripts/quasarnet_al"
-    named = set(re.findall(r"`(\w+)`", (library / "__init__.py").read_text()))
-    assert {path.stem for path in library.glob("*.py")} - {"__init__"} == named
+    wings = re.split(r"^\* `(\w+)`:", (library / "__init__.py").read_text(), flags=re.MULTILINE)
+    told = dict(zip(wings[1::2], wings[2::2], strict=True))
+    assert told.keys() == {path.name for path in library.iterdir() if path.is_dir()} - {
+        "__pycache__"
+    }
+    for wing, text in told.items():
+        modules = {path.stem for path in (library / wing).glob("*.py")} - {"__init__"}
+        assert modules - {"program", "files", "chance"} <= set(re.findall(r"`(\w+)`", text)), wing

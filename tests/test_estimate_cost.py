@@ -5,7 +5,7 @@ import json
 import pytest
 
 import estimate_cost
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
 
 CONFIG = """
 run: dr1

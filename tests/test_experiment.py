@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import experiment, pool, som
+from quasarnet_al.judging import experiment
+from quasarnet_al.learning import som
+from quasarnet_al.spectra import pool
 
 LABELS = np.array([0, 100, 200, 300, 400])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quasarnet_al import files
+from quasarnet_al.core import files
 
 
 def test_a_file_appears_whole(tmp_path):

@@ -10,8 +10,13 @@ import yaml
 
 import compare_weights
 import simulate_survey
-from quasarnet_al import desi, gate, grid, plan, pool, targets, truth, weights
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.judging import gate
+from quasarnet_al.network import targets, weights
+from quasarnet_al.spectra import desi, grid, pool, truth
+from quasarnet_al.spectra.tables import stack
+from quasarnet_al.workflow import plan
+from quasarnet_al.workflow.plan import check
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
@@ -205,7 +210,7 @@ def config(**more):
     place = {"root": "redux", "tiles": ["1/20260101", "2/20260102"]}
     labelled = {"old": {**place, "truth": "truth.csv", "validation": 0.2}}
     sources = [place, {**place, "targets": "all"}]
-    return plan.check(
+    return check(
         {"run": "test", "pool": {"sources": sources}, "labelled": labelled, **more}, SCHEMA
     )
 
@@ -259,7 +264,7 @@ def survey(tmp_path_factory):
     spectra = np.concatenate([spectra[learnt], sky.spectra[learnt_sky]])
     of_sky = pool.labels(int(learnt_sky.sum()), "mock")
     of_sky["SPECTYPE"], of_sky["BAL"] = "SKY", 0
-    return folder, spectra, pool.stack([labels[learnt], of_sky])
+    return folder, spectra, stack([labels[learnt], of_sky])
 
 
 @pytest.fixture(scope="module")

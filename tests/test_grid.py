@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import grid
+from quasarnet_al.spectra import grid
 
 
 def test_published_edges():

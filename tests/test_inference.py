@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quasarnet_al import grid, inference, weights
+from quasarnet_al.network import inference, weights
+from quasarnet_al.spectra import grid
 from test_weights import random_network
 
 
@@ -100,8 +101,8 @@ def test_published_weights_on_real_spectra(shared_data):
 
 
 def test_import_stays_light():
-    code = "import sys, quasarnet_al.inference; print(*sys.modules)"
-    library = Path(inference.__file__).parents[1]
+    code = "import sys, quasarnet_al.network.inference; print(*sys.modules)"
+    library = Path(inference.__file__).parents[2]
     run = [sys.executable, "-c", code]
     modules = subprocess.run(run, cwd=library, capture_output=True, text=True, check=True).stdout
     assert not {"tensorflow", "pandas", "scipy", "threadpoolctl"} & set(modules.split())

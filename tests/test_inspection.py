@@ -12,10 +12,21 @@ from hypothesis import strategies as st
 
 import answer_by_oracle
 import merge_labels
-from quasarnet_al import inspection
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import merge
+from quasarnet_al.inspection.agreement import agreement as agree
+from quasarnet_al.inspection.agreement import cohen_kappa, fleiss_kappa
+from quasarnet_al.inspection.vi import (
+    PROSPECT_COLUMNS,
+    SPECTYPES,
+    read_answers,
+    read_vi,
+    split_record,
+    title_of,
+    write_vi,
+)
 
-PROSPECT = ",".join(inspection.PROSPECT_COLUMNS)
+PROSPECT = ",".join(PROSPECT_COLUMNS)
 BATCH = [39627640553871919, 39627640558066637, 39627634564404995]
 
 
@@ -25,11 +36,13 @@ def vi(path, *rows, header="TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_c
 
 
 def read_all(*paths):
-    return pd.concat([inspection.read_vi(path)[0] for path in paths])
+    return pd.concat([read_vi(path)[0] for path in paths])
 
 
 def merged(*paths, batch=BATCH):
-    labels, refused, agreement = inspection.merge(read_all(*paths), batch)
+    rows = read_all(*paths)
+    labels, refused, counts = merge.merge(rows, batch)
+    agreement = counts | agree(merge.of_batch(rows, batch)[0])
     return labels.set_index("TARGETID"), refused, agreement
 
 
@@ -37,7 +50,7 @@ def merged(*paths, batch=BATCH):
 
 
 def test_prospect_sample(shared_data):
-    rows, refused = inspection.read_vi(shared_data / "vi" / "prospect_sample.csv")
+    rows, refused = read_vi(shared_data / "vi" / "prospect_sample.csv")
     assert not refused
     assert rows["TARGETID"].tolist() == [123456789, 987654321]
     assert rows["COMMENT"][0] == "This is a comment containing a , comma."
@@ -53,7 +66,7 @@ def test_encodings_and_line_ends(tmp_path, encoding, end):
     path = tmp_path / "a.csv"
     text = end.join(["TARGETID,VI_quality,VI_z,VI_spectype,VI_comment", "7,4,2.1,qso,Åström"])
     path.write_bytes(text.encode(encoding))
-    rows, refused = inspection.read_vi(path)
+    rows, refused = read_vi(path)
     assert not refused
     assert rows["COMMENT"].tolist() == ["Åström"]
     assert rows["SPECTYPE"].tolist() == ["QSO"]
@@ -70,7 +83,7 @@ def test_comments_of_old_prospect(tmp_path_factory, comment):
     path = tmp_path_factory.mktemp("vi") / "a.csv"
     line = f"7,4,2.1,QSO,{old_prospect(comment)}"
     path.write_bytes(f"TARGETID,VI_quality,VI_z,VI_spectype,VI_comment\n{line}\n".encode())
-    rows, refused = inspection.read_vi(path)
+    rows, refused = read_vi(path)
     expected = comment.strip()
     if expected.startswith("'") and expected.lstrip("'")[:1] in tuple("=+-@"):
         expected = expected[1:]
@@ -79,7 +92,7 @@ def test_comments_of_old_prospect(tmp_path_factory, comment):
 
 @pytest.mark.parametrize("comment", ['says "broad", twice', 'a "," b', '"quoted"', ",", "a,b,c"])
 def test_quotes_in_comments_of_old_prospect(comment):
-    assert inspection.split_record(f"7,{old_prospect(comment)}", ",") == ["7", comment]
+    assert split_record(f"7,{old_prospect(comment)}", ",") == ["7", comment]
 
 
 @settings(deadline=None, max_examples=60)
@@ -87,7 +100,7 @@ def test_quotes_in_comments_of_old_prospect(comment):
 def test_proper_csv_reads_back(fields):
     line = io.StringIO()
     csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="").writerow(fields)
-    assert inspection.split_record(line.getvalue(), ",") == fields
+    assert split_record(line.getvalue(), ",") == fields
 
 
 def test_semicolons_of_a_european_spreadsheet(tmp_path):
@@ -96,7 +109,7 @@ def test_semicolons_of_a_european_spreadsheet(tmp_path):
         "7;4;2.1;QSO;a, b",
         header="TARGETID;VI_quality;VI_z;VI_spectype;VI_comment",
     )
-    rows, refused = inspection.read_vi(path)
+    rows, refused = read_vi(path)
     assert not refused and rows["COMMENT"].tolist() == ["a, b"]
 
 
@@ -106,7 +119,7 @@ def test_bare_commas_in_a_last_comment(tmp_path):
         "7,4,2.1,QSO,a, b, c",
         header="TARGETID,VI_quality,VI_z,VI_spectype,VI_comment",
     )
-    assert inspection.read_vi(path)[0]["COMMENT"].tolist() == ["a, b, c"]
+    assert read_vi(path)[0]["COMMENT"].tolist() == ["a, b, c"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +144,7 @@ def test_bare_commas_in_a_last_comment(tmp_path):
     ],
 )
 def test_a_refused_row_is_named_and_the_next_one_read(tmp_path, row, reason):
-    rows, refused = inspection.read_vi(vi(tmp_path / "a.csv", row, "8,a,4,2.1,QSO,,"))
+    rows, refused = read_vi(vi(tmp_path / "a.csv", row, "8,a,4,2.1,QSO,,"))
     assert rows["TARGETID"].tolist() == [8]
     assert len(refused) == 1 and refused[0][0] == 2 and reason in refused[0][2]
 
@@ -144,7 +157,7 @@ def test_empty_answers_accept_redrock(tmp_path):
         *("5,STAR,0.0003,4,,QSO", "6,STAR,0.0003,-1.0,,"),
         header=header,
     )
-    rows, refused = inspection.read_vi(path)
+    rows, refused = read_vi(path)
     assert rows["Z"].tolist()[:3] == [2.1, 2.13, 0.0] and np.isnan(rows["Z"][3])
     assert rows["SPECTYPE"].tolist() == ["QSO", "QSO", "STAR", "", "STAR"]
     assert rows["QUALITY"].tolist() == [4, 4, 4, 0, -1]
@@ -167,9 +180,9 @@ def test_files_that_are_no_vi_table(tmp_path, content, fault):
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=fault):
-        inspection.read_vi(path)
+        read_vi(path)
     with pytest.raises(InputError):
-        inspection.read_vi(tmp_path / "absent.csv")
+        read_vi(tmp_path / "absent.csv")
 
 
 cells = st.one_of(
@@ -186,7 +199,7 @@ def test_no_row_is_dropped_silently(tmp_path_factory, lines, tail):
     content = "\n".join([header, *lines]).encode("utf-8", "surrogatepass") + b"\n" + tail
     path.write_bytes(content)
     try:
-        rows, refused = inspection.read_vi(path)
+        rows, refused = read_vi(path)
     except InputError:
         assert b"\0" in content
         return
@@ -205,7 +218,7 @@ def test_any_bytes_are_read_or_named(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("vi") / "a.csv"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        inspection.read_vi(path)
+        read_vi(path)
 
 
 # -- merging ---------------------------------------------------------------------------
@@ -304,7 +317,7 @@ answers = st.tuples(
     st.sampled_from(["ann", "bob", "eve"]),
     st.integers(-1, 4),
     st.sampled_from(["0.5", "2.1", "2.105", ""]),
-    st.sampled_from(inspection.SPECTYPES),
+    st.sampled_from(SPECTYPES),
     st.sampled_from(["", "a", "b, c"]),
     st.sampled_from(["", "0", "1"]),
 )
@@ -329,10 +342,10 @@ def test_order_and_repetition_do_not_matter(tmp_path_factory, contents, chance: 
         ]
         table.to_csv(path, index=False)
         paths.append(path)
-    once = inspection.merge(read_all(*paths), BATCH)
+    once = merge.merge(read_all(*paths), BATCH)
     paths += chance.choices(paths, k=2)
     chance.shuffle(paths)
-    twice = inspection.merge(read_all(*paths), BATCH)
+    twice = merge.merge(read_all(*paths), BATCH)
     pd.testing.assert_frame_equal(once[0], twice[0])
     pd.testing.assert_frame_equal(once[1], twice[1])
     assert once[2] == twice[2]
@@ -354,12 +367,12 @@ def test_kappas():
         *([7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7]),
     ]
     ratings = [[str(c) for c, n in enumerate(row) for _ in range(n)] for row in table]
-    assert inspection.fleiss_kappa(ratings) == pytest.approx(0.210, abs=5e-4)
+    assert fleiss_kappa(ratings) == pytest.approx(0.210, abs=5e-4)
     one = ["y"] * 25 + ["n"] * 25
     two = ["y"] * 20 + ["n"] * 5 + ["y"] * 10 + ["n"] * 15
-    assert inspection.cohen_kappa(one, two) == pytest.approx(0.4)
-    assert inspection.cohen_kappa(["y"], ["y"]) is None
-    assert inspection.fleiss_kappa([["a"]]) is None
+    assert cohen_kappa(one, two) == pytest.approx(0.4)
+    assert cohen_kappa(["y"], ["y"]) is None
+    assert fleiss_kappa([["a"]]) is None
 
 
 # -- writing and the programs ----------------------------------------------------------
@@ -370,10 +383,10 @@ def test_kappas():
 def test_comments_survive_writing_and_no_cell_is_a_formula(tmp_path_factory, comment):
     path = tmp_path_factory.mktemp("vi") / "desi-vi_t_u.csv"
     table = pd.DataFrame({"TARGETID": [1], "VI_quality": 4, "VI_z": 1.0, "VI_spectype": "QSO"})
-    inspection.write_vi(path, table.assign(VI_comment=comment.strip()))
+    write_vi(path, table.assign(VI_comment=comment.strip()))
     cell = next(csv.DictReader(path.open(encoding="utf-8", newline="")))["VI_comment"]
     assert cell[:1] not in tuple("=+-@") or cell == "" or float(cell) is not None
-    assert inspection.read_vi(path)[0]["COMMENT"].tolist() == [comment.strip()]
+    assert read_vi(path)[0]["COMMENT"].tolist() == [comment.strip()]
 
 
 @pytest.fixture
@@ -407,7 +420,7 @@ def test_the_oracle_through_the_merge(tmp_path, batch):
     paths = [oracle(batch, m, tmp_path / f"desi-vi_t{m}_oracle.csv") for m in (1, 2)]
     labels, refused, agreement = merge_files(tmp_path, batch, *paths)
     table = pd.read_csv(labels, dtype={"TARGETID": "int64"}, keep_default_na=False)
-    assert table.columns.tolist() == inspection.LABEL_COLUMNS
+    assert table.columns.tolist() == merge.LABEL_COLUMNS
     assert table["SPECTYPE"].tolist() == ["QSO", "STAR", "GALAXY"]
     assert table["BAL"].tolist() == [1, -1, -1]
     assert (table["ACCEPTED"] == 1).all()
@@ -441,7 +454,7 @@ def test_names_of_files(tmp_path):
         ("desi-vi_a_title_of_prospect_amy.csv", "a_title_of_prospect"),
         ("labels.csv", ""),
     ):
-        assert inspection.title_of(name) == title
+        assert title_of(name) == title
 
 
 def test_a_run_may_be_called_adjudication(tmp_path):
@@ -452,7 +465,7 @@ def test_a_run_may_be_called_adjudication(tmp_path):
             tmp_path, "desi-vi_adjudication-test-round-01-minibatch-01_b.csv", "b", [1], z=2.5
         ),
     ]
-    labels, _, _ = inspection.merge(inspection.read_answers(paths)[0], [1])
+    labels, _, _ = merge.merge(read_answers(paths)[0], [1])
     assert labels["STATUS"].tolist() == ["conflict"]
 
 
@@ -461,7 +474,9 @@ def test_one_person_in_two_spellings_is_one(tmp_path):
         write_answers(tmp_path, "desi-vi_r-minibatch-01_Eve.csv", "Eve", [1, 2]),
         write_answers(tmp_path, "desi-vi_r-minibatch-02_eve.csv", "eve", [1, 2]),
     ]
-    labels, _, agreement = inspection.merge(inspection.read_answers(paths)[0], [1, 2])
+    rows = read_answers(paths)[0]
+    labels, _, counts = merge.merge(rows, [1, 2])
+    agreement = counts | agree(rows)
     assert labels["N_INSPECTORS"].tolist() == [1, 1]
     assert agreement["cohen"] == []
 

@@ -4,15 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import metrics
+from quasarnet_al.judging import metrics
+from quasarnet_al.judging.statistics import sigma_nmad, wilson
+from quasarnet_al.judging.votes import calibration
 
 
 def test_wilson():
     # Wilson's interval of 0 of 10 is 0 to z^2 / (n + z^2); of 5 of 10 it is symmetric.
-    assert metrics.wilson(0, 10) == pytest.approx((0, 3.8416 / 13.8416))
-    low, high = metrics.wilson(5, 10)
+    assert wilson(0, 10) == pytest.approx((0, 3.8416 / 13.8416))
+    low, high = wilson(5, 10)
     assert low + high == pytest.approx(1)
-    assert metrics.wilson(0, 0) == (0, 1)
+    assert wilson(0, 0) == (0, 1)
 
 
 def test_counts():
@@ -52,7 +54,7 @@ def test_nothing_selected_has_no_purity():
 
 def test_sigma_nmad_is_the_standard_deviation_of_a_gaussian():
     error = np.random.default_rng(0).normal(3, 5, 20000)
-    assert metrics.sigma_nmad(error) == pytest.approx(5, rel=0.03)
+    assert sigma_nmad(error) == pytest.approx(5, rel=0.03)
 
 
 def test_calibration_of_votes_that_are_what_they_look_like():
@@ -60,11 +62,11 @@ def test_calibration_of_votes_that_are_what_they_look_like():
     share = rng.uniform(0.34, 1, 20_000)
     votes = np.stack([share, 1 - share], axis=1)
     truth = (rng.random(20_000) > share).astype(int)
-    found = metrics.calibration(votes, truth)
+    found = calibration(votes, truth)
     assert found["expected_error"] < 0.01
     assert sum(point["n"] for point in found["bins"]) == 20_000
     # Members that copy each other are surer than they are right.
-    sure = metrics.calibration(np.round(votes), truth)
+    sure = calibration(np.round(votes), truth)
     assert sure["expected_error"] == pytest.approx(1 - (truth == np.round(votes).argmax(1)).mean())
 
 

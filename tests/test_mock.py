@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import simulate_survey
-from quasarnet_al import mock, mock_templates
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.mock import templates
+from quasarnet_al.mock.survey import MIXES, draw_targets, nanomaggies, observe, photometry, spectra
 
 SMALL = ["--targets-per-petal", "30", "--seed", "3"]
 
@@ -105,8 +106,8 @@ def test_truth_has_every_target_once_and_repeats_share_it(survey):
 
 def test_noise_agrees_with_the_inverse_variance():
     rng = np.random.default_rng(5)
-    flux = np.full((60, len(mock_templates.OBSERVED)), 0.3, np.float32)
-    arms, flaw = mock.observe(rng, flux, 1.0, artefacts={"tilt": 0.0})
+    flux = np.full((60, len(templates.OBSERVED)), 0.3, np.float32)
+    arms, flaw = observe(rng, flux, 1.0, artefacts={"tilt": 0.0})
     assert set(flaw) == {"none"}
     for signal, ivar, mask in arms.values():
         assert np.all((ivar == 0) == (mask > 0))
@@ -118,10 +119,9 @@ def test_noise_agrees_with_the_inverse_variance():
 
 
 def test_a_longer_exposure_is_deeper():
-    flux = np.zeros((5, len(mock_templates.OBSERVED)), np.float32)
+    flux = np.zeros((5, len(templates.OBSERVED)), np.float32)
     noise = [
-        np.median(mock.observe(np.random.default_rng(1), flux, depth)[0]["R"][1])
-        for depth in (1.0, 4.0)
+        np.median(observe(np.random.default_rng(1), flux, depth)[0]["R"][1]) for depth in (1.0, 4.0)
     ]
     assert noise[1] / noise[0] == pytest.approx(4.0, rel=0.01)
 
@@ -131,7 +131,7 @@ def test_a_longer_exposure_is_deeper():
 )
 def test_the_composite_has_its_lines_where_they_belong(line, window):
     near = np.arange(line - window, line + window, 0.5)
-    flux = mock_templates.quasar_composite(near)
+    flux = templates.quasar_composite(near)
     assert abs(near[np.argmax(flux)] / line - 1) < 0.004
     assert flux.max() > 1.15 * flux[[0, -1]].max()
 
@@ -139,8 +139,8 @@ def test_the_composite_has_its_lines_where_they_belong(line, window):
 def test_lines_of_a_redshifted_quasar_move():
     rng = np.random.default_rng(2)
     kind, z = np.full(20, "qso"), np.linspace(2.0, 3.0, 20)
-    flux = mock_templates.quasars(rng, z, kind, np.zeros(20), spread=0, intergalactic=False)
-    wavelength = 10**mock_templates.OBSERVED
+    flux = templates.quasars(rng, z, kind, np.zeros(20), spread=0, intergalactic=False)
+    wavelength = 10**templates.OBSERVED
     rest = wavelength / (1 + z[:, None])
     inside = (rest > 1500) & (rest < 1600)
     peak = rest[np.arange(20), np.argmax(np.where(inside, flux * rest, 0), axis=1)]
@@ -149,8 +149,8 @@ def test_lines_of_a_redshifted_quasar_move():
 
 def test_the_forest_has_the_published_mean_flux():
     z = np.full(400, 3.5)
-    transmission = mock_templates.forest(np.random.default_rng(0), z, mock_templates.OBSERVED)
-    one_plus = 10**mock_templates.OBSERVED / 1215.67
+    transmission = templates.forest(np.random.default_rng(0), z, templates.OBSERVED)
+    one_plus = 10**templates.OBSERVED / 1215.67
     # Between Lyman beta and alpha, away from the quasar; damped systems take a few per cent.
     inside = (one_plus > 3.9) & (one_plus < 4.3)
     expected = np.exp(-0.0023 * one_plus[inside] ** 3.65).mean()
@@ -160,11 +160,11 @@ def test_the_forest_has_the_published_mean_flux():
 
 
 def test_broad_absorption_takes_light_blueward_of_civ():
-    wavelength = 10**mock_templates.OBSERVED
+    wavelength = 10**templates.OBSERVED
     rest = wavelength / 3.2
     left = {}
     for kind in ("qso", "qso_bal"):
-        flux = mock_templates.quasars(
+        flux = templates.quasars(
             np.random.default_rng(1), np.full(100, 2.2), np.full(100, kind), np.zeros(100)
         )
         trough = flux[:, (rest > 1440) & (rest < 1530)].mean(axis=1)
@@ -174,17 +174,17 @@ def test_broad_absorption_takes_light_blueward_of_civ():
 
 def test_magnitudes_are_those_asked_for():
     rng = np.random.default_rng(7)
-    target = mock.draw_targets(rng, 200, {"qso": 0.5, "star_G": 0.5}, broad=False)
-    red = mock.photometry(mock.spectra(rng, target))["R"]
-    assert np.allclose(red, mock.nanomaggies(target["RMAG"]), rtol=1e-3)
+    target = draw_targets(rng, 200, {"qso": 0.5, "star_G": 0.5}, broad=False)
+    red = photometry(spectra(rng, target))["R"]
+    assert np.allclose(red, nanomaggies(target["RMAG"]), rtol=1e-3)
 
 
 def test_every_kind_has_a_finite_spectrum():
     rng = np.random.default_rng(8)
-    mix = dict.fromkeys(mock.MIXES["balanced"], 1.0)
-    target = mock.draw_targets(rng, 300, mix, broad=True)
+    mix = dict.fromkeys(MIXES["balanced"], 1.0)
+    target = draw_targets(rng, 300, mix, broad=True)
     assert set(target["KIND"]) == set(mix)
-    assert np.all(np.isfinite(mock.spectra(rng, target)))
+    assert np.all(np.isfinite(spectra(rng, target)))
 
 
 def test_an_unknown_kind_is_refused(tmp_path):

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import write_pages
-from quasarnet_al import desi, inspection, mock_templates, page, pool, som
-from quasarnet_al.files import InputError
-from quasarnet_al.grid import LOG
+from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import merge
+from quasarnet_al.inspection.record import SIZE, decode, encode, on_page_grid
+from quasarnet_al.inspection.vi import read_vi
+from quasarnet_al.learning import som
+from quasarnet_al.mock import templates
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.grid import LOG
+from quasarnet_al.spectra.tables import write_csv
 
 HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028"\'&'
 
@@ -36,7 +42,7 @@ def write_coadd(folder, n, seed=0):
     fibermap["FLUX_G"], fibermap["FLUX_R"] = 5.0, -1.0
     path = folder / "coadd-0-80605-thru20210204.fits"
     rest = np.arange(850.0, 5000.0, 1.0)
-    model = rest, mock_templates.quasar_composite(rest)
+    model = rest, templates.quasar_composite(rest)
     arms = {"B": (3600, 2751), "R": (5760, 2326), "Z": (7520, 2881)}
     with fitsio.FITS(str(path), "rw", clobber=True) as fits:
         fits.write(np.zeros(1))
@@ -104,8 +110,8 @@ def data_of(path):
     arrays(np.float64, 40, elements=st.one_of(st.just(0.0), st.floats(1e-4, 1e4))),
 )
 def test_packed_spectra_are_what_they_were(flux, ivar):
-    packed = page.encode(flux, ivar)
-    found, error = page.decode(packed)
+    packed = encode(flux, ivar)
+    found, error = decode(packed)
     good = ivar > 0
     assert np.isnan(found[~good]).all() and np.isnan(error[~good]).all()
     scale = packed["scale"]
@@ -117,15 +123,15 @@ def test_packed_spectra_are_what_they_were(flux, ivar):
 
 
 def test_a_spectrum_without_data_is_packed():
-    flux, error = page.decode(page.encode(np.zeros(5), np.zeros(5)))
+    flux, error = decode(encode(np.zeros(5), np.zeros(5)))
     assert np.isnan(flux).all() and np.isnan(error).all()
 
 
 def test_arms_lie_on_one_grid(tmp_path):
     path, _ = write_coadd(tmp_path, 2)
     read = desi.read_rows(path, np.array([1]))
-    flux, ivar = page.on_page_grid(read["wavelength"], read["flux"][0], read["ivar"][0])
-    assert (ivar[5 : page.SIZE - 5] > 0).mean() > 0.99
+    flux, ivar = on_page_grid(read["wavelength"], read["flux"][0], read["ivar"][0])
+    assert (ivar[5 : SIZE - 5] > 0).mean() > 0.99
     arm = fitsio.read(str(path), ext="R_FLUX")[1]
     at = round((6400 - 3600) / 0.8)
     assert flux[at] == pytest.approx(arm[round((6400 - 5760) / 0.8)], rel=1e-6)
@@ -235,9 +241,9 @@ def test_adjudication_page_and_progress(tmp_path):
     rows = [(t, "ann", 4, round(z, 4), "QSO", "") for t, z in zip(targets, redshift, strict=True)]
     one = vi(tmp_path / "desi-vi_a_ann.csv", rows)
     two = vi(tmp_path / "desi-vi_a_bob.csv", [(targets[1], "bob", 4, 0.5, "GALAXY", HOSTILE[:30])])
-    answers = pd.concat([inspection.read_vi(path)[0] for path in (one, two)])
-    labels = inspection.merge(answers, targets)[0]
-    inspection.write_csv(tmp_path / "labels.csv", labels)
+    answers = pd.concat([read_vi(path)[0] for path in (one, two)])
+    labels = merge.merge(answers, targets)[0]
+    write_csv(tmp_path / "labels.csv", labels)
     folder = write_all(tmp_path, "--vi", one, two, "--inspectors", "1")
     assert "ann 3/3, bob 1/3" in (folder / "index.html").read_text()
     assert "All are labelled" in (folder / "index.html").read_text()
@@ -248,7 +254,7 @@ def test_adjudication_page_and_progress(tmp_path):
     assert record["targetid"] == str(targets[1])
     assert [answer["inspector"] for answer in record["earlier"]] == ["ann", "bob"]
     assert record["earlier"][1]["z"] == 0.5
-    inspection.write_csv(tmp_path / "labels.csv", labels[labels["STATUS"] != "conflict"])
+    write_csv(tmp_path / "labels.csv", labels[labels["STATUS"] != "conflict"])
     write_all(tmp_path, "--vi", one, "--adjudicate", tmp_path / "labels.csv")
     assert "No conflict waits" in (folder / "adjudication.html").read_text()
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import merge_labels
-from quasarnet_al import inspection
+from quasarnet_al.inspection.vi import PROSPECT_COLUMNS, read_vi
 from test_page import HOSTILE, vi, write_all, write_batch
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -244,7 +244,7 @@ def test_blind_until_answered_and_recorded(context, few, tmp_path):
     text = page.locator("#ensemble").inner_text()
     assert "rank 1 by entropy (1.25)" in text and "high-z quasar" in text
     press(page, "3", "n", "n", "q", "4")
-    rows, _ = inspection.read_vi(download(page, tmp_path))
+    rows, _ = read_vi(download(page, tmp_path))
     shown = dict(zip(rows["TARGETID"], rows["SHOWN"], strict=True))
     assert shown[FIRST] == "redrock ensemble"
     assert "ensemble" not in shown[FIRST + 3]
@@ -266,7 +266,7 @@ def test_prospect_csv_is_taken_in(context, few, tmp_path):
     page = open_page(context, few[0])
     press(page, "4")
     path = tmp_path / "desi-vi_prospect_DA.csv"
-    columns = ",".join(inspection.PROSPECT_COLUMNS)
+    columns = ",".join(PROSPECT_COLUMNS)
     start = "1,20210204,80605,0.33.3,0.22.2,1.0"
     path.write_text(
         f"{columns}\n"
@@ -283,8 +283,8 @@ def test_prospect_csv_is_taken_in(context, few, tmp_path):
     assert found[str(FIRST + 2)]["comment"] == 'say "hi"'
     assert page.errors == []
     # What is read from the file is what the merge reads from it.
-    rows, _ = inspection.read_vi(path)
-    again, _ = inspection.read_vi(download(page, tmp_path))
+    rows, _ = read_vi(path)
+    again, _ = read_vi(download(page, tmp_path))
     for column in ("SPECTYPE", "Z", "QUALITY", "ISSUE", "COMMENT"):
         assert again[column].tolist() == rows[column].tolist()[:3]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quasarnet_al import plan
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.workflow import plan, rounds
+from quasarnet_al.workflow.plan import check
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
@@ -27,7 +28,7 @@ def config(**changes):
             }
         },
     }
-    return plan.check({**base, **changes}, SCHEMA)
+    return check({**base, **changes}, SCHEMA)
 
 
 def keys(value, prefix=""):
@@ -76,7 +77,7 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
             Path("tiles.csv").write_text(
                 "TILEID,SURVEY,PROGRAM,LASTNIGHT\n1,main,dark,20210517\n2,sv1,dark,20210203\n"
             )
-    plan.check(content, SCHEMA)
+    check(content, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -148,21 +149,21 @@ def hand_in(number, name, targets):
 def test_the_first_unlabelled_round_ends_the_graph(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = config(rounds=3, batch={"size": 4, "minibatch": 2})
-    assert plan.rounds(content) == [1]
-    assert plan.waiting(content, 1) == ["01", "02"]
+    assert rounds.in_graph(content) == [1]
+    assert rounds.waiting(content, 1) == ["01", "02"]
     batch = Path("results/test/round-01/batch.csv")
     batch.parent.mkdir(parents=True)
     batch.write_text("RANK,MINIBATCH,TARGETID\n1,1,11\n2,1,12\n3,2,13\n4,2,14\n")
     hand_in(1, "desi-vi_one_me.csv", [11, 12])
-    assert plan.waiting(content, 1) == ["02"]
-    assert plan.rounds(content) == [1]
+    assert rounds.waiting(content, 1) == ["02"]
+    assert rounds.in_graph(content) == [1]
     hand_in(1, "desi-vi_two_me.csv", [13])
-    assert plan.waiting(content, 1) == []
-    assert plan.rounds(content) == [1, 2]
+    assert rounds.waiting(content, 1) == []
+    assert rounds.in_graph(content) == [1, 2]
 
 
 def test_oracle_rounds_wait_for_nobody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = config(rounds=3, oracle={"rounds": 2, "truth": "truth.csv"})
-    assert plan.rounds(content) == [1, 2, 3]
-    assert plan.waiting(content, 3) == ["01", "02"]
+    assert rounds.in_graph(content) == [1, 2, 3]
+    assert rounds.waiting(content, 3) == ["01", "02"]

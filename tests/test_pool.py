@@ -4,9 +4,11 @@ import fitsio
 import numpy as np
 import pytest
 
-from quasarnet_al import pool, scoring
-from quasarnet_al.files import InputError
-from quasarnet_al.grid import LINEAR, LOG
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.columns import CATALOG, COMMENTS, LABELS
+from quasarnet_al.spectra.grid import LINEAR, LOG
+from quasarnet_al.spectra.tables import stack
 
 
 def make(rows, grid=LOG, source="tiles/cumulative/1/2/coadd-0-1-thru2.fits"):
@@ -43,7 +45,7 @@ def test_same_content_same_bytes(tmp_path):
 
 
 def test_catalogs_of_different_sources_stack():
-    stacked = pool.stack([pool.catalog(1, "short"), pool.catalog(1, "a much longer path")])
+    stacked = stack([pool.catalog(1, "short"), pool.catalog(1, "a much longer path")])
     assert stacked["SOURCE"].tolist() == ["short", "a much longer path"]
 
 
@@ -81,5 +83,5 @@ def test_columns_are_explained_in_the_header(tmp_path):
 
 def test_comments_fit_a_card():
     """A longer one would be carried over, and the column's name with it."""
-    comments = [comment for _, _, comment in (pool.CATALOG | pool.LABELS).values()]
-    assert max(map(len, [*comments, *scoring.COMMENTS.values()])) <= 47
+    comments = [comment for _, _, comment in (CATALOG | LABELS).values()]
+    assert max(map(len, [*comments, *COMMENTS.values()])) <= 47

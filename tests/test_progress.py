@@ -2,7 +2,7 @@
 
 import io
 
-from quasarnet_al.progress import progress
+from quasarnet_al.core.program import progress
 
 
 class Terminal(io.StringIO):

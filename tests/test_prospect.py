@@ -4,7 +4,7 @@ import fitsio
 import numpy as np
 import pytest
 
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
 from test_page import write_all, write_batch
 
 

@@ -6,8 +6,8 @@ import importlib.util
 import pytest
 
 import train_members
-from quasarnet_al import recipe
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.network import recipe
 
 
 def test_options_are_the_recipe():

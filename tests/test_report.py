@@ -11,9 +11,16 @@ import report_round
 import report_run
 import select_batch
 from conftest import ROOT
-from quasarnet_al import __version__, metrics, pool, round_report, scoring, som, stopping
-from quasarnet_al.files import InputError, read_json, write_json
-from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al import __version__
+from quasarnet_al.core.files import InputError, read_json, write_json
+from quasarnet_al.judging import metrics, stopping
+from quasarnet_al.judging.votes import calibration, confusion_matrix, members, surprises
+from quasarnet_al.learning import scores, som
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.report import round as round_report
+from quasarnet_al.report.tasks import DRAWINGS
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 from test_digits import network
 from test_tasks import examples
 from test_weights import random_network
@@ -49,7 +56,7 @@ def round_files(request, tmp_path, monkeypatch):
         bmu = cells.winners(spectra[rows])
         ids = {name: catalog[name][rows] for name in ("TARGETID", "TILEID", "ARMS")}
         columns = ids | columns | {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
-        scoring.write_scores(f"scores-{tile}.fits", columns, {})
+        scores.write_scores(f"scores-{tile}.fits", columns, {})
     tables = ["--scores", *(f"scores-{t}.fits" for t in TILES)]
     tables += ["--pool", *(f"{t}.fits" for t in TILES), "--som", "som.h5"]
     made = ["--batch", "batch.csv", "--batch-pool", "batch.fits"]
@@ -130,7 +137,7 @@ def test_the_run_links_its_rounds(round_files, tmp_path):
     report_run.main(["--task", task.name, "--run", "r", *lists, *rounds, *outputs])
     page = (tmp_path / "out/report.html").read_text()
     assert '<a href="round-01/report.html">round 1</a>' in page
-    assert page.count("<img") == len(task.figures())
+    assert page.count("<img") == len(DRAWINGS[task.name].figures)
     assert (tmp_path / "out/c.png").read_bytes()[1:4] == b"PNG"
 
 
@@ -144,7 +151,7 @@ def test_files_of_another_round_are_refused(round_files):
 
 def test_surprises_are_the_labels_that_fewest_voted_for():
     votes = np.array([[1, 0, 0], [0.5, 0.3, 0.2], [0.6, 0, 0.4], [0, 1, 0]])
-    assert metrics.surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
+    assert surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
 
 
 def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
@@ -153,13 +160,13 @@ def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
     )
     votes = np.array([[1, 0, 0], [1, 0, 0]])
     nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}
-    nothing |= {"calibration": metrics.calibration(votes, np.array([1, 0]))}
-    nothing |= {"doubted": 0, **metrics.members(np.zeros((1, 2), int), np.array([1, 0]))}
-    nothing |= {"confusion": metrics.confusion_matrix(votes, np.array([1, 0]))}
+    nothing |= {"calibration": calibration(votes, np.array([1, 0]))}
+    nothing |= {"doubted": 0, **members(np.zeros((1, 2), int), np.array([1, 0]))}
+    nothing |= {"confusion": confusion_matrix(votes, np.array([1, 0]))}
     write_json(tmp_path / "metrics.json", nothing)
     page = "".join(round_report.ensemble(TASKS["quasar"], read_json(tmp_path / "metrics.json")))
     assert "Completeness 0.000 at a cut of 0.5." in page
-    assert page.count("<img") == len(TASKS["quasar"].figures())
+    assert page.count("<img") == len(DRAWINGS["quasar"].figures)
 
 
 def test_redshift_errors_in_bins():
@@ -173,7 +180,7 @@ def test_redshift_errors_in_bins():
 
 def test_confusion_matrix_has_the_truth_in_rows():
     votes = np.array([[1, 0, 0], [0.4, 0.6, 0], [0, 0, 1], [0, 1, 0]])
-    found = metrics.confusion_matrix(votes, np.array([0, 0, 2, 1]))
+    found = confusion_matrix(votes, np.array([0, 0, 2, 1]))
     assert found == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
 
 

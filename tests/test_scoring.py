@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import scoring
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.learning import scores
+from quasarnet_al.tasks import quasar
 
 
 def members(*lines):
@@ -17,8 +18,8 @@ def members(*lines):
 
 
 def score(monkeypatch, *lines):
-    monkeypatch.setattr(scoring, "lines_of_members", lambda *arguments: members(*lines))
-    return scoring.score([], None, np.array([7]), 0.95, 1, 2.1, 0)
+    monkeypatch.setattr(scores, "lines_of_members", lambda *arguments: members(*lines))
+    return quasar.score([], None, np.array([7]), 0.95, 1, 2.1, 0)
 
 
 def test_votes_and_measures(monkeypatch):
@@ -49,22 +50,22 @@ def test_no_quasar_at_all_still_has_a_redshift(monkeypatch):
 
 def test_one_stray_member_does_not_move_the_redshift():
     c, z, c_bal = members((0.9, 2.0), (0.9, 2.01), (0.9, 4.0))
-    mean_c, median_z, _ = scoring.combine(c, z, c_bal)
+    mean_c, median_z, _ = scores.combine(c, z, c_bal)
     assert median_z[0, 2] == pytest.approx(2.01)
     assert mean_c[0, 2] == pytest.approx(0.9)
 
 
 def test_members_that_contradict_each_other_are_not_averaged():
     """Two against two: the surer side's redshift, not one between the boxes."""
-    _, z, _ = scoring.combine(*members((0.9, 0.95), (0.8, 0.96), (0.99, 1.9), (0.9, 1.92)))
+    _, z, _ = scores.combine(*members((0.9, 0.95), (0.8, 0.96), (0.99, 1.9), (0.9, 1.92)))
     assert z[0, 2] in (1.9, 1.92)
 
 
 def test_every_acquisition_has_a_column(monkeypatch):
     columns = score(monkeypatch, (0.9, 2.0), (0.99, 2.5))
-    assert set(scoring.ACQUISITIONS.values()) <= set(columns)
+    assert set(scores.ACQUISITIONS.values()) <= set(columns)
 
 
 def test_a_table_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="make it with score_spectra"):
-        scoring.read_scores(str(tmp_path / "none.fits"))
+        scores.read_scores(str(tmp_path / "none.fits"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quasarnet_al import selection
+from quasarnet_al.learning import selection
 
 
 def select(score, targetid=None, **options):

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import pool, sets
-from quasarnet_al.files import InputError
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import pool, sets
+from quasarnet_al.tasks.registry import TASKS
 
 
 def test_validation_does_not_depend_on_what_else_is_there():
@@ -46,10 +46,10 @@ def test_labels_of_another_batch_are_refused():
 def test_answered_rows_keep_their_place_in_the_batch(tmp_path):
     labels().to_csv(tmp_path / "labels.csv", index=False)
     batch = pd.DataFrame({"TARGETID": [11, 12, 13], "VOTE_NOT_QSO": [0.1, 0.2, 0.3]})
-    found = sets.answered(batch, tmp_path / "labels.csv", TASKS["quasar"], z_split=1.5)
+    found = TASKS["quasar"].answered(batch, tmp_path / "labels.csv", z_split=1.5)
     assert found.index.tolist() == [0, 2]  # the label of 12 is not accepted
     assert found["VOTE_NOT_QSO"].tolist() == [0.1, 0.3]
     assert found["LABEL_Z"].tolist() == [1.0, 2.0]
     assert found["TRUTH"].tolist() == [1, 2]
     with pytest.raises(InputError, match="lacks spectra"):
-        sets.answered(batch.replace(12, 99), tmp_path / "labels.csv", TASKS["quasar"], 1.5)
+        TASKS["quasar"].answered(batch.replace(12, 99), tmp_path / "labels.csv", 1.5)

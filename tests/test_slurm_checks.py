@@ -2,8 +2,8 @@
 
 import pytest
 
-from quasarnet_al import slurm
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.workflow import slurm
 
 RUN = "159ac3fb-0b8e-4b0e-9d0f-2f8d6f0c9a11"
 

@@ -8,8 +8,9 @@ from minisom import MiniSom
 
 import fit_som
 import map_spectra
-from quasarnet_al import grid, pool, som
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.learning import som
+from quasarnet_al.spectra import grid, pool
 
 
 def clusters(n, d=30, seed=0):

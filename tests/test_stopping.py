@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import stopping
+from quasarnet_al.judging import stopping
 
 VOTES = np.array([[1, 0, 0], [0.6, 0.4, 0], [0, 0.2, 0.8], [0, 1, 0]])
 

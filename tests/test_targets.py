@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import classify, targets
-from quasarnet_al.grid import GRIDS, LINES
+from quasarnet_al.network import targets
+from quasarnet_al.network.lines import line_redshifts
+from quasarnet_al.spectra.grid import GRIDS, LINES
 
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
@@ -12,7 +13,7 @@ def test_a_perfect_network_gives_back_the_redshift(grid):
     """Targets, read as a network's output, classify to the redshift they were made of."""
     z = np.linspace(0.05, 5.0, 200)
     box, offset, _ = targets.line_targets(np.ones(200, bool), z, np.zeros(200, int), grid)
-    c, found, _ = classify.line_redshifts(box, offset, grid)
+    c, found, _ = line_redshifts(box, offset, grid)
     # QuasarNP clamps positions beyond the last pixel's blue edge.
     rest = np.array(list(LINES.values()))
     seen = (c == 1) & (rest * (1 + z[:, None]) < grid.wavelength[-1])

@@ -10,11 +10,16 @@ import pytest
 import assemble_validation
 import merge_labels
 from conftest import ROOT
-from quasarnet_al import classify, digits, inspection, pool, scoring, weights
-from quasarnet_al.files import InputError
-from quasarnet_al.grid import DIGIT, LOG
-from quasarnet_al.recipe import Recipe
-from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import vi
+from quasarnet_al.learning import scores
+from quasarnet_al.network import weights
+from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Classification
+from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import DIGIT, LOG
+from quasarnet_al.tasks import digits, quasar
+from quasarnet_al.tasks.registry import TASKS
 from test_weights import random_network
 
 RECIPE = {
@@ -39,12 +44,12 @@ def examples(name, count=60):
 
 
 def test_names_agree_with_the_modules():
-    assert TASKS["quasar"].classes == classify.CLASSES
-    assert TASKS["quasar"].spectypes == inspection.SPECTYPES
+    assert TASKS["quasar"].classes == CLASSES
+    assert TASKS["quasar"].spectypes == vi.SPECTYPES
     assert TASKS["mnist"].classes == digits.CLASSES
     for task in TASKS.values():
         assert set(task.needed) <= set(task.spectypes)
-    assert Classification() == Classification(0.95, 1, classify.Z_SPLIT, 0.5)
+    assert Classification() == Classification(0.95, 1, Z_SPLIT, 0.5)
 
 
 def test_quasars_are_scored_as_ever():
@@ -52,7 +57,7 @@ def test_quasars_are_scored_as_ever():
     networks = [random_network(seed=seed) for seed in range(3)]
     classification = Classification(0.6, 2, 1.9)
     found = TASKS["quasar"].score(networks, spectra, labels["TARGETID"], classification, 5, 1)
-    wanted = scoring.score(networks, spectra, labels["TARGETID"], 0.6, 2, 1.9, 5)
+    wanted = quasar.score(networks, spectra, labels["TARGETID"], 0.6, 2, 1.9, 5)
     assert list(found) == list(wanted)
     assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
 
@@ -72,7 +77,7 @@ def test_a_loop_in_memory(name, tmp_path):
     weights.write_network(path, network, {"seed": 1}, task.layout)
     networks = [weights.read_network(path, task.layout)]
     columns = task.score(networks, spectra, labels["TARGETID"], Classification(), seed=3)
-    assert set(scoring.ACQUISITIONS.values()) < set(columns)
+    assert set(scores.ACQUISITIONS.values()) < set(columns)
     votes = np.array([columns[f"VOTE_{k}"] for k in task.classes])
     np.testing.assert_allclose(votes.sum(axis=0), 1, rtol=1e-6)
     metrics = task.evaluate(networks, spectra, labels, Classification())
@@ -93,9 +98,11 @@ def test_scoring_needs_no_tensorflow():
     code = """
 import sys
 sys.modules.update(tensorflow=None, keras=None)
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.report.tasks import DRAWINGS
+assert DRAWINGS.keys() == TASKS.keys()
 for task in TASKS.values():
-    task.layout, task.figures()
+    task.layout
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", check=True)
 
@@ -104,7 +111,7 @@ def test_properties_come_without_the_modules():
     """The Snakefile asks for them whenever it is read, on every node."""
     code = """
 import sys
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.tasks.registry import TASKS
 assert TASKS["mnist"].pages is False
 heavy = {"pandas", "h5py", "fitsio", "matplotlib", "tensorflow"} & set(sys.modules)
 assert not heavy, heavy
@@ -115,7 +122,7 @@ assert not heavy, heavy
 def answers(path, rows):
     table = pd.DataFrame(rows, columns=["TARGETID", "VI_z", "VI_spectype"])
     table = table.assign(VI_scanner="Ann", VI_quality=4, VI_issue="", VI_comment="")
-    inspection.write_vi(path, table)
+    vi.write_vi(path, table)
 
 
 def test_labels_say_what_the_task_allows(tmp_path):

@@ -4,8 +4,8 @@ import fitsio
 import numpy as np
 import pytest
 
-from quasarnet_al import tile_table
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import tiles
 
 ROWS = [
     (2, "main", "dark", 20210601),
@@ -30,28 +30,28 @@ def table(request, tmp_path):
 
 def test_filters(table, tmp_path):
     every = ["1/20210505", "2/20210601", "3/20210602", "80605/20210205"]
-    assert tile_table.tiles(table, "cumulative") == every
-    assert tile_table.tiles(table, "cumulative", ["main"], ["dark"]) == every[:2]
-    assert tile_table.tiles(table, "cumulative", nights=[20210601, 20210602]) == every[1:3]
+    assert tiles.read_tiles(table, "cumulative") == every
+    assert tiles.read_tiles(table, "cumulative", ["main"], ["dark"]) == every[:2]
+    assert tiles.read_tiles(table, "cumulative", nights=[20210601, 20210602]) == every[1:3]
     chosen = tmp_path / "list.txt"
     chosen.write_text("80605\n3\n")
-    assert tile_table.tiles(table, "cumulative", tile_list=chosen) == every[2:]
+    assert tiles.read_tiles(table, "cumulative", tile_list=chosen) == every[2:]
     with pytest.raises(InputError, match="no tile that the config asks for"):
-        tile_table.tiles(table, "cumulative", ["sv2"])
+        tiles.read_tiles(table, "cumulative", ["sv2"])
 
 
 def test_exposures(tmp_path):
     path = tmp_path / "exposures-test.csv"
     path.write_text("EXPID,TILEID,NIGHT,SURVEY,PROGRAM\n12345,7,20210505,main,dark\n")
-    assert tile_table.tiles(path, "perexp") == ["7/00012345"]
+    assert tiles.read_tiles(path, "perexp") == ["7/00012345"]
 
 
 def test_bad_tables(tmp_path):
     path = tmp_path / "tiles.csv"
     with pytest.raises(InputError, match="no table of tiles"):
-        tile_table.tiles(path, "cumulative")
+        tiles.read_tiles(path, "cumulative")
     path.write_text("TILEID,SURVEY\n1,main\n")
     with pytest.raises(InputError, match="lacks LASTNIGHT, PROGRAM"):
-        tile_table.tiles(path, "cumulative")
+        tiles.read_tiles(path, "cumulative")
     with pytest.raises(InputError, match="layout healpix"):
-        tile_table.tiles(path, "healpix")
+        tiles.read_tiles(path, "healpix")

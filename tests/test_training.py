@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import grid, inference, pool, targets, tasks, weights
+from quasarnet_al.network import inference, targets, weights
+from quasarnet_al.spectra import grid, pool
+from quasarnet_al.tasks import registry, task
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("training")]
-training = pytest.importorskip("quasarnet_al.training")
+training = pytest.importorskip("quasarnet_al.network.training")
 tf = training.tf
 
 RECIPE = training.Recipe(layers=4, filters=4, units=8, epochs=3, batch_size=16)
@@ -102,11 +104,11 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
         drawn.append(shift(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr(tasks.targets, "shift", remember)
+    monkeypatch.setattr(task.targets, "shift", remember)
     recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
     quiet = {"tell": lambda line: None}
     for _ in range(2):
-        tasks.TASKS["quasar"].train(spectra, labels, grid.LOG, recipe, 1, **quiet)
+        registry.TASKS["quasar"].train(spectra, labels, grid.LOG, recipe, 1, **quiet)
     first, second, again, _ = drawn
     assert (first[1] != second[1]).any()
     np.testing.assert_array_equal(first[0], again[0])

@@ -16,9 +16,12 @@ import assemble_validation
 import corpus
 import samples
 from conftest import PYTHON, ROOT
-from quasarnet_al import desi, page, pool, weights
-from quasarnet_al.files import InputError
-from quasarnet_al.grid import LOG
+from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import pages
+from quasarnet_al.inspection.record import spectrum
+from quasarnet_al.network import weights
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.grid import LOG
 from test_weights import arrays, random_network
 
 
@@ -77,11 +80,11 @@ def test_names_in_tables_are_text_on_the_pages():
     import pandas as pd
 
     row = pd.Series({"VOTE_NOT_QSO": 1.0, "ACQUISITION": HOSTILE, "SCORE": 1.0, "RANK": 1})
-    spectrum = page.spectrum(row, catalog[0], np.zeros(LOG.size), None)
+    shown = spectrum(row, catalog[0], np.zeros(LOG.size), None)
     for text in (
-        page.render_index(index | {"minibatches": [part]}),
-        page.render_note(HOSTILE, HOSTILE),
-        page.render(page.minibatch(HOSTILE, [spectrum], labels_dir=HOSTILE, part=HOSTILE)),
+        pages.render_index(index | {"minibatches": [part]}),
+        pages.render_note(HOSTILE, HOSTILE),
+        pages.render(pages.minibatch(HOSTILE, [shown], labels_dir=HOSTILE, part=HOSTILE)),
     ):
         assert "<img src=x" not in text
         assert "<b>'" not in text

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from quasarnet_al import truth
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import truth
 
 
 def test_a_rounded_targetid_is_no_label(tmp_path):

@@ -12,14 +12,15 @@ import h5py
 import numpy as np
 import pytest
 
-from quasarnet_al import grid, inference, weights
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.network import inference, weights
+from quasarnet_al.spectra.grid import LINEAR, LOG
 
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def random_network(
-    filters=6, layers=3, units=5, padding="same", grid=grid.LOG, rescale=True, seed=0
+    filters=6, layers=3, units=5, padding="same", grid=LOG, rescale=True, seed=0
 ) -> weights.Network:
     """Return a network of any shape with weights of the usual size and live statistics."""
     rng = np.random.default_rng(seed)
@@ -94,7 +95,7 @@ def path(tmp_path):
     [
         {"filters": 25, "layers": 4, "padding": "valid"},
         {"filters": 3, "layers": 6, "rescale": False},
-        {"layers": 1, "grid": grid.LINEAR},
+        {"layers": 1, "grid": LINEAR},
     ],
 )
 def test_what_is_written_is_read(tmp_path, shape):
@@ -326,7 +327,7 @@ def test_a_fault_in_an_ensemble_names_the_member(path, tmp_path):
     [
         {"filters": 25, "layers": 4, "padding": "valid"},
         {"filters": 20, "layers": 6},
-        {"filters": 8, "layers": 6, "grid": grid.LINEAR},
+        {"filters": 8, "layers": 6, "grid": LINEAR},
         {"rescale": False},
     ],
 )

@@ -13,8 +13,16 @@ from hypothesis import strategies as st
 import corpus
 import samples
 from conftest import ROOT
-from quasarnet_al import desi, grid, inspection, plan, pool, tables, tile_table, truth, weights
-from quasarnet_al.files import InputError
+from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import vi
+from quasarnet_al.inspection.merge import conflicts
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.network import weights
+from quasarnet_al.spectra import desi, grid, pool, tiles, truth
+from quasarnet_al.spectra.columns import SPECTYPES
+from quasarnet_al.spectra.tables import read_targetids
+from quasarnet_al.workflow import plan
+from quasarnet_al.workflow.plan import check
 from test_bad_input import end
 from test_weights import arrays, random_network
 
@@ -139,7 +147,7 @@ def test_a_large_csv(tmp_path):
     path = tmp_path / "desi-vi_t_Ann.csv"
     first = samples.FIRST_TARGET
     path.write_text(rows(*(f"{first + k},Ann,4,2.0,QSO," for k in range(100_000))))
-    read, refused = inspection.read_vi(path)
+    read, refused = vi.read_vi(path)
     assert (len(read), refused) == (100_000, [])
     assert read["TARGETID"].iloc[-1] == first + 99_999
 
@@ -160,15 +168,15 @@ RULES = yaml.safe_load(SCHEMA.read_text())
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 def test_a_config_value_of_the_wrong_type_is_named_or_meant(value, monkeypatch):
     """Every key in turn; where the value has the right type it may be taken."""
-    monkeypatch.setattr(plan.yaml, "safe_load", lambda text: RULES)
+    monkeypatch.setattr(yaml, "safe_load", lambda text: RULES)
     named = 0
-    for key, old in plan.check(CONFIG, SCHEMA).items():
+    for key, old in check(CONFIG, SCHEMA).items():
         changes = [{key: value}]
         if isinstance(old, dict) and key not in ("mock", "labelled"):
             changes += [{key: {**CONFIG.get(key, {}), inner: value}} for inner in old]
         for change in changes:
             try:
-                plan.check(CONFIG | change, SCHEMA)
+                check(CONFIG | change, SCHEMA)
             except InputError as error:
                 assert "\n" not in str(error)
                 named += 1
@@ -199,7 +207,7 @@ def test_a_config_value_of_the_wrong_type_is_named_or_meant(value, monkeypatch):
 )
 def test_an_impossible_config_is_refused(change):
     with pytest.raises(InputError) as error:
-        config = plan.check(CONFIG | change, SCHEMA)
+        config = check(CONFIG | change, SCHEMA)
         plan.labelled_sets(config)
     assert "\n" not in str(error.value)
 
@@ -238,19 +246,19 @@ content = st.one_of(
 @quick
 @given(content=content)
 def test_any_text_is_a_table_or_an_input_error(tmp_path_factory, content):
-    from quasarnet_al import sets
+    from quasarnet_al.spectra import sets
 
     path = tmp_path_factory.getbasetemp() / "any.csv"
     known = result_or_input_error(truth.read, path, content)
     if known is not None:
         assert known.index.dtype == np.int64
         assert not known.index.has_duplicates
-    for read in (inspection.read_vi, inspection.read_batch, inspection.conflicts, sets.read_labels):
+    for read in (vi.read_vi, read_batch, conflicts, lambda path: sets.read_labels(path, SPECTYPES)):
         result_or_input_error(read, path, content)
-    result_or_input_error(lambda path: tables.read_targetids([path]), path, content)
-    found = result_or_input_error(lambda path: tile_table.tiles(path, "cumulative"), path, content)
+    result_or_input_error(lambda path: read_targetids([path]), path, content)
+    found = result_or_input_error(lambda path: tiles.read_tiles(path, "cumulative"), path, content)
     for tile in found or []:
-        tile_table.check_tile("cumulative", tile)
+        tiles.check_tile("cumulative", tile)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from conftest import PYTHON, ROOT
-from quasarnet_al import pool, weights
+from quasarnet_al.network import weights
+from quasarnet_al.spectra import pool
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 CONFIG = "tests/configs/tiny.yaml"

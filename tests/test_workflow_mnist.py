@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quasarnet_al import pool
+from quasarnet_al.spectra import pool
 from test_workflow import checkout, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

@@ -2,9 +2,13 @@
 
 import numpy as np
 
-from quasarnet_al import inspection, scoring, sets, stopping
-from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_json
-from quasarnet_al.tasks import TASKS, Classification
+from quasarnet_al.core.files import InputError, provenance, read_json, write_json
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging import stopping
+from quasarnet_al.learning import scores
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     task = TASKS[args.task]
-    batch = inspection.read_batch(args.batch)
+    batch = read_batch(args.batch)
     missing = [
         name
         for name in task.vote_columns
@@ -29,9 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     ]
     if missing:
         raise InputError(args.batch, f"has no numbers in {missing[0]}", "select the batch again")
-    table = sets.answered(batch, args.labels, task, args.z_split)
+    table = task.answered(batch, args.labels, args.z_split)
     entropy = np.concatenate(
-        [scoring.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
+        [scores.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
     )
     merit = [_merit(path, task.headline) for path in args.metrics]
     advice = stopping.advise(

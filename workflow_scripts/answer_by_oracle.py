@@ -2,12 +2,15 @@
 
 import pandas as pd
 
-from quasarnet_al import files, inspection
-from quasarnet_al import truth as truths
+from quasarnet_al.core import files
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.inspection import vi
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.spectra.truth import read
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = files.command_line(__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--truth", required=True, help="table with TARGETID, SPECTYPE, Z, BAL")
     parser.add_argument("--minibatch", required=True, type=int, help="which one to answer, from 1")
@@ -15,9 +18,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="VI CSV")
     args = parser.parse_args(argv)
 
-    batch = inspection.read_batch(args.batch)
+    batch = read_batch(args.batch)
     batch = batch[batch["MINIBATCH"] == args.minibatch]
-    truth = truths.read(args.truth)
+    truth = read(args.truth)
     missing = sorted(set(batch["TARGETID"]) - set(truth.index))
     if missing:
         raise files.InputError(
@@ -36,8 +39,8 @@ def main(argv: list[str] | None = None) -> None:
             "VI_BAL": ["" if bal < 0 else int(bal) for bal in truth["BAL"]],
         }
     )
-    inspection.write_vi(args.output, table)
+    vi.write_vi(args.output, table)
 
 
 if __name__ == "__main__":
-    files.program(main)
+    program(main)

@@ -10,7 +10,8 @@ import io
 import tarfile
 from pathlib import Path
 
-from quasarnet_al.files import InputError, command_line, program, replacing
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, program
 
 
 def main(argv: list[str] | None = None) -> None:

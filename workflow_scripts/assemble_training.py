@@ -5,12 +5,16 @@ No object of the validation set enters, whichever set it comes from.
 
 import numpy as np
 
-from quasarnet_al import pool, sets
-from quasarnet_al.files import InputError, command_line, program
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.spectra import pool, sets
+from quasarnet_al.spectra.tables import stack
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
+    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument("--batch-pool", nargs="*", default=[], help="batches of earlier rounds")
     parser.add_argument("--labels", nargs="*", default=[], help="their labels (CSV), same order")
@@ -24,12 +28,13 @@ def main(argv: list[str] | None = None) -> None:
     parts = [pool.read_labelled(path) for path in args.labelled]
     for batch, path in zip(args.batch_pool, args.labels, strict=True):
         spectra, catalog = pool.read(batch)
-        accepted, labels = sets.batch_labels(catalog, sets.read_labels(path), path, "inspection")
+        table = sets.read_labels(path, TASKS[args.task].spectypes)
+        accepted, labels = sets.batch_labels(catalog, table, path, "inspection")
         parts.append((spectra[accepted], catalog[accepted], labels))
     spectra, catalog, labels = (
         np.concatenate([part[0] for part in parts]),
-        pool.stack([part[1] for part in parts]),
-        pool.stack([part[2] for part in parts]),
+        stack([part[1] for part in parts]),
+        stack([part[2] for part in parts]),
     )
     held_out = sets.held_out(labels, pool.read_labelled(args.validation)[2])
     keep = ~held_out

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from quasarnet_al import pool, sets
-from quasarnet_al.files import InputError, command_line, program
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.spectra import pool, sets
+from quasarnet_al.spectra.tables import stack
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog, labels = pool.read_labelled(path)
         chosen = sets.in_validation(labels["OBJECT"], fraction, args.seed)
         parts.append((spectra[chosen], catalog[chosen], labels[chosen]))
-    labels = pool.stack([part[2] for part in parts])
+    labels = stack([part[2] for part in parts])
     for name in TASKS[args.task].needed:
         if name not in labels["SPECTYPE"]:
             raise InputError(
@@ -37,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     pool.write(
         args.output,
         np.concatenate([part[0] for part in parts]),
-        pool.stack([part[1] for part in parts]),
+        stack([part[1] for part in parts]),
         grid,
         labels,
     )

@@ -3,9 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import classify, inference, metrics, pool
-from quasarnet_al.files import InputError, command_line, positive, program, replacing
-from quasarnet_al.weights import read_network
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.judging import metrics
+from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
+from quasarnet_al.network import inference
+from quasarnet_al.network.lines import best_redshift, line_redshifts
+from quasarnet_al.network.weights import read_network
+from quasarnet_al.spectra import pool
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,13 +29,13 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog, labels = pool.read_labelled(path)
         if spectra.shape[1] != network.grid.size:
             raise InputError(path, f"is on another grid than {args.weights}", "set grid alike")
-        c, z, _ = classify.line_redshifts(*inference.predict(network, spectra), network.grid)
+        c, z, _ = line_redshifts(*inference.predict(network, spectra), network.grid)
         table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})
         table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]
         # The strongest line decides at n_thresh 1, the second strongest at 2 ...
         table["CONFIDENCE"] = np.sort(c, axis=1)[:, -args.n_thresh]
-        table["Z_QN"] = classify.best_redshift(c, z)
-        table["DZ"] = metrics.velocity(table["Z_QN"], table["Z"]) / metrics.LIGHT_SPEED
+        table["Z_QN"] = best_redshift(c, z)
+        table["DZ"] = velocity(table["Z_QN"], table["Z"]) / LIGHT_SPEED
         table["SNR"] = catalog["SNR"]
         tables.append(table)
     table = pd.concat(tables)

@@ -1,9 +1,11 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
-from quasarnet_al import pool
-from quasarnet_al.files import InputError, command_line, program, provenance, write_json
-from quasarnet_al.tasks import TASKS, Classification
-from quasarnet_al.weights import read_ensemble, write_network
+from quasarnet_al.core.files import InputError, provenance, write_json
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.weights import read_ensemble, write_network
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,11 +5,15 @@ Several weights files are taken as an ensemble: mean confidences, median redshif
 
 import numpy as np
 
-from quasarnet_al import classify, desi, pool, scoring
-from quasarnet_al.files import InputError, command_line, positive, program
-from quasarnet_al.grid import LINES
-from quasarnet_al.tables import write_fits
-from quasarnet_al.weights import read_network
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.learning import scores
+from quasarnet_al.network.lines import best_redshift, is_qso
+from quasarnet_al.network.weights import read_network
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.columns import COMMENTS
+from quasarnet_al.spectra.grid import LINES
+from quasarnet_al.spectra.tables import write_fits
 
 #: Columns of the spectra's catalogue that the table has too.
 KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
@@ -43,18 +47,18 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog = pool.read(args.pool)
         if spectra.shape[1] != grid.size:
             raise InputError(args.pool, "is on another grid than the weights", "extract it again")
-    c, z, c_bal = scoring.combine(*scoring.lines_of_members(networks, spectra, args.threads))
+    c, z, c_bal = scores.combine(*scores.lines_of_members(networks, spectra, args.threads))
     columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
         columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}
-    columns["Z_QN"] = classify.best_redshift(c, z)
+    columns["Z_QN"] = best_redshift(c, z)
     columns["C_BAL"] = c_bal
-    columns["IS_QSO"] = classify.is_qso(c, args.c_thresh, args.n_thresh)
+    columns["IS_QSO"] = is_qso(c, args.c_thresh, args.n_thresh)
     write_fits(
         args.output,
         "QN",
         columns,
-        scoring.COMMENTS,
+        COMMENTS,
         {
             "weights": " ".join(args.weights),
             "c_thresh": args.c_thresh,

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import experiment, figures
-from quasarnet_al.files import InputError, command_line, program, replacing
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging import experiment
+from quasarnet_al.report import studies, style
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
         with replacing(path) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(figures.draw(figures.arms, curves, args.metric, ratios))
+        Path(temporary).write_bytes(style.draw(studies.arms, curves, args.metric, ratios))
     print(ratios.to_string(index=False))
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import metrics, scoring, truth
-from quasarnet_al.files import command_line, program, replacing
+from quasarnet_al.core.files import replacing
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging.statistics import LIGHT_SPEED
+from quasarnet_al.learning.scores import read_scores
+from quasarnet_al.spectra import truth
 
 COLUMNS = ("TARGETID", "TILEID", "Z_MEAN", "Z_STD", "Z_QN", "VOTE_NOT_QSO", "SNR")
 
@@ -16,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="comparison (CSV)")
     args = parser.parse_args(argv)
 
-    scores = np.concatenate([scoring.read_scores(path, COLUMNS) for path in args.scores])
+    scores = np.concatenate([read_scores(path, COLUMNS) for path in args.scores])
     known = pd.concat([truth.read(path) for path in args.truth])
     known = known[~known.index.duplicated()]
     scores = scores[np.isin(scores["TARGETID"], known.index)]
@@ -26,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     table["Z_MEAN"], table["Z_STD"] = scores["Z_MEAN"], scores["Z_STD"]
     table["Z_QN"] = scores["Z_QN"]
     table["DZ"] = (table["Z_QN"] - table["Z_TRUTH"]) / (1 + table["Z_TRUTH"])
-    table["DV_KMS"] = metrics.LIGHT_SPEED * table["DZ"]
+    table["DV_KMS"] = LIGHT_SPEED * table["DZ"]
     table["VOTE_QSO"] = 1 - scores["VOTE_NOT_QSO"]
     table["SNR"] = scores["SNR"]
     with replacing(args.output) as temporary:

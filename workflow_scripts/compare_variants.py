@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import figures, pool
-from quasarnet_al.files import command_line, program, replacing
-from quasarnet_al.tasks import TASKS, Classification
-from quasarnet_al.weights import read_ensemble
+from quasarnet_al.core.files import replacing
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.weights import read_ensemble
+from quasarnet_al.report import studies, style
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         with replacing(path) as temporary:
             content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(figures.draw(figures.variants, seeds, task.headline))
+        Path(temporary).write_bytes(style.draw(studies.variants, seeds, task.headline))
     print(table.to_string())
 
 

@@ -10,20 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import classify, figures, gate, pool
-from quasarnet_al.files import (
-    InputError,
-    command_line,
-    positive,
-    program,
-    provenance,
-    replacing,
-    write_json,
-)
-from quasarnet_al.inference import Predictor
-from quasarnet_al.progress import progress
-from quasarnet_al.tasks import Classification
-from quasarnet_al.weights import read_network
+from quasarnet_al.core.files import InputError, provenance, replacing, write_json
+from quasarnet_al.core.program import command_line, positive, program, progress
+from quasarnet_al.judging import gate
+from quasarnet_al.network.inference import Predictor
+from quasarnet_al.network.lines import Classification, line_redshifts
+from quasarnet_al.network.weights import read_network
+from quasarnet_al.report import studies, style
+from quasarnet_al.spectra import pool
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -75,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
 
     def answers(spectra: np.ndarray) -> list[gate.Answers]:
         """Return the candidate's and the incumbent's."""
-        lines = [classify.line_redshifts(*p(spectra, args.threads), grid)[:2] for p in predictors]
+        lines = [line_redshifts(*p(spectra, args.threads), grid)[:2] for p in predictors]
         return [gate.answers(*two, args.cut, args.n_thresh, args.z_split) for two in lines]
 
     spectra, catalog, labels = pool.read_labelled(args.validation)
@@ -124,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
         with replacing(path) as temporary:
             content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(figures.draw(figures.gate, table, args.cut))
+        Path(temporary).write_bytes(style.draw(studies.gate, table, args.cut))
     write_json(args.verdict, result)
     print(f"{args.verdict}: {len(result['broken'])} of {result['judged']} thresholds are broken")
 

@@ -5,8 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import acquisition, digit_figures, digits, figures, pool, scoring, truth
-from quasarnet_al.files import InputError, command_line, program, replacing
+from quasarnet_al.core import chance
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.learning.scores import ACQUISITIONS, read_scores
+from quasarnet_al.report import style
+from quasarnet_al.report.digits import confusing_digits
+from quasarnet_al.spectra import pool, truth
+from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.tasks.digits import CLASSES, most_confusing
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,13 +28,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     images, _ = pool.read(args.pool)
-    scores = scoring.read_scores(args.scores)
-    selection = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    scores = read_scores(args.scores)
+    selection = read_table(args.selection, "SELECTION", "select_batch.py")
     if not np.array_equal(scores["TARGETID"], selection["TARGETID"]):
         raise InputError(args.selection, f"is not of {args.scores}", "select the batch again")
     reason = np.char.strip(selection["REASON"])
-    tie = acquisition.random(scores["TARGETID"], args.seed + 1)
-    picked = digits.most_confusing(scores, reason, tie)
+    tie = chance.random(scores["TARGETID"], args.seed + 1)
+    picked = most_confusing(scores, reason, tie)
     rows = list(picked.values())
     table = pd.DataFrame(
         {
@@ -35,15 +42,15 @@ def main(argv: list[str] | None = None) -> None:
             "TARGETID": scores["TARGETID"][rows],
             "TRUTH": truth.read(args.truth)["SPECTYPE"].reindex(scores["TARGETID"][rows]).values,
             "CLASS": scores["CLASS"][rows],
-            "VALUE": [scores[scoring.ACQUISITIONS[name]][row] for name, row in picked.items()],
-            **{scoring.ACQUISITIONS[n]: scores[scoring.ACQUISITIONS[n]][rows] for n in picked},
-            **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in digits.CLASSES},
+            "VALUE": [scores[ACQUISITIONS[name]][row] for name, row in picked.items()],
+            **{ACQUISITIONS[n]: scores[ACQUISITIONS[n]][rows] for n in picked},
+            **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in CLASSES},
         }
     )
     with replacing(args.table) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
     with replacing(args.figure) as temporary:
-        png = figures.draw(digit_figures.confusing_digits, images[rows], table)
+        png = style.draw(confusing_digits, images[rows], table)
         Path(temporary).write_bytes(png)
     for row in table.itertuples():
         print(f"{row.MEASURE}: a {row.TRUTH}, {row.VALUE:.4f}, entropy {row.ENTROPY:.4f}")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import yaml
 
-from quasarnet_al import cost, plan
-from quasarnet_al.files import InputError, command_line, program
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.workflow import cost, plan
+from quasarnet_al.workflow.plan import check
 
 ROOT = Path(__file__).parents[1]
 #: Steps in the order of a round; the others take seconds and run beside the head process.
@@ -70,7 +72,7 @@ def read(path: str | Path) -> dict:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise InputError(path, f"is no config ({error})", "give a YAML file") from error
-    return plan.check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
+    return check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
 
 
 def unpack(config: dict) -> dict:

@@ -1,9 +1,11 @@
 """Evaluate a round's ensemble on the validation set."""
 
-from quasarnet_al import pool
-from quasarnet_al.files import InputError, command_line, positive, program, provenance, write_json
-from quasarnet_al.tasks import TASKS, Classification
-from quasarnet_al.weights import read_ensemble
+from quasarnet_al.core.files import InputError, provenance, write_json
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.weights import read_ensemble
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 
 #: Labels of the training set that are named, of those that no member believes.
 MOST_DOUBTED = 20

@@ -1,8 +1,9 @@
 """Write each trained member as a weights file that QuasarNP loads."""
 
-from quasarnet_al.files import InputError, command_line, program, provenance
-from quasarnet_al.tasks import TASKS
-from quasarnet_al.weights import read_ensemble, write_network
+from quasarnet_al.core.files import InputError, provenance
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.network.weights import read_ensemble, write_network
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:

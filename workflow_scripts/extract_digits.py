@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import digits, pool
-from quasarnet_al.files import InputError, command_line, positive, program, replacing
-from quasarnet_al.grid import DIGIT
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import DIGIT
+from quasarnet_al.tasks import digits
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,10 +10,9 @@ from functools import partial
 
 from threadpoolctl import threadpool_limits
 
-from quasarnet_al import boss, desi, pool
-from quasarnet_al.files import command_line, positive, program
-from quasarnet_al.grid import GRIDS
-from quasarnet_al.progress import progress
+from quasarnet_al.core.program import command_line, positive, program, progress
+from quasarnet_al.spectra import boss, desi, pool
+from quasarnet_al.spectra.grid import GRIDS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -66,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     dropped = Counter(extraction.dropped)
     spectra, catalog = extraction.spectra, extraction.catalog
     if args.truth and not args.training_data:
-        from quasarnet_al import truth  # pandas takes longer to start than the rest
+        from quasarnet_al.spectra import truth  # pandas takes longer to start than the rest
 
         known = truth.read(args.truth)
         spectra, catalog, labels, more = truth.label(spectra, catalog, known, args.origin)

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, command_line, positive, program, provenance
+from quasarnet_al.core import chance
+from quasarnet_al.core.files import InputError, provenance
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.learning import som
+from quasarnet_al.spectra import pool
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -59,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def sample_of_files(paths: list[str], size: int, seed: int) -> np.ndarray:
     """Return `size` spectra (all for 0) of the pool, the same for any order of its files."""
-    keys = [som.sampling_keys(pool.read_catalog(path), seed) for path in paths]
+    keys = [chance.sampling_keys(pool.read_catalog(path), seed) for path in paths]
     place = np.argsort(np.concatenate(keys), kind="stable").argsort()
     size = min(size or len(place), len(place))
     sample = np.empty((size, pool.read_grid(paths[0]).size), np.float32)

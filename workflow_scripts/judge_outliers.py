@@ -3,8 +3,12 @@
 import fitsio
 import numpy as np
 
-from quasarnet_al import desi, metrics, pool, scoring, selection
-from quasarnet_al.files import InputError, command_line, program, replacing
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging import metrics
+from quasarnet_al.learning import selection
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.tables import read_table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -17,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="what was discarded, by flaw (CSV)")
     args = parser.parse_args(argv)
 
-    rows = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    rows = read_table(args.selection, "SELECTION", "select_batch.py")
     flaw = np.concatenate([_flaws(path, args.input_root) for path in args.pool])
     if len(flaw) != len(rows):
         raise InputError(args.selection, "is not of these pool files", "select the batch again")

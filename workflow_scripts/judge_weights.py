@@ -2,7 +2,8 @@
 
 import sys
 
-from quasarnet_al.files import InputError, command_line, program, read_json
+from quasarnet_al.core.files import InputError, read_json
+from quasarnet_al.core.program import command_line, program
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from quasarnet_al import pool, som
-from quasarnet_al.files import InputError, command_line, positive, program
-from quasarnet_al.scoring import COMMENTS
-from quasarnet_al.tables import write_fits
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.learning import som
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.columns import COMMENTS
+from quasarnet_al.spectra.tables import write_fits
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import files, inspection
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.core import files
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.inspection import merge, vi
+from quasarnet_al.inspection.agreement import agreement
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.spectra.tables import write_csv
+from quasarnet_al.tasks.registry import TASKS
 
 
 def record(folder: Path, paths: list[str]) -> None:
@@ -31,7 +36,7 @@ def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
     """Raise `InputError` where a minibatch was not handed in: the files are of other pages."""
     seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
     for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
-        if not inspection.is_handed_in(answered.sum(), len(answered)):
+        if not merge.is_handed_in(answered.sum(), len(answered)):
             raise files.InputError(
                 Path(paths[0]).parent,
                 f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
@@ -40,7 +45,7 @@ def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = files.command_line(__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--vi", required=True, nargs="+", help="CSV files handed in, any order")
@@ -53,9 +58,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--record", help="folder for copies of the CSV files and their sha256")
     args = parser.parse_args(argv)
 
-    batch = inspection.read_batch(args.batch)
+    batch = read_batch(args.batch)
     task = TASKS[args.task]
-    rows, faults, refused = inspection.read_answers(args.vi, task.spectypes, task.redshifts)
+    rows, faults, refused = vi.read_answers(args.vi, task.spectypes, task.redshifts)
     refused += [(name, 0, "", fault) for name, fault in faults.items()]
     if rows.empty and not any(line for _, line, _, _ in refused):
         raise files.InputError(
@@ -65,20 +70,21 @@ def main(argv: list[str] | None = None) -> None:
         )
     if args.whole:
         complete(batch, rows, args.vi)
-    labels, elsewhere, agreement = inspection.merge(rows, batch["TARGETID"])
-    refused = pd.DataFrame(refused, columns=inspection.REFUSED_COLUMNS).astype({"TARGETID": str})
+    labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"])
+    answers, _ = merge.of_batch(rows, batch["TARGETID"])
+    refused = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})
     refused = pd.concat([refused, elsewhere.astype({"TARGETID": str})]).drop_duplicates()
     refused = refused.sort_values(["FILE", "LINE"], kind="stable")
-    inspection.write_csv(args.output, labels)
-    inspection.write_csv(args.refused, refused)
-    files.write_json(args.agreement, agreement | {"refused rows": len(refused)})
+    write_csv(args.output, labels)
+    write_csv(args.refused, refused)
+    files.write_json(args.agreement, counts | agreement(answers) | {"refused rows": len(refused)})
     if args.record:
         record(Path(args.record), args.vi)
     for row in refused.itertuples():
         print(f"refused: {row.FILE} line {row.LINE}: TARGETID {row.TARGETID}: {row.REASON}")
-    counts = {key: agreement[key] for key in ("targets", "accepted", "conflict", "not inspected")}
-    print(", ".join(f"{value} {key}" for key, value in counts.items()))
+    told = ("targets", "accepted", "conflict", "not inspected")
+    print(", ".join(f"{counts[key]} {key}" for key in told))
 
 
 if __name__ == "__main__":
-    files.program(main)
+    program(main)

@@ -1,8 +1,9 @@
 """Pack the weights of all members into one ensemble file."""
 
-from quasarnet_al.files import command_line, program, provenance
-from quasarnet_al.tasks import TASKS
-from quasarnet_al.weights import pack, read_network
+from quasarnet_al.core.files import provenance
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.network.weights import pack, read_network
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,21 +5,20 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import (
-    cost,
-    inspection,
-    metrics,
-    pool,
-    report,
-    round_report,
-    scoring,
-    selection,
-    sets,
-    som,
-)
-from quasarnet_al.files import InputError, command_line, program, provenance, read_json, write_text
-from quasarnet_al.grid import Grid
-from quasarnet_al.tasks import TASKS, Classification, Task
+from quasarnet_al.core.files import InputError, provenance, read_json, write_text
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging.votes import surprises
+from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.report import html
+from quasarnet_al.report import round as round_report
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import Grid
+from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Task
+from quasarnet_al.workflow import cost
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,15 +49,15 @@ def main(argv: list[str] | None = None) -> None:
     task = TASKS[args.task]
     found = read_json(args.metrics, "round", "members", "confusion", *task.headline)
     summary = selection.read_summary(args.summary)
-    links = [report.link("../report.html", f"all rounds of {args.run}")]
+    links = [html.link("../report.html", f"all rounds of {args.run}")]
     if task.pages:
-        links.append(report.link("inspect/index.html", "inspection pages"))
+        links.append(html.link("inspect/index.html", "inspection pages"))
     body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, found)]
-    batch = inspection.read_batch(args.batch)
+    batch = read_batch(args.batch)
     spectra, grid = pool.read(args.batch_pool)[0], pool.read_grid(args.batch_pool)
     body += _choice(args, task, summary, batch, spectra, grid)
     for path in args.flaws:
-        body += [report.heading("Flaws of the mock spectra"), report.table(pd.read_csv(path))]
+        body += [html.heading("Flaws of the mock spectra"), html.table(pd.read_csv(path))]
     body += _labels(args, task, batch, spectra, grid)
     for path in args.agreement:
         body += round_report.agreement(read_json(path))
@@ -66,13 +65,13 @@ def main(argv: list[str] | None = None) -> None:
         body += round_report.changes(task, read_json(path))
     if args.benchmarks:
         jobs = cost.read(args.benchmarks)
-        body += report.cost("Cost of this round", jobs, summary["exposures"])
+        body += html.cost("Cost of this round", jobs, summary["exposures"])
     seed = f"{args.seed} (a member's: {args.seed}, {found['round']} and its number)"
     title = f"{args.run}: round {found['round']}"
     inputs = [args.metrics, args.selection, args.som, args.batch, *args.labels]
     inputs.append(f"and {len(args.scores)} tables of scores")
     told = provenance(seed=seed, inputs=" ".join(inputs))
-    write_text(args.output, report.page(title, body, told))
+    write_text(args.output, html.page(title, body, told))
     print(args.output)
 
 
@@ -85,10 +84,10 @@ def _choice(
     grid: Grid,
 ) -> list[str]:
     """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
-    reasons = scoring.read_table(args.selection, "SELECTION", "select_batch.py")
+    reasons = read_table(args.selection, "SELECTION", "select_batch.py")
     names = ["TARGETID", "BMU", *task.vote_columns]
     names += ["Z_QN", "Z_STD"] if task.redshifts else []
-    parts = [scoring.read_scores(path, names) for path in args.scores]
+    parts = [scores.read_scores(path, names) for path in args.scores]
     rows = np.concatenate(parts)
     if not np.array_equal(rows["TARGETID"], reasons["TARGETID"]):
         raise InputError(args.selection, "is not of these score tables", "select the batch again")
@@ -101,7 +100,7 @@ def _choice(
     few = round_report.GALLERY
     return [
         *round_report.choice(summary),
-        report.row_of(
+        html.row_of(
             [
                 round_report.scores(reasons, batch["ACQUISITION"][0]),
                 round_report.cells(cells.shape[:2], rows["BMU"], chosen, percentile),
@@ -124,9 +123,9 @@ def _labels(
 ) -> list[str]:
     """Return what people, or the oracle, said of the batch."""
     if not args.labels:
-        return [report.heading("Labels"), report.paragraph("The round waits for its labels.")]
-    labels = sets.answered(batch, args.labels[0], task, args.z_split)
-    wrong = metrics.surprises(task.votes(labels), labels["TRUTH"].to_numpy())
+        return [html.heading("Labels"), html.paragraph("The round waits for its labels.")]
+    labels = task.answered(batch, args.labels[0], args.z_split)
+    wrong = surprises(task.votes(labels), labels["TRUTH"].to_numpy())
     shown = labels.iloc[wrong[: round_report.GALLERY]]
     return [
         *round_report.told(labels, len(batch), len(wrong)),

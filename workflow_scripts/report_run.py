@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al import cost, figures, report, selection
-from quasarnet_al.files import command_line, program, provenance, read_json, replacing, write_text
-from quasarnet_al.tasks import TASKS, Task
+from quasarnet_al.core.files import provenance, read_json, replacing, write_text
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.learning import selection
+from quasarnet_al.report import html, style
+from quasarnet_al.report.tasks import DRAWINGS
+from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Task
+from quasarnet_al.workflow import cost
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,49 +31,50 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     task = TASKS[args.task]
+    figures = DRAWINGS[args.task].figures
     rounds = [read_json(path, "round", *task.headline) for path in args.metrics]
     curve = pd.DataFrame([_row(task, entry) for entry in rounds])
     with replacing(args.curve) as temporary:
         curve.to_csv(temporary, index=False, float_format="%.5g", lineterminator="\n")
     with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(figures.draw(task.figures()[0][0], rounds))
+        Path(temporary).write_bytes(style.draw(figures[0][0], rounds))
     summaries = pd.DataFrame([_summary(path) for path in args.summaries])
     summaries.insert(0, "round", range(1, len(summaries) + 1))
-    stopping = pd.DataFrame([report.flat(read_json(path)) for path in args.stopping])
-    agreements = pd.DataFrame([report.flat(read_json(path)) for path in args.agreements])
+    stopping = pd.DataFrame([html.flat(read_json(path)) for path in args.stopping])
+    agreements = pd.DataFrame([html.flat(read_json(path)) for path in args.agreements])
     folder = Path(args.report).parent
     links = [
-        report.link(os.path.relpath(path, folder), f"round {entry['round']}")
+        html.link(os.path.relpath(path, folder), f"round {entry['round']}")
         for path, entry in zip(args.rounds, rounds, strict=False)
     ]
     body = [
         f"<p>Report of each round: {' · '.join(links)}</p>" if links else "",
-        report.heading("Learning curve"),
-        report.row_of([report.figure(text, draw, rounds) for draw, text in task.figures()]),
-        report.table(curve),
-        report.heading("Selection"),
-        report.paragraph("Exposures of the pool, and why the others were not chosen."),
-        report.table(summaries),
+        html.heading("Learning curve"),
+        html.row_of([html.figure(text, draw, rounds) for draw, text in figures]),
+        html.table(curve),
+        html.heading("Selection"),
+        html.paragraph("Exposures of the pool, and why the others were not chosen."),
+        html.table(summaries),
     ]
     if len(agreements):
         agreements.insert(0, "round", range(1, len(agreements) + 1))
-        body += [report.heading("Labels"), report.table(agreements)]
+        body += [html.heading("Labels"), html.table(agreements)]
     if len(stopping):
         stopping.insert(0, "round", range(1, len(stopping) + 1))
         body += [
-            report.heading("When to stop"),
-            report.paragraph(
+            html.heading("When to stop"),
+            html.paragraph(
                 "Of each round's labels: the share that the ensemble had wrong, with its 95 % "
                 "interval; the share of the pool on which the members disagreed; what the "
                 "validation set gained; whether another round pays."
             ),
-            report.table(stopping),
+            html.table(stopping),
         ]
     if args.benchmarks:
         jobs = cost.read(args.benchmarks)
-        body += report.cost("Cost of the run", jobs, summaries["exposures"].max())
+        body += html.cost("Cost of the run", jobs, summaries["exposures"].max())
     told = provenance(inputs=" ".join(args.metrics))
-    write_text(args.report, report.page(f"{args.run}: {len(rounds)} rounds", body, told))
+    write_text(args.report, html.page(f"{args.run}: {len(rounds)} rounds", body, told))
     print(args.report)
 
 

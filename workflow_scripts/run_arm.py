@@ -3,10 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import experiment, pool, recipe, scoring, selection, som, truth
-from quasarnet_al.files import InputError, command_line, positive, program, replacing
-from quasarnet_al.tasks import TASKS, Classification
-from quasarnet_al.weights import read_ensemble
+from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.judging import experiment
+from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.network import recipe
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.weights import read_ensemble
+from quasarnet_al.spectra import pool, truth
+from quasarnet_al.spectra.tables import stack
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,10 +44,10 @@ def main(argv: list[str] | None = None) -> None:
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
     spectra = np.concatenate([part[0] for part in parts])
-    catalog = pool.stack([part[1] for part in parts])
+    catalog = stack([part[1] for part in parts])
     units = np.concatenate(
         [
-            scoring.read_map(path, part[1], name)
+            scores.read_map(path, part[1], name)
             for path, part, name in zip(args.map, parts, args.pool, strict=True)
         ]
     )
@@ -58,10 +64,10 @@ def main(argv: list[str] | None = None) -> None:
     chosen_recipe = recipe.from_arguments(args)
 
     def train(rows: np.ndarray, number: int) -> list:
-        from quasarnet_al import training
+        from quasarnet_al.network import training
 
         training.configure(args.threads)
-        data = np.concatenate([first, spectra[rows]]), pool.stack([first_labels, labels[rows]])
+        data = np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]])
         return [
             task.train_member(
                 *data, grid, chosen_recipe, [args.seed, number, m], tell=_say_nothing

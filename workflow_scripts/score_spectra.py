@@ -1,9 +1,12 @@
 """Score the spectra of one pool file with every member of an ensemble."""
 
-from quasarnet_al import pool, scoring
-from quasarnet_al.files import InputError, command_line, positive, program
-from quasarnet_al.tasks import TASKS, Classification
-from quasarnet_al.weights import read_ensemble
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.learning import scores
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.weights import read_ensemble
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     spectra, catalog = pool.read(args.pool)
     if networks[0].grid.size != spectra.shape[1]:
         raise InputError(args.pool, "is on another grid than the ensemble", "extract it again")
-    units = scoring.read_map(args.map, catalog, args.pool)
+    units = scores.read_map(args.map, catalog, args.pool)
     columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS", "SNR")}
     classification = Classification.from_arguments(args)
     columns |= task.score(
@@ -31,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     columns |= {name: units[name] for name in ("BMU", "QERR")}
     attributes = {"members": len(networks), "c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
-    scoring.write_scores(args.output, columns, attributes)
+    scores.write_scores(args.output, columns, attributes)
     print(f"{args.output}: {len(catalog)} spectra scored by {len(networks)} members")
 
 

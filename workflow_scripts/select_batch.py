@@ -6,15 +6,16 @@ import json
 import numpy as np
 import pandas as pd
 
-from quasarnet_al import acquisition, pool, scoring, selection, som
-from quasarnet_al.files import InputError, command_line, positive, program, replacing, write_json
-from quasarnet_al.tables import read_targetids, write_fits
+from quasarnet_al.core import chance
+from quasarnet_al.core.files import InputError, replacing, write_json
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.learning import selection, som
+from quasarnet_al.learning.scores import ACQUISITIONS, member_values, read_scores
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.columns import COMMENTS
+from quasarnet_al.spectra.tables import read_targetids, stack, write_fits
 
 PAIRS = "give both in the same order, or score the pool again"
-COMMENTS = {
-    "SCORE": "what the acquisition function gives",
-    "REASON": "why not in the batch; empty where it is",
-}
 SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
 
 
@@ -39,9 +40,9 @@ def main(argv: list[str] | None = None) -> None:
 
     if len(args.scores) != len(args.pool):
         parser.error("--scores and --pool go in pairs")
-    column = scoring.ACQUISITIONS[args.acquisition]
+    column = ACQUISITIONS[args.acquisition]
     names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
-    parts = [scoring.read_scores(path, names) for path in args.scores]
+    parts = [read_scores(path, names) for path in args.scores]
     fitted = som.read(args.som)
     for path, part in zip(args.scores, parts, strict=True):
         if not ((part["BMU"] >= 0) & (part["BMU"] < np.prod(fitted.shape))).all():
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         rows[column].astype(float),
         rows["TARGETID"],
         rows["ARMS"],
-        tie=acquisition.random(rows["TARGETID"], args.seed + 1),
+        tie=chance.random(rows["TARGETID"], args.seed + 1),
         cell=rows["BMU"],
         outlier=outlier,
         size=args.size,
@@ -88,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
             "SCORE": rows[column],
             "REASON": reason,
         },
-        scoring.COMMENTS | COMMENTS,
+        COMMENTS,
         {"acquisition": args.acquisition},
     )
     write_json(args.summary, {"exposures": len(rows), "chosen": len(chosen), "left out": counts})
@@ -103,7 +104,7 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
     frames, spectra, catalogs, order = [], [], [], []
     for number in np.unique(place):
         here = np.flatnonzero(place == number)
-        scores = scoring.read_scores(args.scores[number])
+        scores = read_scores(args.scores[number])
         image, catalog = pool.read(args.pool[number])
         if not np.array_equal(catalog["TARGETID"], scores["TARGETID"]):
             raise InputError(args.pool[number], f"is not the pool of {args.scores[number]}", PAIRS)
@@ -117,7 +118,7 @@ def _gather(args: argparse.Namespace, column: str, row: np.ndarray, place: np.nd
     batch.insert(1, "MINIBATCH", (batch["RANK"] - 1) // args.minibatch + 1)
     batch.insert(3, "SCORE", batch[column])
     batch.insert(4, "ACQUISITION", args.acquisition)
-    return batch, np.concatenate(spectra)[back], pool.stack(catalogs)[back]
+    return batch, np.concatenate(spectra)[back], stack(catalogs)[back]
 
 
 def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
@@ -128,7 +129,7 @@ def _frame(scores: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
     for name in ("Z", "SPECTYPE", "ZWARN"):
         frame[f"REDROCK_{name}"] = catalog[name]
     for name in members:
-        values = scoring.members(scores, name)
+        values = member_values(scores, name)
         frame[name] = [" ".join(f"{value:.4f}" for value in row) for row in values]
     return frame
 

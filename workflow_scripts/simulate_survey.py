@@ -5,8 +5,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from quasarnet_al import mock
-from quasarnet_al.files import command_line, positive, program, read_json
+from quasarnet_al.core.files import read_json
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.mock import survey
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of all that is random in it")
     parser.add_argument(
         "--mix",
-        choices=sorted(mock.MIXES),
+        choices=sorted(survey.MIXES),
         default="survey",
         help="kinds of targets; balanced also spreads redshifts, magnitudes and shapes",
     )
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="petals simulated at once")
     options = parser.parse_args(argv)
 
-    fractions = read_json(options.fractions) if options.fractions else mock.MIXES[options.mix]
+    fractions = read_json(options.fractions) if options.fractions else survey.MIXES[options.mix]
     work = [(tile, petal) for tile in options.tiles for petal in range(options.petals)]
     simulate = partial(_simulate, options=options, fractions=fractions)
     if options.threads > 1:
@@ -39,11 +40,11 @@ def main(argv: list[str] | None = None) -> None:
             rows = list(pool.map(simulate, work))
     else:
         rows = [simulate(item) for item in work]
-    mock.write_truth(options.output / "truth.csv", [row for part in rows for row in part])
+    survey.write_truth(options.output / "truth.csv", [row for part in rows for row in part])
 
 
 def _simulate(item: tuple[int, int], options: argparse.Namespace, fractions: dict) -> list[tuple]:
-    return mock.simulate_petal(
+    return survey.simulate_petal(
         options.output,
         options.seed,
         item[0],

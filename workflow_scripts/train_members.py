@@ -17,9 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from quasarnet_al import pool, recipe, weights
-from quasarnet_al.files import InputError, command_line, positive, program, write_text
-from quasarnet_al.tasks import TASKS
+from quasarnet_al.core.files import InputError, write_text
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.network import recipe, weights
+from quasarnet_al.spectra import pool
+from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -97,7 +99,7 @@ def _trained(args: argparse.Namespace, member: int, finished: Path) -> bool:
 
 
 def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
-    from quasarnet_al import training  # TensorFlow takes seconds to start
+    from quasarnet_al.network import training  # TensorFlow takes seconds to start
 
     training.configure(args.threads)
     spectra, _, labels = pool.read_labelled(args.training)

@@ -7,19 +7,14 @@ if it is a quasar there.
 import fitsio
 import numpy as np
 
-from quasarnet_al import scoring
-from quasarnet_al.files import command_line, program
-from quasarnet_al.grid import LINES
-from quasarnet_al.tables import write_fits
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.spectra.columns import COMMENTS
+from quasarnet_al.spectra.grid import LINES
+from quasarnet_al.spectra.tables import read_table, write_fits
 
 #: Columns that must be finite numbers, and the others.
 NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
 OTHERS = ("TARGET_RA", "TARGET_DEC", "IS_QSO", *(f"Z_{name}" for name in LINES))
-COMMENTS = {
-    "Z": "redshift of the surest line",
-    "IS_BAL": "whether C_BAL exceeds 0.5",
-    "EXPOSURES": "spectra of the object in the tables",
-}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,10 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     rows = np.concatenate(
-        [
-            scoring.read_table(path, "QN", "classify_spectra.py", NUMBERS, OTHERS)
-            for path in args.tables
-        ]
+        [read_table(path, "QN", "classify_spectra.py", NUMBERS, OTHERS) for path in args.tables]
     )
     rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
     _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)
@@ -47,7 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     columns["EXPOSURES"] = exposures.astype(np.int32)
     made = fitsio.read_header(args.tables[0], ext="QN")
     kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
-    write_fits(args.output, "QSO_CAT", columns, scoring.COMMENTS | COMMENTS, kept)
+    write_fits(
+        args.output, "QSO_CAT", columns, COMMENTS | {"Z": "redshift of the surest line"}, kept
+    )
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

@@ -4,11 +4,26 @@ from pathlib import Path
 
 import numpy as np
 
-from quasarnet_al import files, inspection, page, pool, prospect, som
+from quasarnet_al.core import files
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.inspection import merge, prospect, vi
+from quasarnet_al.inspection.pages import (
+    earlier,
+    minibatch,
+    progress,
+    render,
+    render_index,
+    render_note,
+    repeats,
+)
+from quasarnet_al.inspection.record import mock_templates, read_spectra
+from quasarnet_al.learning import som
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.spectra import pool
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = files.command_line(__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--batch-pool", required=True, help="its spectra, a pool file (FITS)")
     parser.add_argument(
@@ -35,8 +50,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
     args = parser.parse_args(argv)
 
-    batch = inspection.read_batch(args.batch)
-    handed_in, *_ = inspection.read_answers(args.vi)
+    batch = read_batch(args.batch)
+    handed_in, *_ = vi.read_answers(args.vi)
     pixels, catalog = pool.read(args.batch_pool)
     cells = som.read(args.som) if args.som else None
     if cells and cells.weights.shape[2] != pixels.shape[1]:
@@ -47,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         )
     try:
         grid = pool.read_grid(args.batch_pool)
-        spectra = page.read_spectra(batch, pixels, catalog, grid, args.input_root, cells)
+        spectra = read_spectra(batch, pixels, catalog, grid, args.input_root, cells)
     except (ValueError, TypeError) as error:
         raise files.InputError(
             args.batch, f"has a value that is none ({error})", "select it again"
@@ -56,41 +71,39 @@ def main(argv: list[str] | None = None) -> None:
         prospect.write(args.prospect, catalog, args.input_root)
     common = {
         "grid": grid,
-        "templates": page.mock_templates(),
+        "templates": mock_templates(),
         "labels_dir": args.labels_dir,
     }
     folder = Path(args.output_dir)
     if args.adjudicate:
-        conflicts = inspection.conflicts(args.adjudicate)
-        chosen = [
-            s | page.earlier(s, handed_in) for s in spectra if int(s["targetid"]) in conflicts
-        ]
+        conflicts = merge.conflicts(args.adjudicate)
+        chosen = [s | earlier(s, handed_in) for s in spectra if int(s["targetid"]) in conflicts]
         title = f"{args.title_prefix}-adjudication"
-        text = page.render_note(title, "No conflict waits for a decision.")
+        text = render_note(title, "No conflict waits for a decision.")
         if chosen:
-            text = page.render(page.minibatch(title, chosen, blind=args.blind == "yes", **common))
+            text = render(minibatch(title, chosen, blind=args.blind == "yes", **common))
         files.write_text(folder / "adjudication.html", text)
         print(f"{folder / 'adjudication.html'}: {len(chosen)} conflicts")
         return
     numbers = sorted(batch["MINIBATCH"].unique())
     pages = [[spectra[k] for k in np.flatnonzero(batch["MINIBATCH"] == m)] for m in numbers]
     parts = []
-    for number, here in zip(numbers, page.repeats(pages, args.repeats, args.seed), strict=True):
+    for number, here in zip(numbers, repeats(pages, args.repeats, args.seed), strict=True):
         title, name = f"{args.title_prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
-        data = page.minibatch(
+        data = minibatch(
             title,
             here,
             blind=args.blind == "yes",
             part=f"minibatch {number} of {len(numbers)}",
             **common,
         )
-        files.write_text(folder / name, page.render(data))
-        parts.append(page.progress(title, name, here, handed_in))
+        files.write_text(folder / name, render(data))
+        parts.append(progress(title, name, here, handed_in))
     index = {"title": args.title_prefix, "labels_dir": args.labels_dir, "command": args.command}
     index |= {"inspectors": args.inspectors, "minibatches": parts}
-    files.write_text(folder / "index.html", page.render_index(index))
+    files.write_text(folder / "index.html", render_index(index))
     print(f"{folder}: {len(parts)} pages, {len(spectra)} spectra")
 
 
 if __name__ == "__main__":
-    files.program(main)
+    program(main)

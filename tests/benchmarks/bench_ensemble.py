@@ -20,8 +20,9 @@ from measure import alternate, spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al import inference, pool, weights
-from quasarnet_al.grid import LOG
+from quasarnet_al.network import inference, weights
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import LOG
 from test_weights import random_network
 
 #: The program, which then tells its peak memory (what wait4 tells includes this process's).

@@ -19,8 +19,8 @@ from measure import alternate, spread, summary
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 import samples
-from quasarnet_al import desi
-from quasarnet_al.grid import LOG
+from quasarnet_al.spectra import desi
+from quasarnet_al.spectra.grid import LOG
 
 FIBRES = 500
 HDUS = ("FIBERMAP", *(f"{a}_{b}" for a in "BRZ" for b in ("WAVELENGTH", "FLUX", "IVAR")))

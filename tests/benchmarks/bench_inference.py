@@ -26,9 +26,9 @@ from threadpoolctl import ThreadpoolController
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al import inference, weights
-from quasarnet_al.grid import GRIDS
-from quasarnet_al.weights import WIDTH, Network
+from quasarnet_al.network import inference, weights
+from quasarnet_al.network.weights import WIDTH, Network
+from quasarnet_al.spectra.grid import GRIDS
 from test_inference import keras_model
 from test_weights import random_network
 

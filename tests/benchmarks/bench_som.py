@@ -22,8 +22,9 @@ from minisom import MiniSom
 from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al import pool, som
-from quasarnet_al.grid import LINES, LOG
+from quasarnet_al.learning import som
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import LINES, LOG
 
 SIDE = 45
 #: Width of the neighbourhood at the start: a quarter of the side, as `som.fit` takes.

@@ -19,8 +19,8 @@ import numpy as np
 from measure import spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al import targets
-from quasarnet_al.grid import BOXES, LOG
+from quasarnet_al.network import targets
+from quasarnet_al.spectra.grid import BOXES, LOG
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -70,11 +70,11 @@ def examples(n: int) -> tuple[np.ndarray, tuple]:
 
 
 def train(end, threads: int, n: int, repeats: int) -> None:
-    from quasarnet_al import training
+    from quasarnet_al.network.training import Recipe, configure, train
 
-    training.configure(threads)
+    configure(threads)
     spectra, labels = examples(n)
-    recipe = training.Recipe(epochs=repeats + 1)
+    recipe = Recipe(epochs=repeats + 1)
     end.send("ready")
     end.recv()
     start = time.perf_counter()
@@ -89,7 +89,7 @@ def train(end, threads: int, n: int, repeats: int) -> None:
         start = time.perf_counter()
 
     tell.left = repeats
-    training.train(spectra, labels, LOG, recipe, 0, tell=tell)
+    train(spectra, labels, LOG, recipe, 0, tell=tell)
 
 
 def fit(end, threads: int, n: int, repeats: int) -> None:
@@ -99,9 +99,10 @@ def fit(end, threads: int, n: int, repeats: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     import keras
 
-    from quasarnet_al import training
+    from quasarnet_al.network import training
+    from quasarnet_al.network.training import Recipe
 
-    model = published(keras, training.Recipe())
+    model = published(keras, Recipe())
     model.compile(keras.optimizers.Adam(2e-4, amsgrad=True), [published_loss] * 7)
     spectra, (box, offset, weight) = examples(n)
     check(tf, training, box, offset, weight)

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al.files import write_text
+from quasarnet_al.core.files import write_text
 
 HERE = Path(__file__).parent
 #: What each benchmark is about, its program and its arguments.

@@ -1,21 +1,28 @@
 """Active learning for QuasarNET on DESI spectra: pure functions on arrays and tables.
 
-The way of a spectrum through the modules:
+The wings, each of which imports only those before it (a test enforces it):
 
-* `desi` and `boss` read it from its file, or `mock` (`mock_templates`) makes it up; `spectra`
-  puts it on the pixels of `grid`, normalised; `pool` keeps it.
-* `som` finds its cell. `weights` reads the networks, `inference` runs them, `classify` makes
-  lines, redshifts and classes of their output; `scoring` keeps votes and what `acquisition`
-  makes of them.
-* `selection` chooses it. `page` (or `prospect`) shows it, `inspection` merges what people say.
-* `sets` puts it with its label into the next training set; `truth` reads labels that are known
-  already. `targets` turns labels into what `training` teaches, by a `recipe`.
-* `metrics` judges the ensemble, `stopping` the round, `gate` the network that is released,
-  `experiment` the method; `figures`, `report` and `round_report` show it all, `cost` adds up.
-
-`tasks` is what differs between quasars and digits (`digits`, `digit_figures`). `plan` says what
-a config means, `tile_table` reads its lists of tiles. `files`, `tables` and `progress` are the
-manners of all programs; `slurm` is what a run on SLURM looks at first.
+* `core`: files that appear whole or not at all, programs, random numbers of a TARGETID.
+* `spectra`: a spectrum is read (`desi`, `boss`), put on the pixels of a `grid` and
+  normalised (`rebin`), kept with its catalogue (`pool`), and joined with labels (`truth`,
+  `sets`). `columns` says what every column means, `tables` reads and writes them, `tiles`
+  reads a production's list of tiles.
+* `mock`: a `survey` made of `templates`.
+* `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
+  redshifts and classes of their output; `targets` turns labels into what `training`
+  teaches, by a `recipe`.
+* `learning`: `som` finds a spectrum's cell, `scores` keeps the members' votes and what
+  `acquisition` makes of them, `selection` chooses, `batch` is what people are asked.
+* `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
+  ensemble, `stopping` a round, `gate` the released network, `experiment` the method.
+* `inspection`: `pages` show a spectrum (`record`, `line_lists`) to people, `vi` reads their
+  answers, `merge` makes labels of them, `agreement` compares them; `prospect` is another
+  viewer.
+* `tasks`: what differs between `quasar` and `digits` (`task`, `registry`).
+* `report`: `html` pages of figures in one `style`, of a `round` (`choice`, `quasar`, `digits`,
+  `tasks`) and of the `studies`.
+* `workflow`: what a `config` means: the `plan` of a run, its `rounds`, its `cost`, and what is
+  looked at first on `slurm`.
 """
 
 __version__ = "0.1.0"

@@ -1,0 +1,49 @@
+"""The structure of the library: its wings, and which of them may import which."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+LIBRARY = ROOT / "workflow_scripts/quasarnet_al"
+#: As `__init__` names them: each imports only those before it.
+WINGS = re.findall(r"^\* `(\w+)`:", (LIBRARY / "__init__.py").read_text(), flags=re.MULTILINE)
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def wings_imported(path: Path) -> set[str]:
+    """The wings that a module imports, anywhere in it."""
+    tree = ast.parse(path.read_text())
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: import by the full name"
+            whole = f"{node.module}."
+            names |= {whole + alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    ours = [name.split(".") for name in names if name.startswith("quasarnet_al.")]
+    return {parts[1] for parts in ours} & set(WINGS)
+
+
+def test_the_list_of_wings_is_complete():
+    found = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+    assert len(WINGS) == len(set(WINGS)) and set(WINGS) == found
+    assert {path.name for path in LIBRARY.glob("*.py")} == {"__init__.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_a_wing_imports_only_those_before_it(path):
+    wing = path.relative_to(LIBRARY).parts[0]
+    allowed = set(WINGS[: WINGS.index(wing) + 1]) if wing in WINGS else set()
+    assert wings_imported(path) <= allowed
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_a_wing_itself_imports_nothing(wing):
+    """`import quasarnet_al.<wing>.<module>` loads that module and no other."""
+    tree = ast.parse((LIBRARY / wing / "__init__.py").read_text())
+    assert [type(node) for node in tree.body] == [ast.Expr]

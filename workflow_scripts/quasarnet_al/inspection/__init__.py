@@ -1,0 +1,1 @@
+"""Visual inspection: pages, answers, merged labels."""

@@ -1,0 +1,138 @@
+"""Agreement between inspectors, and whose answers look like chance."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al.inspection.merge import (
+    Z_TOLERANCE,
+    by_target,
+    is_adjudication,
+    opinions,
+    redshift_spread,
+)
+
+#: Inspectors below this kappa agree at most fairly (Landis & Koch 1977, Biometrics 33, 159),
+#: and one below this share of equal answers to the same spectrum is not steady; judged on
+#: this many spectra.
+FAIR, STEADY, FEW = 0.4, 0.7, 10
+
+
+def agreement(rows: pd.DataFrame) -> dict[str, object]:
+    """Say how well inspectors agree, before adjudication.
+
+    Returns
+    -------
+    dict with `fleiss kappa` of the class over all targets seen by two or more (Fleiss
+    1971, with the number of inspectors free to vary), `cohen` for each pair (Cohen 1960:
+    kappa of the class, share of equal classes, share of redshifts within `Z_TOLERANCE`),
+    `redshift agreement` over all pairs, and per inspector the answers, mean quality, the
+    share answered after looking at the ensemble, and the share of their own repeats with
+    the same class. A share or kappa that is not defined is None. `doubts` says in words
+    whose answers look like chance.
+    """
+    adjudicated = rows["FILE"].map(is_adjudication).astype(bool)
+    rows = rows[(rows["QUALITY"] >= 0) & ~adjudicated]
+    # The opinion that stands for an inspector where there are several: the first, since
+    # a repeated look measures consistency and not agreement.
+    answers: dict[str, dict[int, object]] = {}
+    repeats: dict[str, list[bool]] = {}
+    for targetid, group in by_target(rows):
+        for row in opinions(list(group.itertuples(index=False))):
+            mine = answers.setdefault(row.INSPECTOR, {})
+            if targetid in mine:
+                same = mine[targetid].SPECTYPE == row.SPECTYPE
+                repeats.setdefault(row.INSPECTOR, []).append(same)
+            mine.setdefault(targetid, row)
+    pairs, all_close = [], []
+    for one, two in itertools.combinations(sorted(answers), 2):
+        common = sorted(answers[one].keys() & answers[two].keys())
+        if not common:
+            continue
+        a = [answers[one][targetid] for targetid in common]
+        b = [answers[two][targetid] for targetid in common]
+        close = [
+            redshift_spread([x.Z, y.Z]) < Z_TOLERANCE
+            for x, y in zip(a, b, strict=True)
+            if np.isfinite([x.Z, y.Z]).all()
+        ]
+        all_close += close
+        classes = [row.SPECTYPE for row in a], [row.SPECTYPE for row in b]
+        pairs.append(
+            {
+                "inspectors": [one, two],
+                "targets": len(common),
+                "kappa": cohen_kappa(*classes),
+                "same class": _share([x == y for x, y in zip(*classes, strict=True)]),
+                "same redshift": _share(close),
+            }
+        )
+    ratings: dict[int, list[str]] = {}
+    for mine in answers.values():
+        for targetid, row in mine.items():
+            ratings.setdefault(targetid, []).append(row.SPECTYPE)
+    own = {
+        inspector: {
+            "answers": len(mine),
+            "mean quality": round(float(np.mean([r.QUALITY for r in mine.values()])), 4),
+            "saw the ensemble first": _share(["ensemble" in r.SHOWN for r in mine.values()]),
+            "repeats with the same class": _share(repeats.get(inspector, [])),
+        }
+        for inspector, mine in sorted(answers.items())
+    }
+    return {
+        "doubts": _doubts(pairs, own, repeats),
+        "seen by two or more": sum(len(classes) > 1 for classes in ratings.values()),
+        "fleiss kappa": fleiss_kappa(ratings.values()),
+        "redshift agreement": _share(all_close),
+        "cohen": pairs,
+        "inspectors": own,
+    }
+
+
+def _doubts(pairs: list[dict], own: dict[str, dict], repeats: dict[str, list]) -> list[str]:
+    """Say whose answers look like chance; a person decides what to do about it."""
+    told = [
+        f"{' and '.join(pair['inspectors'])} agree hardly more than by chance (kappa "
+        f"{pair['kappa']:.2f} on {pair['targets']} targets): look at their answers."
+        for pair in pairs
+        if pair["targets"] >= FEW and pair["kappa"] is not None and pair["kappa"] < FAIR
+    ]
+    told += [
+        f"{inspector} gave another class to {len(same) - sum(same)} of {len(same)} spectra seen "
+        "twice: look at the answers."
+        for inspector, same in sorted(repeats.items())
+        if len(same) >= FEW and own[inspector]["repeats with the same class"] < STEADY
+    ]
+    return told
+
+
+def cohen_kappa(one: list[str], two: list[str]) -> float | None:
+    """Return Cohen's kappa of two equally long lists of classes; None where undefined."""
+    if not one:
+        return None
+    n = len(one)
+    observed = sum(a == b for a, b in zip(one, two, strict=True)) / n
+    counts = Counter(one), Counter(two)
+    expected = sum(counts[0][key] * counts[1][key] for key in counts[0]) / n**2
+    return None if expected == 1 else round((observed - expected) / (1 - expected), 4)
+
+
+def fleiss_kappa(ratings: Iterable[list[str]]) -> float | None:
+    """Return Fleiss' kappa of the classes of each target; targets with one rating don't count."""
+    counts = [Counter(classes) for classes in ratings if len(classes) > 1]
+    if not counts:
+        return None
+    observed = np.mean(
+        [sum(k * (k - 1) for k in c.values()) / (c.total() * (c.total() - 1)) for c in counts]
+    )
+    total = sum(counts, Counter())
+    expected = sum((k / total.total()) ** 2 for k in total.values())
+    return None if expected == 1 else round(float((observed - expected) / (1 - expected)), 4)
+
+
+def _share(flags: list[bool]) -> float | None:
+    return round(sum(flags) / len(flags), 4) if flags else None

@@ -1,0 +1,284 @@
+"""What a page holds of a spectrum: the coadd, its model and the ensemble, packed small."""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from quasarnet_al.core.files import InputError
+from quasarnet_al.learning.som import Som
+from quasarnet_al.spectra import desi
+from quasarnet_al.spectra.grid import BLUE, Grid
+from quasarnet_al.spectra.rebin import normalise, rebin
+
+#: Pixels of the joined arms, Angstrom (DESI's three arms share this grid).
+STEP = 0.8
+#: 3600.0 to 9824.0 Angstrom.
+SIZE = 7781
+#: Lowest and highest code of a flux; the one below marks a pixel without data.
+_CODES = 32767
+#: Largest difference of a spectrum that is the same, rms: the rounding of float32 sums.
+SAME = 1e-3
+#: Fluxes are kept up to this many median errors.
+_RANGE = 1e6
+_DROPPED = 255
+
+
+def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
+    """Pack one spectrum in three bytes a pixel.
+
+    Flux as int16 codes of asinh(flux / s), with s the median error: steps of s / 2400
+    around zero and of 0.04 % far from it, so that cosmic rays cost no resolution. Error
+    as a byte, logarithmic between the smallest and the largest, in steps of a few per
+    cent at most; 255 marks pixels without data.
+
+    Parameters
+    ----------
+    flux, ivar : (p,)
+
+    Returns
+    -------
+    dict with `flux`, `error` (base64), `scale`, `low`, `high`: what page.js decodes
+    """
+    good = (ivar > 0) & np.isfinite(flux)
+    error = 1 / np.sqrt(ivar[good]) if good.any() else np.ones(1)
+    scale, low, high = (float(f"{x:.6g}") for x in (np.median(error), error.min(), error.max()))
+    reach = np.arcsinh(_RANGE)
+    codes = np.full(len(flux), -_CODES - 1, "<i2")
+    compressed = np.arcsinh(flux[good] / scale) / reach
+    codes[good] = np.rint(np.clip(compressed, -1, 1) * _CODES)
+    errors = np.full(len(flux), _DROPPED, np.uint8)
+    if high > low:
+        level = np.log(error / low) / np.log(high / low)
+        errors[good] = np.rint(np.clip(level, 0, 1) * (_DROPPED - 1))
+    else:
+        errors[good] = 0
+    pair = {"flux": _base64(codes), "error": _base64(errors)}
+    return pair | {"scale": scale, "low": low, "high": high}
+
+
+def decode(packed: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
+    """Return flux and error (p,) as page.js sees them; nan where dropped."""
+    codes = np.frombuffer(base64.b64decode(packed["flux"]), "<i2")
+    errors = np.frombuffer(base64.b64decode(packed["error"]), np.uint8)
+    dropped = errors == _DROPPED
+    flux = packed["scale"] * np.sinh(codes / _CODES * np.arcsinh(_RANGE))
+    error = packed["low"] * (packed["high"] / packed["low"]) ** (errors / (_DROPPED - 1))
+    return np.where(dropped, np.nan, flux), np.where(dropped, np.nan, error)
+
+
+def encode_small(values: np.ndarray) -> dict[str, object]:
+    """Pack (p,) values as int16, linear between the smallest and the largest."""
+    values = np.nan_to_num(np.asarray(values, dtype=float))
+    low, high = (float(f"{x:.6g}") for x in (values.min(), values.max()))
+    level = (values - low) / (high - low or 1)
+    codes = np.rint(np.clip(level, 0, 1) * 65535 - 32768).astype("<i2")
+    return {"values": _base64(codes), "low": low, "high": high}
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def on_page_grid(
+    wavelength: np.ndarray, flux: np.ndarray, ivar: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Place a joined coadd (p,) on the page's 0.8 A pixels; ivar 0 where it has none."""
+    place = np.rint((wavelength - BLUE) / STEP).astype(int)
+    inside = (place >= 0) & (place < SIZE)
+    page_flux, page_ivar = np.zeros(SIZE), np.zeros(SIZE)
+    page_flux[place[inside]], page_ivar[place[inside]] = flux[inside], ivar[inside]
+    return page_flux, page_ivar
+
+
+def spectrum(
+    row: pd.Series,
+    catalog: np.void,
+    pixels: np.ndarray,
+    coadd: tuple[np.ndarray, np.ndarray] | None,
+    cells: np.ndarray | None = None,
+    torus: bool = True,
+) -> dict[str, object]:
+    """Describe one spectrum for `render`.
+
+    Parameters
+    ----------
+    row : its row of batch.csv
+    catalog : its row of the pool's CATALOG
+    pixels : (p,) what the network saw
+    coadd : flux, ivar of `on_page_grid`, or None where the coadd isn't at hand
+    cells : (rows, columns, p) the SOM's weights, where there is a map
+    torus : whether the map's edges meet
+    """
+    record: dict[str, object] = {
+        # A string: JavaScript's numbers hold 53 bits.
+        "targetid": str(int(catalog["TARGETID"])),
+        "tileid": _known(catalog, "TILEID"),
+        "fiber": _known(catalog, "FIBER"),
+        "petal": _known(catalog, "PETAL_LOC"),
+        "ra": _finite(catalog, "TARGET_RA", 6),
+        "dec": _finite(catalog, "TARGET_DEC", 6),
+        "snr": _finite(catalog, "SNR", 2),
+        "arms": int(catalog["ARMS"]) if "ARMS" in catalog.dtype.names else 7,
+        "source": f"{catalog['SOURCE']} row {int(catalog['ROW'])}",
+        "magnitudes": {
+            band: round(22.5 - 2.5 * float(np.log10(catalog[f"FLUX_{band.upper()}"])), 2)
+            for band in "grz"
+            if (_finite(catalog, f"FLUX_{band.upper()}") or 0) > 0
+        },
+        "redrock": None,
+        "pixels": encode_small(pixels),
+        "coadd": None if coadd is None else encode(*coadd),
+        "ensemble": _ensemble(row),
+    }
+    if str(catalog["SPECTYPE"]).strip() and np.isfinite(catalog["Z"]):
+        record["redrock"] = {
+            "spectype": str(catalog["SPECTYPE"]).strip(),
+            "z": round(float(catalog["Z"]), 5),
+            "zwarn": int(catalog["ZWARN"]),
+        }
+    if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
+        record["som"] = _neighbours(int(row["BMU"]), cells, torus)
+    return record
+
+
+def _ensemble(row: pd.Series) -> dict[str, object] | None:
+    votes = {
+        label: round(float(row[name]), 4)
+        for name, label in (
+            ("VOTE_NOT_QSO", "not a quasar"),
+            ("VOTE_QSO_LOWZ", "low-z quasar"),
+            ("VOTE_QSO_HIGHZ", "high-z quasar"),
+        )
+        if name in row
+    }
+    if not votes:
+        return None
+    measures = {
+        name.lower().replace("_", " "): round(float(row[name]), 4)
+        for name in ("LEAST_CONFIDENCE", "MARGIN", "ENTROPY", "QERR")
+        if name in row and np.isfinite(row[name])
+    }
+    why = f"rank {int(row['RANK'])}" if "RANK" in row else ""
+    if "ACQUISITION" in row and "SCORE" in row:
+        measure = str(row["ACQUISITION"]).replace("_", " ")
+        why += f" by {measure} ({float(row['SCORE']):.4g})"
+    return {
+        "votes": votes,
+        "confidences": {
+            name[2:]: round(float(row[name]), 3)
+            for name in row.index
+            if name.startswith("C_") and np.isfinite(row[name])
+        },
+        "z_mean": rounded(row.get("Z_MEAN"), 4),
+        "z_std": rounded(row.get("Z_STD"), 4),
+        "member_z": _numbers(row.get("MEMBER_Z")),
+        "member_c": _numbers(row.get("MEMBER_C")),
+        "measures": measures,
+        "why": why,
+    }
+
+
+def _neighbours(bmu: int, cells: np.ndarray, torus: bool) -> dict[str, object]:
+    rows, columns = cells.shape[:2]
+    row, column = divmod(bmu, columns)
+    thumbnails = []
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            y, x = row + down, column + right
+            if torus:
+                y, x = y % rows, x % columns
+            inside = 0 <= y < rows and 0 <= x < columns
+            # A thumbnail is under a hundred pixels wide.
+            thumbnails.append(encode_small(cells[y, x, ::4]) if inside else None)
+    return {"row": row, "column": column, "rows": rows, "columns": columns, "cells": thumbnails}
+
+
+def _numbers(text: object) -> list[float]:
+    if not isinstance(text, str):
+        return [] if text is None or pd.isna(text) else [float(text)]
+    return [value if np.isfinite(value) else -1 for value in map(float, text.split())]
+
+
+def rounded(value: object, digits: int) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), digits)
+
+
+def _known(catalog: np.void, name: str) -> int | None:
+    value = int(catalog[name]) if name in catalog.dtype.names else -1
+    return None if value < 0 else value
+
+
+def _finite(catalog: np.void, name: str, digits: int = 6) -> float | None:
+    return rounded(catalog[name], digits) if name in catalog.dtype.names else None
+
+
+def template(name: str, spectype: str, flux: np.ndarray, first: float, step: float) -> dict:
+    """Describe a template for `render`: flux on log10(rest wavelength) = first + step * i."""
+    return {"name": name, "spectype": spectype, "first": first, "step": step} | encode_small(flux)
+
+
+def mock_templates() -> list[dict]:
+    """Return the mock survey's own models of a quasar, two galaxies and stars, for overlays."""
+    from quasarnet_al.mock.templates import galaxy_template, quasar_composite, star_template
+
+    step = 2.5e-4
+    first = np.log10(500.0)
+    wavelength = 10 ** np.arange(first, np.log10(11000.0), step)
+    models = [
+        ("quasar composite", "QSO", quasar_composite(wavelength)),
+        ("galaxy, passive", "GALAXY", galaxy_template(wavelength, "lrg")),
+        ("galaxy, star-forming", "GALAXY", galaxy_template(wavelength, "elg")),
+        *((f"star {kind}", "STAR", star_template(wavelength, f"star_{kind}")) for kind in "AFGKM"),
+        ("white dwarf", "STAR", star_template(wavelength, "wd_da")),
+    ]
+    return [template(name, spectype, flux, first, step) for name, spectype, flux in models]
+
+
+def read_spectra(
+    batch: pd.DataFrame,
+    pixels: np.ndarray,
+    catalog: np.ndarray,
+    grid: Grid,
+    roots: Sequence[str],
+    map_: Som | None,
+) -> list[dict[str, object]]:
+    """Describe all spectra of a batch; those whose coadd can't be read by their pixels alone.
+
+    Parameters
+    ----------
+    batch, pixels, catalog : same rows in the same order
+    grid : of the pixels
+    roots : folders that the catalogue's SOURCE may lie in, see `desi.source_path`
+    map_ : the SOM, where there is one
+    """
+    if batch["TARGETID"].tolist() != catalog["TARGETID"].tolist():
+        raise InputError("the batch", "differs from its pool file", "make both again")
+    coadds: dict[int, tuple] = {}
+    for source in np.unique(catalog["SOURCE"]):
+        here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
+        path = desi.source_path(str(source), roots)
+        if path is None or not len(here):
+            continue
+        try:
+            read = desi.read_rows(path, catalog["ROW"][here])
+        except InputError as error:
+            print(f"{error}: its spectra are shown by their pixels", flush=True)
+            continue
+        # An inspector must see what the network saw.
+        summed = rebin(read["flux"], read["ivar"], read["wavelength"], grid)
+        same = np.abs(normalise(*summed)[0] - pixels[here]).max(axis=1) < SAME
+        if not same.all():
+            print(
+                f"{path}: is not what the pool was extracted from; {(~same).sum()} spectra are "
+                "shown by their pixels; extract the pool again",
+                flush=True,
+            )
+        for k, place in zip(np.flatnonzero(same), here[same], strict=True):
+            coadds[place] = on_page_grid(read["wavelength"], read["flux"][k], read["ivar"][k])
+    cells, torus = (map_.weights, map_.torus) if map_ else (None, True)
+    return [
+        spectrum(row, catalog[place], pixels[place], coadds.get(place), cells, torus)
+        for place, (_, row) in enumerate(batch.iterrows())
+    ]

@@ -1,0 +1,335 @@
+"""Visual inspection (VI): CSV files in and out, merging, agreement between inspectors.
+
+The CSV is the one that prospect writes (github.com/desihub/prospect, `vi_file_fields`)
+with three more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what of the
+ensemble the inspector saw before answering) and VI_time (UTC, ISO 8601, of the answer).
+Text that a spreadsheet would run as a formula is written with an apostrophe before it,
+which `read_vi` takes away again.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra.columns import SPECTYPES
+from quasarnet_al.spectra.tables import is_number, write_csv
+from quasarnet_al.spectra.truth import MIN_QUALITY, Z_RANGE
+
+ISSUES = "RCS"
+#: A star's redshift is a velocity below 3000 km/s.
+STAR_Z = 0.01
+#: The columns that prospect writes.
+PROSPECT_COLUMNS = [
+    "TARGETID",
+    "EXPID",
+    "NIGHT",
+    "TILEID",
+    "Spec_version",
+    "Redrock_version",
+    "Template_version",
+    "Redrock_spectype",
+    "Redrock_z",
+    "Redrock_deltachi2",
+    "VI_scanner",
+    "VI_quality",
+    "VI_issue",
+    "VI_z",
+    "VI_spectype",
+    "VI_comment",
+]
+VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time"]
+ROW_COLUMNS = [
+    "FILE",
+    "LINE",
+    "TARGETID",
+    "INSPECTOR",
+    "SPECTYPE",
+    "Z",
+    "QUALITY",
+    "BAL",
+    "ISSUE",
+    "COMMENT",
+    "SHOWN",
+    "TIME",
+]
+_FORMULA = re.compile(r"^'(?='*[=+\-@])")
+#: File names of our pages, whose titles end in a known way, then of prospect's.
+_NAMES = [
+    re.compile(rf"^desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.csv$", re.DOTALL)
+    for title, user in ((r".*-(?:minibatch-\d+|adjudication)", ".*"), (".*", "[^_]*"))
+]
+
+
+class _Refused(Exception):
+    """Why a row is not taken."""
+
+
+def read_vi(
+    path: str | os.PathLike, spectypes: Sequence[str] = SPECTYPES, redshifts: bool = True
+) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
+    """Read what one inspector handed in.
+
+    Parameters
+    ----------
+    path : CSV of this project's pages or of prospect: comma, semicolon or tab, quoted
+        fields or prospect's older unquoted comments (a comma as `","`, a quote doubled),
+        UTF-8 or Latin-1, any line ends. One line is one row.
+    spectypes, redshifts : what an answer may say, see `tasks.Task`
+
+    Returns
+    -------
+    rows : columns `ROW_COLUMNS`. An empty VI_z or VI_spectype means that the inspector
+        accepts redrock's, so Z and SPECTYPE hold redrock's there (nan and '' where there
+        is none, only below quality 3). A star without VI_z whose redrock redshift is no
+        star's gets z = 0. QUALITY -1 is "not set", BAL -1 unknown.
+    refused : (line number, TARGETID as written, reason) of every other row
+
+    Raises
+    ------
+    InputError
+        The file is absent, empty, no text or has not the needed columns.
+    """
+    name = Path(path).name
+    header, records = _read_table(path, ("TARGETID", "VI_quality", "VI_z", "VI_spectype"))
+    user = _title_and_user(name)[1] or "unknown"
+    rows, refused = [], []
+    for line, fields in records:
+        try:
+            cell = _cells(header, fields)
+            rows.append((name, line, *_vi_row(cell, user, spectypes, redshifts)))
+        except _Refused as reason:
+            refused.append((line, _written_target(header, fields), str(reason)))
+    return _frame(rows, ROW_COLUMNS), refused
+
+
+def read_answers(
+    paths: Iterable[str | os.PathLike],
+    spectypes: Sequence[str] = SPECTYPES,
+    redshifts: bool = True,
+) -> tuple[pd.DataFrame, dict[str, str], list[tuple]]:
+    """Read several files as `read_vi` does.
+
+    Returns
+    -------
+    rows : of all files; an inspector is written in one way, whatever the case
+    faults : what is wrong with the files that cannot be read at all, by name
+    refused : rows that are not taken, as `REFUSED_COLUMNS`
+    """
+    tables, faults, refused = [empty_rows()], {}, []
+    for path in paths:
+        try:
+            rows, rejected = read_vi(path, spectypes, redshifts)
+        except InputError as error:
+            faults[Path(path).name] = str(error)
+            continue
+        tables.append(rows)
+        refused += [(Path(path).name, *row) for row in rejected]
+    rows = pd.concat(tables)
+    spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
+    rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
+    return rows, faults, refused
+
+
+def write_vi(path: str | os.PathLike, table: pd.DataFrame) -> None:
+    """Write a VI CSV with those of `VI_COLUMNS` that `table` has, as prospect does."""
+    write_csv(path, table[[column for column in VI_COLUMNS if column in table]])
+
+
+def title_of(name: str) -> str:
+    """Return the page title in a file name `desi-vi_<title>_<user>.csv`, or ''."""
+    return _title_and_user(name)[0]
+
+
+def _title_and_user(name: str) -> tuple[str, str]:
+    matches = [match for match in (pattern.match(name) for pattern in _NAMES) if match]
+    return (matches[0]["title"], matches[0]["user"]) if matches else ("", "")
+
+
+def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+    kinds = {"LINE": "int64", "TARGETID": "int64", "Z": "float64", "BAL": "int64"}
+    kinds["QUALITY"] = "int64" if columns is ROW_COLUMNS else "float64"
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({key: kind for key, kind in kinds.items() if key in columns})
+
+
+def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts: bool) -> tuple:
+    targetid = _targetid(cell)
+    quality = _number(cell, "VI_quality", -1)
+    if quality not in (-1, 0, 1, 2, 3, 4):
+        raise _Refused(f"VI_quality {cell['VI_quality']!r} is not one of -1, 0, 1, 2, 3, 4")
+    vi_z = _redshift(cell, "VI_z")
+    # prospect writes -1 where there is no redrock.
+    redrock_z = _number(cell, "Redrock_z", math.nan)
+    if not Z_RANGE[0] <= redrock_z <= Z_RANGE[1]:
+        redrock_z = math.nan
+    spectype = _spectype(cell, "VI_spectype", spectypes)
+    if not spectype and cell.get("Redrock_spectype", "").upper() in spectypes:
+        spectype = cell["Redrock_spectype"].upper()
+    z = redrock_z if math.isnan(vi_z) else vi_z
+    if spectype == "STAR" and math.isnan(vi_z) and not abs(redrock_z) <= STAR_Z:
+        z = 0.0
+    if quality >= MIN_QUALITY:
+        if not spectype:
+            raise _Refused("has neither VI_spectype nor Redrock_spectype")
+        if redshifts and math.isnan(z):
+            raise _Refused("has neither VI_z nor a Redrock_z")
+        if spectype == "QSO" and math.isnan(vi_z) and z <= STAR_Z:
+            raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is a star's")
+    bal = _number(cell, "VI_BAL", -1)
+    if bal not in (-1, 0, 1):
+        raise _Refused(f"VI_BAL {cell['VI_BAL']!r} is not empty, 0 or 1")
+    return (
+        *(targetid, cell.get("VI_scanner") or user, spectype, z, int(quality), int(bal)),
+        *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
+        *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
+    )
+
+
+def _targetid(cell: dict[str, str]) -> int:
+    text = cell["TARGETID"]
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
+        raise _Refused(f"TARGETID {text!r} is no whole number (did a spreadsheet round it?)")
+    return int(text)
+
+
+def _number(cell: dict[str, str], column: str, empty: float | None = None) -> float:
+    text = cell.get(column, "")
+    if text in ("", "nan", "NaN", "None", "--") and empty is not None:
+        return empty
+    # A spreadsheet that writes semicolons between cells writes a comma in numbers.
+    number = text.replace(",", ".", 1) if text.count(",") == 1 and "." not in text else text
+    if not is_number(number):
+        raise _Refused(f"{column} {text!r} is no number")
+    return float(number)
+
+
+def _redshift(cell: dict[str, str], column: str) -> float:
+    z = _number(cell, column, math.nan)
+    if not math.isnan(z) and not Z_RANGE[0] <= z <= Z_RANGE[1]:
+        raise _Refused(f"{column} {cell[column]!r} is outside {Z_RANGE[0]}..{Z_RANGE[1]}")
+    return z
+
+
+def _spectype(cell: dict[str, str], column: str, spectypes: Sequence[str]) -> str:
+    text = cell[column].upper()
+    if text and text not in spectypes:
+        allowed = f"{', '.join(spectypes[:-1])} or {spectypes[-1]}"
+        raise _Refused(f"{column} {cell[column]!r} is not {allowed}")
+    return text
+
+
+def _issue(text: str) -> str:
+    return "".join(letter for letter in ISSUES if letter in text.upper())
+
+
+def _read_table(
+    path: str | os.PathLike, needed: tuple[str, ...]
+) -> tuple[list[str], list[tuple[int, list[str] | str]]]:
+    """Return the header and (line number, fields, or why there are none) of each row."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            path, f"cannot be read ({error.strerror or error})", "check the name"
+        ) from error
+    if b"\0" in content:
+        raise InputError(path, "is not a text file", "hand in the CSV itself")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    lines = [
+        (number, line)
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
+        if line.strip()
+    ]
+    if not lines:
+        raise InputError(path, "is empty", "download the CSV again")
+    first = lines[0][1]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        header = [name.strip() for name in split_record(first, delimiter)]
+    except ValueError as error:
+        raise InputError(path, f"has no header line ({error})", "hand in the CSV itself") from error
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise InputError(
+            path, f"has no column {', '.join(missing)}", "hand in a VI CSV with its header line"
+        )
+    if len(set(header)) < len(header):
+        raise InputError(path, "names a column twice in its header", "correct the header line")
+    records: list[tuple[int, list[str] | str]] = []
+    for number, line in lines[1:]:
+        try:
+            records.append((number, split_record(line, delimiter)))
+        except ValueError as error:
+            records.append((number, str(error)))
+    # Surplus fields can only come from a comment that holds bare delimiters.
+    if header[-1] == "VI_comment":
+        size = len(header)
+        for _, fields in records:
+            if not isinstance(fields, str) and len(fields) > size:
+                fields[size - 1 :] = [delimiter.join(fields[size - 1 :])]
+    return header, records
+
+
+def split_record(line: str, delimiter: str) -> list[str]:
+    """Split one line of CSV, proper or as older prospect wrote it.
+
+    Proper: a field in quotes, its quotes doubled. Older prospect: quotes doubled and each
+    comma as `","`, with no quotes around the field. Both are read for what was meant.
+
+    Raises
+    ------
+    ValueError
+        A quote is not closed on this line.
+    """
+    if '"' not in line:
+        return line.split(delimiter)
+    fields, field, at, size = [], "", 0, len(line)
+    odd = f'"{delimiter}"'
+    while True:
+        # At the start of a field. `""x` opens no quotes: it is a doubled quote and text.
+        bare = line[at : at + 2] == '""' and line[at + 2 : at + 3] not in ("", '"', delimiter)
+        if line[at : at + 1] == '"' and not bare:
+            match = re.compile(r'"((?:[^"]|"")*)"').match(line, at)
+            if not match:
+                raise ValueError("a quote is not closed on its line")
+            field, at = match[1].replace('""', '"'), match.end()
+        while at < size and line[at] != delimiter:
+            if line.startswith(odd, at):
+                field, at = field + delimiter, at + 3
+            elif line.startswith('""', at):
+                field, at = field + '"', at + 2
+            else:
+                field, at = field + line[at], at + 1
+        fields.append(field)
+        if at >= size:
+            return fields
+        field, at = "", at + 1
+
+
+def _cells(header: list[str], fields: list[str] | str) -> dict[str, str]:
+    if isinstance(fields, str):
+        raise _Refused(fields)
+    if len(fields) != len(header):
+        raise _Refused(f"has {len(fields)} fields, the header {len(header)}")
+    return {
+        name: _FORMULA.sub("", field.strip(), count=1)
+        for name, field in zip(header, fields, strict=True)
+    }
+
+
+def _written_target(header: list[str], fields: list[str] | str) -> str:
+    at = header.index("TARGETID")
+    return fields[at].strip() if not isinstance(fields, str) and at < len(fields) else ""
+
+
+def empty_rows() -> pd.DataFrame:
+    """Return a table of no answers, with the columns and types of `read_vi`."""
+    return _frame([], ROW_COLUMNS)

@@ -1,0 +1,1 @@
+"""How good a network, a round or a method is."""

@@ -1,0 +1,199 @@
+"""How good an ensemble is: purity, completeness, redshift errors, on objects of known truth."""
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity
+from quasarnet_al.spectra.grid import LINES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A quasar's redshift is wrong beyond this, km/s (Busca & Balland 2018, section 4).
+CATASTROPHIC = 6000.0
+#: A redshift of the check of a release is right within this, |dz| / (1 + z).
+RIGHT = 0.01
+#: Confidence cuts at which purity and completeness are given.
+CUTS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), [0.95, 0.97, 0.98, 0.99, 0.995]]), 3)
+#: Bins of true redshift in which errors are given.
+Z_EDGES = (0.0, 0.5, 1.0, 1.5, 2.1, 2.5, 3.0, 4.0, 7.0)
+
+
+def completeness_purity(is_qso: np.ndarray, found: np.ndarray, good_z: np.ndarray) -> dict:
+    """Return completeness and purity of a selection of quasars.
+
+    A quasar counts as found when it is selected with the right redshift; a selected
+    object counts as pure when it is such a quasar (Busca & Balland 2018, section 4).
+    """
+    right = int((found & is_qso & good_z).sum())
+    return {
+        "completeness": ratio(right, int(is_qso.sum())),
+        "purity": ratio(right, int(found.sum())),
+        "selected": int(found.sum()),
+    }
+
+
+def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> float:
+    """Return the area under purity against completeness, whatever the cut.
+
+    The mean over the quasars of the purity at the cut that just selects each; a quasar
+    with a wrong redshift is never selected and counts as 0 (Manning et al. 2008, section
+    8.4). `right` is bool (n,), a quasar with the right redshift; `strength` (n,).
+    """
+    order = np.argsort(-strength, kind="stable")
+    purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    return ratio(float(purity[right[order]].sum()), quasars)
+
+
+def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
+    """Return what a network finds in sets of known spectra, a row a set and cut.
+
+    Parameters
+    ----------
+    spectra : a row a spectrum: SET, SPECTYPE, CONFIDENCE, and DZ = (Z_QN - Z) / (1 + Z)
+    cuts : confidences above which a spectrum is taken for a quasar
+
+    Returns
+    -------
+    DataFrame : set, cut; quasars, found, right (found, with |DZ| < `RIGHT`); completeness =
+        right / quasars; others, and how many of them are taken for quasars
+    """
+    import pandas as pd  # takes longer to start than the rest
+
+    rows = []
+    for (name, group), cut in itertools.product(spectra.groupby("SET", sort=False), cuts):
+        quasar, taken = group["SPECTYPE"] == "QSO", group["CONFIDENCE"] > cut
+        right = int((quasar & taken & (group["DZ"].abs() < RIGHT)).sum())
+        rows.append(
+            {
+                "set": name,
+                "cut": cut,
+                "quasars": int(quasar.sum()),
+                "found": int((quasar & taken).sum()),
+                "right": right,
+                "completeness": ratio(right, int(quasar.sum())),
+                "others": int((~quasar).sum()),
+                "others_taken": int((~quasar & taken).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
+    """Return what a rule for outliers discarded, by flaw.
+
+    Parameters
+    ----------
+    flaw : str (n,), "none" where there is none
+    discarded : bool (n,)
+
+    Returns
+    -------
+    DataFrame, a row a flaw and one "any flaw": spectra, discarded, recall (the share of
+    those spectra that is discarded), precision (their share of all that is discarded) and
+    base (their share of all, the precision of discarding at random)
+    """
+    import pandas as pd  # takes longer to start than the rest
+
+    groups = {name: flaw == name for name in np.unique(flaw)}
+    groups["any flaw"] = flaw != "none"
+    rows = [
+        {
+            "flaw": name,
+            "spectra": int(here.sum()),
+            "discarded": int((here & discarded).sum()),
+            "recall": ratio(int((here & discarded).sum()), int(here.sum())),
+            "precision": ratio(int((here & discarded).sum()), int(discarded.sum())),
+            "base": ratio(int(here.sum()), len(flaw)),
+        }
+        for name, here in groups.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict]:
+    """Return how far redshifts are off in the bins that hold any.
+
+    Parameters
+    ----------
+    error : (n,) of quasars, km/s
+    bins : bool (n,) by the bin's name
+
+    Returns
+    -------
+    of each: bin, quasars, catastrophic (how many), and of the others the median, low and
+    high (16th and 84th percentile), km/s
+    """
+    rows = []
+    for name, here in bins.items():
+        if not here.any():
+            continue
+        precise = error[here & (np.abs(error) < CATASTROPHIC)]
+        low, middle, high = np.percentile(precise, [16, 50, 84]) if len(precise) else [np.nan] * 3
+        row = {"bin": name, "quasars": int(here.sum())}
+        row |= {"catastrophic": int(here.sum()) - len(precise)}
+        rows.append(row | {"low_kms": low, "median_kms": middle, "high_kms": high})
+    return rows
+
+
+def evaluate(
+    confidence: np.ndarray,
+    n_thresh: int,
+    z: np.ndarray,
+    c_bal: np.ndarray,
+    spectype: np.ndarray,
+    z_true: np.ndarray,
+    bal: np.ndarray,
+    cut: float,
+    cuts: np.ndarray = CUTS,
+) -> dict:
+    """Return the metrics of one ensemble.
+
+    Parameters
+    ----------
+    confidence : (n, 6) of each line
+    n_thresh : lines above the cut that make a quasar
+    z : (n,) redshift
+    c_bal : (n,) confidence of the BAL output
+    spectype, z_true, bal : the truth
+    cut : confidence cut of the numbers that stand for the whole
+    cuts : those of the curve
+    """
+    is_qso = spectype == "QSO"
+    error = velocity(z, np.where(is_qso, z_true, 0))
+    good_z = np.abs(error) < CATASTROPHIC
+    strength = np.sort(confidence, axis=1)[:, -n_thresh]
+    curve = [{"cut": float(c)} | completeness_purity(is_qso, strength > c, good_z) for c in cuts]
+    seen = is_qso & (strength > cut)
+    error_seen = error[seen]
+    precise = error_seen[np.abs(error_seen) < CATASTROPHIC]
+    z_seen, line = z_true[seen], confidence.argmax(axis=1)[seen]
+    edges = itertools.pairwise(Z_EDGES)
+    by_redshift = {f"{a}–{b}": (z_seen >= a) & (z_seen < b) for a, b in edges}
+    by_line = {name: line == k for k, name in enumerate(LINES)}
+    known_bal = is_qso & (bal >= 0)
+    is_bal, called = known_bal & (bal == 1), known_bal & (c_bal > 0.5)
+    return {
+        "spectra": len(z),
+        "quasars": int(is_qso.sum()),
+        "cut": cut,
+        **completeness_purity(is_qso, strength > cut, good_z),
+        "average_precision": average_precision(is_qso & good_z, strength, int(is_qso.sum())),
+        "redshift": {
+            "quasars": int(seen.sum()),
+            "median_kms": float(np.median(precise)) if len(precise) else np.nan,
+            "sigma_nmad_kms": sigma_nmad(precise),
+            "catastrophic": ratio(int((np.abs(error_seen) >= CATASTROPHIC).sum()), len(error_seen)),
+            "by_redshift": redshift_errors(error_seen, by_redshift),
+            "by_line": redshift_errors(error_seen, by_line),
+        },
+        "bal": {
+            "quasars": int(known_bal.sum()),
+            "completeness": ratio(int((is_bal & called).sum()), int(is_bal.sum())),
+            "purity": ratio(int((is_bal & called).sum()), int(called.sum())),
+        },
+        "curve": curve,
+    }

@@ -1,0 +1,1 @@
+"""Active learning: the map, the scores, the acquisition functions, the selection."""

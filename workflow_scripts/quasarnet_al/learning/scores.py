@@ -1,0 +1,108 @@
+"""Scores: what an ensemble says of each spectrum, and how much its members disagree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from quasarnet_al.core import chance
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import progress
+from quasarnet_al.learning import acquisition
+from quasarnet_al.network.inference import predict
+from quasarnet_al.network.lines import (
+    line_redshifts,
+)
+from quasarnet_al.network.weights import Network
+from quasarnet_al.spectra.columns import COMMENTS
+from quasarnet_al.spectra.tables import read_table, write_fits
+
+#: Acquisition functions by their name in the config: the column of the score table.
+#: Those on votes are the published ones; `mean_` takes the members' mean probabilities.
+ACQUISITIONS = {
+    name: name.upper()
+    for name in (
+        *acquisition.METHODS,
+        *(f"mean_{name}" for name in acquisition.METHODS),
+        "mutual_information",
+        "random",
+    )
+}
+
+
+def lines_of_members(
+    networks: Sequence[Network], spectra: np.ndarray, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what each member sees.
+
+    Returns
+    -------
+    c, z : (members, n, 6), confidence and redshift of each line
+    c_bal : (members, n)
+    """
+    found = [
+        line_redshifts(*predict(network, spectra, threads), network.grid)
+        for network in progress(networks, "members")
+    ]
+    c, z, c_bal = (np.array(values) for values in zip(*found, strict=True))
+    return c, z, c_bal
+
+
+def combine(
+    c: np.ndarray, z: np.ndarray, c_bal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ensemble's lines: mean confidences, and redshifts that the members share.
+
+    A line's redshift is the median of the members', each weighted by its confidence: the
+    redshift of one of them (never a mean of two that contradict each other), on the side
+    that has more confidence. Arguments as from `lines_of_members`; returns c (n, 6),
+    z (n, 6), c_bal (n,).
+    """
+    order = np.argsort(z, axis=0, kind="stable")
+    weight = np.cumsum(np.take_along_axis(c, order, axis=0), axis=0, dtype=np.float64)
+    middle = (weight >= weight[-1] / 2).argmax(axis=0)[None]
+    median = np.take_along_axis(np.take_along_axis(z, order, axis=0), middle, axis=0)[0]
+    return c.mean(axis=0), median, c_bal.mean(axis=0)
+
+
+def confusion(
+    votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Return a column of each acquisition of `ACQUISITIONS`.
+
+    Parameters
+    ----------
+    votes : (n, K), fraction of the members for each class
+    probabilities : (members, n, K)
+    targetid, seed : of the random baseline
+    """
+    columns, mean = {}, probabilities.mean(axis=0)
+    for name, measure in acquisition.METHODS.items():
+        columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
+        columns[ACQUISITIONS[f"mean_{name}"]] = measure(mean).astype(np.float32)
+    columns["MUTUAL_INFORMATION"] = acquisition.mutual_information(probabilities).astype(np.float32)
+    columns["RANDOM"] = chance.random(targetid, seed)
+    return columns
+
+
+def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
+    """Write the table SCORES, one row a spectrum of the pool file."""
+    write_fits(path, "SCORES", columns, COMMENTS, attributes)
+
+
+def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
+    """Return the score table, or some of its columns."""
+    return read_table(path, "SCORES", "score_spectra.py", columns)
+
+
+def read_map(path: str, catalog: np.ndarray, pool: str) -> np.ndarray:
+    """Return the BMUs and quantization errors of the pool file `pool` with this `catalog`."""
+    units = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
+        raise InputError(path, f"is not the map of {pool}", "make it again")
+    return units
+
+
+def member_values(scores: np.ndarray, name: str) -> np.ndarray:
+    """Return a column with a value a member, (n, members), of a score table."""
+    # FITS drops the second axis of an ensemble of one.
+    return scores[name][:, None] if scores[name].ndim == 1 else scores[name]

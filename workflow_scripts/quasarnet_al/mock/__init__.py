@@ -1,0 +1,1 @@
+"""A mock survey, for tests, demos and training."""

@@ -1,0 +1,1 @@
+"""QuasarNET: weights, inference, what its boxes mean, training."""

@@ -1,0 +1,136 @@
+"""Classification: from a network's boxes to lines, redshifts and classes."""
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quasarnet_al.core.program import positive
+from quasarnet_al.spectra.grid import BAL_LINE, BOXES, LINES, Grid
+
+if TYPE_CHECKING:
+    from quasarnet_al.spectra.grid import Grid
+
+#: The classes: not a quasar, a quasar below and above the redshift of the split.
+CLASSES = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
+#: Above this redshift the Lyman-alpha forest is in DESI's range: those are observed again.
+Z_SPLIT = 2.1
+
+
+def line_redshifts(
+    confidence: np.ndarray, offset: np.ndarray, grid: Grid
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the confidence and redshift of each line, as QuasarNP's `process_preds` does.
+
+    Parameters
+    ----------
+    confidence, offset : (n, 7, 13), the output of `inference.predict`
+    grid : the network's grid
+
+    Returns
+    -------
+    c : (n, 6), confidence of the best box of each line of `grid.LINES`
+    z : float64 (n, 6), redshift if that box holds that line
+    c_bal : (n,), confidence of the best box of the broad absorption line
+    """
+    box = confidence.argmax(axis=2)[..., None]
+    best = np.take_along_axis(confidence, box, axis=2)[..., 0]
+    inside = np.take_along_axis(offset, box, axis=2).astype(np.float64)
+    pixel = ((box + inside) * grid.size / BOXES)[..., 0]
+    rest = np.array([*LINES.values(), BAL_LINE])
+    z = grid.to_wavelength(pixel) / rest - 1
+    return best[:, :-1], z[:, :-1], best[:, -1]
+
+
+def best_redshift(c: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return the redshift (n,) of the most confident line; `c` and `z` are (n, 6)."""
+    return np.take_along_axis(z, c.argmax(axis=1)[:, None], axis=1)[:, 0]
+
+
+def is_qso(c: np.ndarray, c_thresh: float, n_thresh: int) -> np.ndarray:
+    """Return (n,), whether at least `n_thresh` lines exceed `c_thresh`; `c` is (n, 6)."""
+    return (c > c_thresh).sum(axis=1) >= n_thresh
+
+
+def classes(
+    c: np.ndarray, z: np.ndarray, c_thresh: float, n_thresh: int, z_split: float = Z_SPLIT
+) -> np.ndarray:
+    """Return the class int (n,): 0 not a quasar, 1 quasar below `z_split`, 2 above or at it."""
+    return np.where(is_qso(c, c_thresh, n_thresh), np.where(best_redshift(c, z) < z_split, 1, 2), 0)
+
+
+def true_classes(spectype: np.ndarray, z: np.ndarray, z_split: float = Z_SPLIT) -> np.ndarray:
+    """Return the class int (n,) of objects of known type and redshift."""
+    return np.where(spectype == "QSO", np.where(z < z_split, 1, 2), 0)
+
+
+def class_probabilities(
+    c: np.ndarray, z: np.ndarray, c_thresh: float, n_thresh: int, z_split: float = Z_SPLIT
+) -> np.ndarray:
+    """Return one member's probability float64 (n, 3) of each class.
+
+    Each confidence is trained by cross entropy to be the probability that its line lies
+    in its box, so its odds o = c / (1 - c) weigh "a quasar with this line here" against
+    "none". A cut at c_thresh is the optimal decision where a wrong quasar costs
+    T = c_thresh / (1 - c_thresh) times a missed one (Elkan 2001, equation 2), the same
+    as counting "not a quasar" T times. So, with one line asked for,
+
+        P(not) : P(low z) : P(high z)  =  T : max o of lines at z < z_split : max o at or above
+
+    and the most probable class is exactly the class of `classes` (two classes tie where
+    float32 confidences on both sides of the split are equal). The strongest line on
+    each side speaks for it, not a product over lines: the lines share one network and
+    one redshift, they are no independent evidence. Where `n_thresh` lines are asked for,
+    T is raised by the odds of the strongest line over those of the `n_thresh`-th, which
+    keeps the cut where `classes` has it.
+    """
+    # A float32 sigmoid reaches 0 and 1; odds stay finite and ordered within these.
+    c = np.clip(np.asarray(c, dtype=np.float64), 1e-12, 1 - 2.0**-25)
+    odds = c / (1 - c)
+    high = z >= z_split
+    low_z, high_z = (np.where(side, odds, 0).max(axis=1) for side in (~high, high))
+    ranked = np.sort(odds, axis=1)[:, ::-1]
+    not_qso = c_thresh / (1 - c_thresh) * ranked[:, 0] / ranked[:, n_thresh - 1]
+    weight = np.stack([not_qso, low_z, high_z], axis=1)
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Classification:
+    """From line confidences to classes: the config's `classification`.
+
+    Attributes
+    ----------
+    c_thresh : a line is seen above this, in the members' votes
+    n_thresh : lines that make a quasar
+    z_split : redshift between the two classes of quasars
+    catalogue_cut : confidence cut of the figures that stand for the whole
+    """
+
+    c_thresh: float = 0.95
+    n_thresh: int = 1
+    z_split: float = 2.1
+    catalogue_cut: float = 0.5
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add an option for each of them."""
+        told = "a line is seen above this, in the votes"
+        parser.add_argument("--c-thresh", type=float, default=cls.c_thresh, help=told)
+        told = "lines that make a quasar"
+        parser.add_argument("--n-thresh", type=positive, default=cls.n_thresh, help=told)
+        cls.add_z_split(parser)
+        told = "confidence cut of the metrics"
+        parser.add_argument("--cut", type=float, default=cls.catalogue_cut, help=told)
+
+    @classmethod
+    def add_z_split(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the option of a program that has classes from labels or networks alone."""
+        told = "redshift between the quasars' classes"
+        parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
+
+    @classmethod
+    def from_arguments(cls, args: argparse.Namespace) -> "Classification":
+        """Return what the options of `add_arguments` give."""
+        return cls(args.c_thresh, args.n_thresh, args.z_split, args.cut)

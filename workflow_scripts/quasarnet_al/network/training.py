@@ -1,0 +1,371 @@
+"""Training of QuasarNETs. The only module that imports TensorFlow.
+
+The network and its loss are those of Busca & Balland (2018): convolutions with batch
+normalisation and ReLU (and dropout), a common dense layer, and for each line 13 boxes
+with a confidence and an offset. The seven outputs are computed as two dense layers and
+the epochs run inside TensorFlow: the same function, in fewer and larger operations.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from quasarnet_al.core.files import replacing
+from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.network.weights import (
+    EPSILON,
+    OUTPUTS,
+    STRIDE,
+    WIDTH,
+    BatchNorm,
+    Convolution,
+    Dense,
+    Network,
+)
+from quasarnet_al.spectra.grid import BOXES, Grid
+
+#: Spectra whose validation loss is computed at a time.
+VALIDATION_BATCH = 1024
+
+
+def configure(threads: int) -> None:
+    """Make TensorFlow deterministic and give it `threads` CPU threads; call it first.
+
+    The results depend on the number of threads (sums are split by them), so it is an
+    argument of training and never what the machine happens to have.
+    """
+    tf.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def build(recipe: Recipe, grid: Grid) -> keras.Model:
+    """Build QuasarNET; outputs box logits and offsets, each (n, 7, 13)."""
+    layers = keras.layers
+    # Keras' default would scale with all seven outputs, the published layers are single.
+    single = keras.initializers.RandomUniform(
+        -((6 / (recipe.units + BOXES)) ** 0.5), (6 / (recipe.units + BOXES)) ** 0.5
+    )
+    padding = "same" if recipe.layers > 5 else "valid"
+    x = spectra = keras.Input((grid.size, 1))
+    for number in range(1, recipe.layers + 1):
+        x = layers.Conv1D(
+            recipe.filters, WIDTH, strides=STRIDE, padding=padding, name=f"conv_{number}"
+        )(x)
+        x = layers.BatchNormalization(epsilon=EPSILON, name=f"batch_normalization_{number}")(x)
+        x = layers.ReLU()(x)
+        x = layers.Dropout(recipe.dropout)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(recipe.units, name="fc_common")(x)
+    x = layers.BatchNormalization(epsilon=EPSILON, name=f"batch_normalization_{recipe.layers + 1}")(
+        x
+    )
+    x = layers.ReLU()(x)
+    box = layers.Dense(len(OUTPUTS) * BOXES, kernel_initializer=single, name="fc_box")(x)
+    offset = layers.Dense(
+        len(OUTPUTS) * BOXES, activation="sigmoid", kernel_initializer=single, name="fc_offset"
+    )(x)
+    shape = (len(OUTPUTS), BOXES)
+    # The offsets' sigmoid is stretched to -0.1..1.1, to reach both ends of a box.
+    offset = layers.Rescaling(1.2, -0.1)(layers.Reshape(shape)(offset))
+    return keras.Model(spectra, [layers.Reshape(shape)(box), offset])
+
+
+def loss(
+    box: tf.Tensor, offset: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor, guess: tf.Tensor
+) -> tf.Tensor:
+    """Return the loss of each spectrum, (n,): Busca & Balland 2018, equation 1.
+
+    For each line the mean cross-entropy over the boxes with the line, plus that over the
+    boxes without, plus the mean squared error of the offset where the line is; summed
+    over the seven outputs with their weights. Arguments as in `targets.line_targets`.
+    """
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(box, logit)
+    with_line = tf.reduce_sum(box, axis=-1)
+    without_line = BOXES - with_line
+    # A line's box is one, or none: then its sums are zero too.
+    with_line = tf.maximum(with_line, 1)
+    each = tf.reduce_sum(box * (entropy + (offset - guess) ** 2), axis=-1) / with_line
+    each += tf.reduce_sum((1 - box) * entropy, axis=-1) / without_line
+    return tf.reduce_sum(weight * each, axis=-1)
+
+
+def train(
+    spectra: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray, np.ndarray],
+    grid: Grid,
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None,
+    vary: Callable[[np.random.Generator], tuple] | None = None,
+) -> tuple[Network, list[dict]]:
+    """Train one network.
+
+    Parameters
+    ----------
+    spectra : float32 (n, grid.size)
+    targets : box, offset, weight as from `targets.line_targets`; the weight of a whole
+        spectrum multiplies its row of `weight`
+    seed, checkpoint, tell : see `fit`
+    validation : spectra and targets; the network is then that of the epoch with the
+        smallest loss on them
+    vary : draws other spectra and targets, of the same shapes, for each epoch
+
+    Returns
+    -------
+    network, history : the trained network, and epoch, loss and validation loss of each
+    """
+    if not len(spectra):
+        raise ValueError("no spectra to train on")
+    if validation is not None:
+        validation = (validation[0][..., None], *validation[1])
+    data = (spectra[..., None], *targets)
+
+    def epoch_data(rng: np.random.Generator) -> Sequence[np.ndarray]:
+        varied, wanted = vary(rng)
+        return varied[..., None], *wanted
+
+    model, history = fit(
+        build, (recipe, grid), loss, data, seed, checkpoint, tell, validation,
+        epoch_data if vary else None,
+    )  # fmt: skip
+    return _network(model, grid), history
+
+
+def train_classifier(
+    vectors: np.ndarray,
+    targets: tuple[np.ndarray, np.ndarray],
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Dense], list[dict]]:
+    """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
+
+    Parameters
+    ----------
+    vectors : float32 (n, d)
+    targets : one-hot classes, float32 (n, K), and weights (n,)
+    seed, checkpoint, tell : see `fit`
+    validation : vectors, classes and weights; the network is then that of the epoch with
+        the smallest loss on them
+
+    Returns
+    -------
+    layers, history : the trained layers, ReLU between them, and epoch and loss of each
+    """
+    arguments = (recipe, vectors.shape[1], targets[0].shape[1])
+    data = (vectors, *targets)
+    model, history = fit(
+        build_classifier, arguments, cross_entropy, data, seed, checkpoint, tell, validation
+    )
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
+
+
+def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
+    """Build a dense network; outputs logits (n, classes)."""
+    x = vector = keras.Input((inputs,))
+    for _ in range(recipe.layers):
+        x = keras.layers.Dense(recipe.filters, activation="relu")(x)
+        x = keras.layers.Dropout(recipe.dropout)(x)
+    return keras.Model(vector, keras.layers.Dense(classes)(x))
+
+
+def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+    """Return the weighted cross-entropy of each example, (n,)."""
+    return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
+
+
+def fit(
+    build: Callable[..., keras.Model],
+    arguments: tuple,
+    losses: Callable,
+    data: Sequence[np.ndarray],
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[str], None] = print,
+    validation: Sequence[np.ndarray] | None = None,
+    vary: Callable[[np.random.Generator], Sequence[np.ndarray]] | None = None,
+) -> tuple[keras.Model, list[dict]]:
+    """Fit a model.
+
+    Parameters
+    ----------
+    build, arguments : the model is `build(*arguments)`; the first argument is the recipe
+    losses : takes the targets of a batch and the model's outputs, returns (n,)
+    data, validation : the model's input, and its targets
+    seed : of the first weights, the batches and the dropout
+    checkpoint : file that keeps the state after each epoch; training goes on from it,
+        to the same model as without the break
+    tell : is given a line of text at each epoch
+    vary : draws the data of an epoch, in the shapes of `data`; without, they are `data`
+
+    Returns
+    -------
+    model : trained; the next `fit` of the same model overwrites it
+    history : epoch and loss of each epoch; with `validation` the loss there too, and the
+        model is that of the epoch where it was smallest
+
+    Raises
+    ------
+    FloatingPointError where the loss is infinite or not a number
+    """
+    recipe, count = arguments[0], len(data[0])
+    model, optimizer, run_epoch, sum_of_losses = _compiled(build, arguments, losses)
+    _reset(model, optimizer, build, arguments, seed)
+    epochs, steps = recipe.steps(count)
+    # Epochs that vary make data of their own.
+    data = None if vary else [tf.constant(array, tf.float32) for array in data]
+
+    def validation_loss() -> float:
+        size = len(validation[0])
+        parts = (
+            [
+                tf.constant(array[start : start + VALIDATION_BATCH], tf.float32)
+                for array in validation
+            ]
+            for start in range(0, size, VALIDATION_BATCH)
+        )
+        return sum(float(sum_of_losses(*part)) for part in parts) / size
+
+    state = [*model.variables, *optimizer.variables]
+    # The best epoch's model is part of the state only where there is a best epoch.
+    best = [tf.Variable(value) for value in model.variables] if validation is not None else []
+    history = _restore(checkpoint, [*state, *best])
+    size = min(recipe.batch_size, count)
+    for epoch in range(len(history), epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        if vary is not None:
+            drawn = vary(np.random.default_rng([seed, epoch, 1]))
+            data = [tf.constant(array, tf.float32) for array in drawn]
+        # The last batch is filled up from the start of the same permutation.
+        batches = np.resize(order, (steps, size))
+        rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
+        value = float(run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data))
+        if not np.isfinite(value):
+            raise FloatingPointError(
+                f"the loss of epoch {epoch + 1} is not finite; lower the learning rate"
+            )
+        history.append({"epoch": epoch + 1, "loss": value})
+        line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
+        if validation is not None:
+            history[-1]["validation_loss"] = value = validation_loss()
+            line += f", on the validation set {value:.4f}"
+            if value <= min(row["validation_loss"] for row in history):
+                for kept, variable in zip(best, model.variables, strict=True):
+                    kept.assign(variable)
+        tell(line)
+        _save(checkpoint, [*state, *best], history)
+    for kept, variable in zip(best, model.variables, strict=False):
+        variable.assign(kept)
+    return model, history
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled(build: Callable[..., keras.Model], arguments: tuple, losses: Callable) -> tuple:
+    """Build a model, its optimizer and the functions that train and judge it.
+
+    TensorFlow needs seconds to trace and optimise them, as long as a small network needs
+    to train: the members that a process trains in turn share them.
+    """
+    model = build(*arguments)
+    optimizer = keras.optimizers.Adam(arguments[0].learning_rate, amsgrad=True)
+    optimizer.build(model.trainable_variables)
+
+    def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
+        outputs = model(batch[0], training=training)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return losses(*batch[1:], *outputs)
+
+    # Sets of any size go through one graph.
+    @tf.function(reduce_retracing=True)
+    def run_epoch(batches: tf.Tensor, rates: tf.Tensor, *data: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)
+        for step in tf.range(tf.shape(batches)[0]):
+            batch = [tf.gather(array, batches[step]) for array in data]
+            optimizer.learning_rate.assign(rates[step])
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(batch_loss(batch, training=True))
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            total += value
+        return total / tf.cast(tf.shape(batches)[0], tf.float32)
+
+    @tf.function(reduce_retracing=True)
+    def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(batch_loss(batch, training=False))
+
+    return model, optimizer, run_epoch, sum_of_losses
+
+
+def _reset(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    build: Callable[..., keras.Model],
+    arguments: tuple,
+    seed: int,
+) -> None:
+    """Give a model and its optimizer the state that `seed` starts from."""
+    keras.utils.set_random_seed(seed)
+    for variable, first in zip(model.variables, build(*arguments).variables, strict=True):
+        variable.assign(first)
+    for variable in optimizer.variables:
+        variable.assign(tf.zeros_like(variable))
+
+
+def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:
+    if checkpoint is None:
+        return
+    arrays = {f"state{number}": value.numpy() for number, value in enumerate(state)}
+    columns = {name: np.array([row[name] for row in history]) for name in history[0]}
+    with replacing(checkpoint) as temporary:
+        np.savez(temporary, **columns, **arrays)
+
+
+def _restore(checkpoint: Path | None, state: list) -> list[dict]:
+    if checkpoint is None or not checkpoint.exists():
+        return []
+    with np.load(checkpoint) as arrays:
+        for number, value in enumerate(state):
+            value.assign(arrays[f"state{number}"])
+        columns = [name for name in arrays.files if not name.startswith("state")]
+        rows = zip(*(arrays[name].tolist() for name in columns), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _network(model: keras.Model, grid: Grid) -> Network:
+    """Take the arrays out of a Keras model."""
+
+    def norm(number: int) -> BatchNorm:
+        layer = model.get_layer(f"batch_normalization_{number}")
+        return BatchNorm(*(np.asarray(value) for value in layer.get_weights()))
+
+    def dense(name: str) -> Dense:
+        return Dense(*(np.asarray(value) for value in model.get_layer(name).get_weights()))
+
+    convs = []
+    while any(layer.name == f"conv_{len(convs) + 1}" for layer in model.layers):
+        layer = model.get_layer(f"conv_{len(convs) + 1}")
+        kernel, bias = layer.get_weights()
+        convs.append(Convolution(kernel, bias, layer.padding, norm(len(convs) + 1)))
+    heads = []
+    for name in ("fc_box", "fc_offset"):
+        head = dense(name)
+        kernels = np.split(head.kernel, len(OUTPUTS), axis=1)
+        biases = np.split(head.bias, len(OUTPUTS))
+        heads.append(
+            [Dense(np.ascontiguousarray(k), b) for k, b in zip(kernels, biases, strict=True)]
+        )
+    return Network(convs, dense("fc_common"), norm(len(convs) + 1), *heads, rescale=True, grid=grid)

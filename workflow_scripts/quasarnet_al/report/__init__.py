@@ -1,0 +1,1 @@
+"""The reports: HTML and figures."""

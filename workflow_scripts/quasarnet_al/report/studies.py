@@ -1,0 +1,157 @@
+"""Figures of the gate and of the studies."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quasarnet_al.report.style import COLOURS, MARKERS, blank
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Colour, marker and place beside the tick of the two networks of the gate.
+NETWORKS = {"incumbent": (COLOURS[0], "o", -0.13), "candidate": (COLOURS[1], "s", 0.13)}
+
+
+def gate(table: "pd.DataFrame", cut: float) -> "Figure":
+    """The gate's checks of both networks with 95 % intervals; crosses where one is broken."""
+    figure = blank(15, 7.2)
+    axes = figure.subplots(2, 3, width_ratios=(1.4, 0.9, 1.4))
+    for row, check in zip(axes, ("completeness", "purity"), strict=True):
+        for axis, name in zip(row, ("z", "S/N"), strict=False):
+            _gate_bins(axis, table, check, name)
+            axis.set_ylabel(check if name == "z" else "")
+    axes[0, 0].set_xlabel("true redshift")
+    axes[1, 0].set_xlabel("redshift of the network")
+    for axis in axes[:, 1]:
+        axis.set_xlabel("median S/N per pixel")
+    _gate_shares(axes[0, 2], table)
+    _gate_bins(axes[1, 2], table, "sigma_nmad", "z")
+    axes[1, 2].set(xlabel="true redshift", ylabel="redshift error, $\\sigma_{NMAD}$ [km/s]")
+    axes[1, 2].set_ylim(bottom=0)
+    key = axes[0, 0]
+    for network, (colour, marker, _) in NETWORKS.items():
+        key.plot([], [], marker, color=colour, label=network)
+    key.plot([], [], "o", color="0.4", markerfacecolor="white", label="too few to judge")
+    key.plot([], [], "kx", markersize=9, markeredgewidth=2, label="threshold broken")
+    figure.legend(*key.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(
+        f"confidence cut {cut:g}; right redshift: within 6000 km/s; bars: 95 % intervals; "
+        "in brackets: sample sizes\n"
+        f"{table['passed'].eq(False).sum()} thresholds are broken, all checks: gate.csv",
+        fontsize=10,
+    )
+    return figure
+
+
+def _gate_bins(axis: "Axes", table: "pd.DataFrame", check: str, name: str) -> None:
+    """A check in the bins of redshift or S/N, after its value in the whole sample."""
+    rows = table[table["check"] == check]
+    binned = rows[rows["bin"].str.startswith(f"{name} ")]
+    rows = [*rows[rows["bin"] == "all"].itertuples(), *binned.itertuples()]
+    for network, (colour, marker, shift) in NETWORKS.items():
+        for place, row in enumerate(rows):
+            value, low, high = (getattr(row, network + end) for end in ("", "_low", "_high"))
+            fill = "white" if row.passed is None else colour
+            axis.vlines(place + shift, low, high, color=colour, linewidth=1.5)
+            axis.plot(place + shift, value, marker, color=colour, markerfacecolor=fill)
+    for place, row in enumerate(rows):
+        if row.passed is False:
+            # Drawn where it can be told from the markers, also in grey.
+            axis.plot(place + 0.13, row.candidate, "kx", markersize=11, markeredgewidth=2, zorder=5)
+    axis.axvline(0.5, color="0.7", linewidth=1)
+    ticks = [row.bin.removeprefix(f"{name} ") + f"\n({row.n})" for row in rows]
+    axis.set_xticks(range(len(rows)), ticks, fontsize=8)
+    axis.set_xlim(-0.5, len(rows) - 0.5)
+    axis.grid(axis="x", visible=False)
+
+
+def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
+    """The shares of what should not be, in per cent."""
+    shares = {
+        "class_changed": ("class changes", 1),
+        "sky": ("sky taken for quasars", 1),
+        "catastrophic": ("redshift off by\n> 6000 km/s", 1),
+        "repeat_class": ("repeats differ\nin class", -1),
+        "repeat_redshift": ("repeats differ\nin redshift", -1),
+    }
+    whole = table[table["bin"] == "all"].set_index("check")
+    ticks = []
+    for place, (check, (label, sign)) in enumerate(shares.items()):
+        if check not in whole.index:
+            ticks.append(f"{label}\n(no data)")
+            continue
+        row = whole.loc[check]
+        ticks.append(f"{label} ({row['n']})")
+        for network, (colour, marker, shift) in NETWORKS.items():
+            if check == "class_changed" and network == "incumbent":
+                continue
+            values = [row[network + end] for end in ("", "_low", "_high")]
+            value, *ends = (100 * (v if sign > 0 else 1 - v) for v in values)
+            axis.hlines(place + shift, *ends, color=colour, linewidth=1.5)
+            fill = "white" if row["passed"] is None else colour
+            axis.plot(value, place + shift, marker, color=colour, markerfacecolor=fill)
+            if np.isfinite(value):
+                axis.annotate(
+                    f"{value:.3g} %",
+                    (max(*ends, value), place + shift),
+                    (4, 0),
+                    textcoords="offset points",
+                    fontsize=8,
+                    va="center",
+                )
+            if network == "candidate" and row["passed"] is False:
+                axis.plot(value, place + shift, "kx", markersize=11, markeredgewidth=2, zorder=5)
+    axis.set_yticks(range(len(shares)), ticks, fontsize=8)
+    axis.set_ylim(len(shares) - 0.5, -0.5)
+    axis.set_xlim(left=0)
+    axis.margins(x=0.18)
+    axis.set_xlabel("share [%]")
+    axis.grid(axis="y", visible=False)
+
+
+def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> "Figure":
+    """Figures of merit of every network, a row a variant, a column a figure of `names`."""
+    order = list(dict.fromkeys(seeds["variant"]))
+    figure = blank(3.6 * len(names) + 1.5, 0.5 * len(order) + 1.4)
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        for row, variant in enumerate(order):
+            values = seeds.loc[seeds["variant"] == variant, name]
+            axis.plot(values, [row] * len(values), "o", color=COLOURS[0], alpha=0.5)
+            axis.plot(values.mean(), row, "|", color=COLOURS[1], markersize=18, markeredgewidth=2)
+        axis.set(xlabel=name.replace("_", " "))
+    axes[0].set_yticks(range(len(order)), order)
+    axes[0].invert_yaxis()
+    count = seeds.groupby("variant").size().max()
+    figure.suptitle(f"dots: {count} seeds each; bar: their mean", fontsize=10)
+    return figure
+
+
+def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> "Figure":
+    """Learning curves of the arms of the experiment: mean over seeds, and its error."""
+    figure = blank(9, 4.4)
+    axis = figure.subplots()
+    ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
+    for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
+        table = rows.pivot(index="seed", columns="labels", values=metric)
+        mean, error = table.mean(), table.std(ddof=1) / len(table) ** 0.5
+        axis.plot(
+            mean.index,
+            mean,
+            marker=MARKERS[number % len(MARKERS)],
+            color=COLOURS[number % len(COLOURS)],
+            label=f"{arm}: {ratio[arm]:.2f}",
+        )
+        axis.fill_between(
+            mean.index, mean - error, mean + error, alpha=0.15, linewidth=0,
+            color=COLOURS[number % len(COLOURS)],
+        )  # fmt: skip
+    seeds = ratios["seeds"].max()
+    axis.set(xlabel="labels bought", ylabel=metric.replace("_", " "))
+    axis.set_title(f"mean of {seeds} seeds, band: its standard error", fontsize=10)
+    figure.legend(title="arm: label ratio", fontsize=9, loc="outside right upper")
+    return figure

@@ -1,0 +1,1 @@
+"""Spectra and tables: how they are read, kept and joined with labels."""

@@ -1,0 +1,236 @@
+"""Small tables: lists of TARGETIDs from any of our files, FITS tables with provenance."""
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fitsio
+import numpy as np
+
+from quasarnet_al.core.files import InputError, provenance, replacing
+from quasarnet_al.spectra.columns import UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Spectra that nobody looked at may be asked for again.
+NOT_INSPECTED = "not inspected"
+
+
+def write_fits(
+    path: str | Path,
+    extension: str,
+    columns: dict[str, np.ndarray],
+    comments: dict[str, str] | None = None,
+    attributes: dict[str, object] | None = None,
+) -> None:
+    """Write one table, with its provenance and `attributes` in the header.
+
+    `columns` are arrays of n rows by name, `comments` what they are.
+    """
+    header = cards(provenance() | (attributes or {}))
+    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+        names = list(columns)
+        fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
+        describe(fits[extension], names, comments or {})
+
+
+def cards(record: dict[str, object]) -> list[dict]:
+    """Return a record as cards of a FITS header; HIERARCH takes names of any length."""
+    return [{"name": f"HIERARCH {key}", "value": value} for key, value in record.items()]
+
+
+def describe(hdu: fitsio.hdu.TableHDU, names: Iterable[str], comments: dict[str, str]) -> None:
+    """Write the units and the comments of a table's columns into its header."""
+    for number, name in enumerate(names, start=1):
+        if name in comments:
+            hdu.write_key(f"TTYPE{number}", name, comment=comments[name])
+        if name in UNITS:
+            hdu.write_key(f"TUNIT{number}", UNITS[name])
+
+
+def whole_number(text: str) -> int:
+    """Return a TARGETID, int64, of its digits; raise ValueError for anything else.
+
+    Never through a double: 39627634556011093 does not fit one, and a spreadsheet writes
+    it as 3.96276E+16.
+    """
+    text = text.strip()
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"TARGETID {text!r} is no whole number (did a spreadsheet round it?)")
+    return int(text)
+
+
+def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFrame":
+    """Read a CSV with a column TARGETID, int64, and the `needed` columns.
+
+    Raises
+    ------
+    InputError for a file that is no such table, or whose TARGETIDs were rounded
+    """
+    import pandas as pd  # only here: it takes longer to start than the rest
+
+    try:
+        table = pd.read_csv(
+            path,
+            dtype={"TARGETID": str, "SPECTYPE": str},
+            encoding="utf-8-sig",
+            low_memory=False,
+        )
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("its rows have more fields than its header")
+        missing = [name for name in ("TARGETID", *needed) if name not in table]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        table["TARGETID"] = np.array(
+            [whole_number(str(value)) for value in table["TARGETID"]], dtype=np.int64
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
+    return table
+
+
+def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
+    """Return the TARGETIDs, int64, of FITS files, of CSVs, and of lists of numbers.
+
+    Of a FITS file the table CATALOG counts (a pool file), or its first table. In a CSV
+    the column is TARGETID; rows whose STATUS says that nobody looked are left out. A
+    list has one number a line; lines that start with # are comments.
+    """
+    found = [np.zeros(0, np.int64)]
+    for path in paths:
+        if ".fits" in Path(path).name:
+            found.append(_read_fits(path))
+        else:
+            found.append(np.array(_read_text(path), dtype=np.int64))
+    return np.unique(np.concatenate(found))
+
+
+def _read_fits(path: str | Path) -> np.ndarray:
+    try:
+        with fitsio.FITS(str(path)) as fits:
+            values = fits["CATALOG" if "CATALOG" in fits else 1].read(columns="TARGETID")
+        if values.dtype.kind != "i":
+            raise ValueError("TARGETID is no integer column")
+        return values.astype(np.int64)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(path, f"has no table with TARGETID ({error})", "check the path") from error
+
+
+def _read_text(path: str | Path) -> list[int]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = [line for line in lines if line.strip() and not line.startswith("#")]
+        if lines and re.search("[A-Za-z]{2}", lines[0]):
+            rows = csv.DictReader(lines, skipinitialspace=True)
+            if "TARGETID" not in (rows.fieldnames or ()):
+                raise ValueError("it has no column TARGETID between commas")
+            rows = list(rows)
+            if any(None in row or None in row.values() for row in rows):
+                raise ValueError("its rows have not the fields of its header")
+            return [
+                whole_number(row["TARGETID"]) for row in rows if row.get("STATUS") != NOT_INSPECTED
+            ]
+        return [whole_number(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            path, f"is no list of TARGETIDs ({error})", "write plain digits, one a line"
+        ) from error
+
+
+def write_csv(path: str | os.PathLike, table: "pd.DataFrame") -> None:
+    """Write a table as CSV, text that a spreadsheet would run made harmless."""
+    import pandas as pd  # only here: it takes longer to start than the rest
+
+    table = table.copy()
+    for column in table:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            table[column] = [harmless(value) for value in table[column]]
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def harmless(text: object) -> object:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    if isinstance(text, str) and re.match(r"'*[=+\-@]", text) and not is_number(text):
+        return "'" + text
+    return text
+
+
+def is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) is not None
+
+
+def read_table(
+    path: str,
+    extension: str,
+    maker: str,
+    columns: Sequence[str] | None = None,
+    others: Sequence[str] = (),
+) -> np.ndarray:
+    """Read a FITS table in the machine's byte order; `maker` is the program to run again.
+
+    Where `columns` are named, all of their values must be finite numbers; those of `others`,
+    which are read beside them, may be anything.
+    """
+    try:
+        with fitsio.FITS(str(path)) as fits:
+            wanted = [*columns, *others] if columns else None
+            missing = set(wanted or ()) - set(fits[extension].get_colnames())
+            if missing:
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+            rows = fits[extension].read(columns=wanted)
+        for name in columns or ():
+            if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
+                raise ValueError(f"{name} has values that are no finite numbers")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            path, f"has no readable table {extension} ({error})", f"make it with {maker}"
+        ) from error
+    return rows.astype(rows.dtype.newbyteorder("="))
+
+
+def table(columns: dict, rows: int, **strings: str) -> np.ndarray:
+    """Return a structured array of `rows` defaults; `strings` adds columns, name=dtype."""
+    dtype = [(name, kind) for name, (kind, _, _) in columns.items()] + list(strings.items())
+    result = np.zeros(rows, dtype=dtype)
+    for name, (_, default, _) in columns.items():
+        result[name] = default
+    return result
+
+
+def stack(tables: list[np.ndarray]) -> np.ndarray:
+    """Concatenate tables of the same columns whose strings may differ in width."""
+    tables = [np.asarray(t) for t in tables]
+    dtype = []
+    for name in tables[0].dtype.names:
+        kinds = [t.dtype[name] for t in tables]
+        dtype.append((name, max(kinds, key=lambda kind: kind.itemsize)))
+    return np.concatenate([t.astype(dtype) for t in tables])
+
+
+def check_columns(rows: np.ndarray, columns: dict, *strings: str) -> np.ndarray:
+    """Return a FITS table in the machine's byte order, as pandas and BLAS want it.
+
+    Raises ValueError where one of the columns (as in `CATALOG`), or of those of text, is
+    absent or of another kind.
+    """
+    kinds = {name: np.dtype(kind).kind for name, (kind, *_) in columns.items()}
+    names = () if rows is None else rows.dtype.names or ()
+    for name, kind in (kinds | dict.fromkeys(strings, "U")).items():
+        if name not in names:
+            raise ValueError(f"it has no column {name}")
+        if rows.dtype[name].kind not in {"i": "iu", "f": "fiu", "U": "US"}[kind]:
+            raise ValueError(f"its column {name} is of the wrong kind")
+    return _native(rows)
+
+
+def _native(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(rows.dtype.newbyteorder("="))
+    for name in rows.dtype.names:
+        if rows.dtype[name].kind == "U":
+            rows[name] = np.char.rstrip(rows[name])
+    return rows

@@ -1,0 +1,98 @@
+"""The tables of a production that list its tiles: the sample sheet of a run."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from quasarnet_al.core.files import InputError
+
+#: How a tile is written, by the layout in which a production keeps coadds (desidatamodel).
+TILE_FORMS = {
+    "cumulative": (r"[0-9]+/[0-9]{8}", "TILEID/NIGHT"),
+    "perexp": (r"[0-9]+/[0-9]{8}", "TILEID/EXPID, the exposure with eight digits"),
+    "healpix": (r"[a-z0-9]+/[a-z]+/[0-9]+", "SURVEY/PROGRAM/PIXEL"),
+}
+
+
+def check_tile(layout: str, tile: str) -> None:
+    """Raise `InputError` where `tile` has not the form that `layout` wants."""
+    form, words = TILE_FORMS[layout]
+    if not re.fullmatch(form, tile):
+        raise InputError(f"tile {tile!r}", f"is no tile of the layout {layout}", f"write {words}")
+
+
+def read_tiles(
+    path: str | Path,
+    layout: str,
+    surveys: Sequence[str] = (),
+    programs: Sequence[str] = (),
+    nights: Sequence[int] | None = None,
+    tile_list: str | Path = "",
+) -> list[str]:
+    """Return the tiles of a production's table, as `desi.coadds` takes them.
+
+    Parameters
+    ----------
+    path : `tiles-<specprod>.csv` or `.fits`; for perexp `exposures-<specprod>.csv` or `.fits`
+    layout : "cumulative" (TILEID/LASTNIGHT) or "perexp" (TILEID/EXPID)
+    surveys, programs : values of SURVEY and PROGRAM to take; all where empty
+    nights : first and last night to take
+    tile_list : file with TILEIDs to take, one a line
+
+    Raises
+    ------
+    InputError for a table that cannot be read, that lacks a column, or of which no row
+    is left
+    """
+    columns = {"cumulative": ("TILEID", "LASTNIGHT"), "perexp": ("TILEID", "EXPID", "NIGHT")}
+    if layout not in columns:
+        raise InputError(path, f"says nothing of layout {layout}", "name the tiles one by one")
+    night = columns[layout][-1]
+    wanted = _tile_list(tile_list) if tile_list else None
+    found = set()
+    for number, row in enumerate(_rows(path, [*columns[layout], "SURVEY", "PROGRAM"]), start=1):
+        if (surveys and row["SURVEY"] not in surveys) or (
+            programs and row["PROGRAM"] not in programs
+        ):
+            continue
+        try:
+            tileid, second, last = (int(row[k]) for k in (*columns[layout][:2], night))
+        except (TypeError, ValueError) as error:
+            raise InputError(path, f"row {number}: {error}", "mend the table") from error
+        if (not nights or nights[0] <= last <= nights[1]) and (wanted is None or tileid in wanted):
+            found.add((tileid, f"{tileid}/{second:08d}"))
+    if not found:
+        raise InputError(
+            path,
+            "has no tile that the config asks for",
+            "check surveys, programs, nights, tile_list",
+        )
+    return [name for _, name in sorted(found)]
+
+
+def _tile_list(path: str | Path) -> set[int]:
+    try:
+        return {int(line) for line in Path(path).read_text().split()}
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no list of TILEIDs ({error})", "write one a line") from error
+
+
+def _rows(path: str | Path, columns: Sequence[str]) -> Iterable[dict]:
+    try:
+        if ".fits" in Path(path).name:
+            import fitsio  # only here: a run without such a table starts faster
+
+            table = fitsio.read(str(path), ext=1, columns=list(columns))
+            # numpy's strings keep the padding of FITS.
+            return [
+                {name: str(value).strip() for name, value in zip(columns, row, strict=True)}
+                for row in zip(*(table[name] for name in columns), strict=True)
+            ]
+        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no table of tiles ({error})", "check the path") from error
+    missing = [name for name in columns if not rows or name not in rows[0]]
+    if missing:
+        raise InputError(path, f"lacks {', '.join(missing)}", "give the production's table")
+    return rows

@@ -1,0 +1,1 @@
+"""The tasks: what is classified, by which network."""

@@ -1,0 +1,170 @@
+"""Tasks: what is classified, by which network, into which classes, known by which truth.
+
+From the score on every rule serves all tasks: programs and rules take an object of
+`registry.TASKS` and ask it, never for its name. What the methods need is imported where they run:
+rules ask for properties alone, and nothing but `train` needs TensorFlow.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quasarnet_al.network import targets
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.recipe import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quasarnet_al.network.weights import Layout
+    from quasarnet_al.spectra.grid import Grid
+
+
+class Task(ABC):
+    """A task.
+
+    Attributes
+    ----------
+    name : in the config
+    classes : that the members vote for, columns VOTE_<class> of the scores
+    spectypes : that a label may say, in SPECTYPE
+    needed : spectypes without which nothing can be validated
+    redshifts : whether a label says a redshift
+    pages : whether there are inspection pages; without, the oracle answers every round
+    headline : figures of `evaluate` that stand for the whole, from 0 to 1, more is better
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    spectypes: tuple[str, ...]
+    needed: tuple[str, ...]
+    redshifts: bool
+    pages: bool
+    headline: tuple[str, ...]
+
+    @abstractmethod
+    def train(
+        self,
+        spectra: np.ndarray,
+        labels: np.ndarray,
+        grid: "Grid",
+        recipe: Recipe,
+        seed: int,
+        checkpoint: Path | None = None,
+        tell: Callable[[str], None] = print,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> tuple[Any, list[dict]]:
+        """Train one network; call `training.configure` first.
+
+        Parameters
+        ----------
+        spectra : float32 (n, grid.size)
+        labels : LABELS table of n rows (see `pool`)
+        seed, checkpoint, tell : see `training.fit`
+        validation : spectra and labels; the network is then that of the epoch with the
+            smallest loss on them
+
+        Returns
+        -------
+        network, history : the network, and epoch, loss and validation loss of each epoch
+        """
+
+    def train_member(
+        self,
+        spectra: np.ndarray,
+        labels: np.ndarray,
+        grid: "Grid",
+        recipe: Recipe,
+        seed: Sequence[int],
+        bootstrap: bool = True,
+        checkpoint: Path | None = None,
+        tell: Callable[[str], None] = print,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> tuple[Any, list[dict]]:
+        """Train one member of an ensemble, on a bootstrap sample of the set or on all of it.
+
+        `seed` is of the run, the round and the member: the sample and the training follow
+        from it. The rest as in `train`.
+        """
+        if bootstrap:
+            rows = targets.bootstrap(len(spectra), seed)
+            spectra, labels = spectra[rows], labels[rows]
+        number = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        return self.train(spectra, labels, grid, recipe, number, checkpoint, tell, validation)
+
+    @abstractmethod
+    def score(
+        self,
+        networks: Sequence,
+        spectra: np.ndarray,
+        targetid: np.ndarray,
+        classification: Classification,
+        seed: int,
+        threads: int = 1,
+    ) -> dict[str, np.ndarray]:
+        """Return the columns of the score table, each acquisition's among them.
+
+        `targetid` and `seed` make the random baseline.
+        """
+
+    @abstractmethod
+    def evaluate(
+        self,
+        networks: Sequence,
+        spectra: np.ndarray,
+        labels: np.ndarray,
+        classification: Classification,
+        threads: int = 1,
+    ) -> dict:
+        """Return how good the ensemble is on labelled spectra; `headline` are keys of it."""
+
+    def doubted(
+        self,
+        networks: Sequence,
+        spectra: np.ndarray,
+        labels: np.ndarray,
+        classification: Classification,
+        threads: int = 1,
+    ) -> np.ndarray:
+        """Return the rows of a training set whose label no member agrees with."""
+        from quasarnet_al.judging import votes
+
+        scores = self.score(networks, spectra, labels["TARGETID"], classification, 0, threads)
+        truth = self.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
+        return votes.doubted(self.votes(scores), truth)
+
+    @property
+    def vote_columns(self) -> list[str]:
+        """Columns of the score table with the fraction of the members for each class."""
+        return [f"VOTE_{name}" for name in self.classes]
+
+    def votes(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the votes (n, K) of a score table or a batch."""
+        return np.stack([np.asarray(table[name]) for name in self.vote_columns], axis=1)
+
+    @abstractmethod
+    def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:
+        """Return the number in `classes`, int (n,), of objects of known type and redshift."""
+
+    def answered(self, batch: "pd.DataFrame", labels: str | Path, z_split: float) -> "pd.DataFrame":
+        """Return the rows of a batch that have an accepted label (see `spectra.sets`).
+
+        TRUTH is the number of the label's class in `classes`, besides LABEL and LABEL_Z.
+        """
+        from quasarnet_al.spectra import sets
+
+        found = sets.answered(batch, labels, self.spectypes)
+        truth = self.true_classes(found["LABEL"].to_numpy(), found["LABEL_Z"].to_numpy(), z_split)
+        return found.assign(TRUTH=truth)
+
+    @abstractmethod
+    def details(self, metrics: dict) -> dict:
+        """Return figures of `evaluate` that the learning curve's table has beside the headline."""
+
+    @property
+    @abstractmethod
+    def layout(self) -> "Layout":
+        """How a network is kept in HDF5."""

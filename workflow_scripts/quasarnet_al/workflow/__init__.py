@@ -1,0 +1,1 @@
+"""What a config means for the rules."""

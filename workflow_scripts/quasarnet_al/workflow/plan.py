@@ -1,0 +1,213 @@
+"""The plan of a run: what the config means in chunks of tiles, sets, teams and rounds.
+
+The rules ask these functions; nothing else interprets the config's structure.
+"""
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra.tiles import check_tile, read_tiles
+from quasarnet_al.workflow.config import validate
+
+
+def check(config: dict, schema: str | Path) -> dict:
+    """Return the config with the schema's defaults filled in, its tiles and sets looked at.
+
+    Raises
+    ------
+    InputError naming the key that is wrong
+    """
+    config = validate(config, schema)
+    pool, catalog = chunks(config), chunks(config, "catalog")
+    for name in pool.keys() & catalog.keys():
+        if pool[name] != catalog[name]:
+            raise InputError(
+                "config",
+                f"catalog: the tile {name} is another than the pool's",
+                "run it in a config of its own",
+            )
+    count = max(len(pool), len(catalog))
+    if count > 1000:
+        # Some steps name the files of all in one command line, which holds 128 kB.
+        raise InputError(
+            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
+        )
+    sets = labelled_sets(config).values()
+    if not any(labelled.validation for labelled in sets if not labelled.check):
+        raise InputError(
+            "config", "no labelled set gives a validation set", "set labelled.*.validation above 0"
+        )
+    return config
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tiles that one job extracts, scores and maps; one pool file.
+
+    Attributes
+    ----------
+    name : of its files: the tile, or the first and the last of several
+    root, layout, targets : where the tiles lie and which fibres count (see `desi`)
+    tiles : as `desi.coadds` takes them
+    survey : name of the mock survey that makes them, or ""
+    """
+
+    name: str
+    root: str
+    layout: str
+    targets: str
+    tiles: tuple[str, ...]
+    survey: str
+
+
+def chunks(config: dict, section: str = "pool") -> dict[str, Chunk]:
+    """Return the chunks of the pool, or of the catalogue, by name, in the order of the config."""
+    found: dict[str, Chunk] = {}
+    size = config["pool"]["tiles_per_job"]
+    for source in config[section]["sources"]:
+        place = _tiles(config, source)
+        for first in range(0, len(place["tiles"]), size):
+            tiles = tuple(place["tiles"][first : first + size])
+            names = [_tile_name(tile, place["layout"]) for tile in (tiles[0], tiles[-1])]
+            name = names[0] if len(tiles) == 1 else "_".join(names)
+            if source["targets"] != "qso":
+                name += f"-{source['targets']}"
+            if name in found:
+                raise InputError("config", f"{section}: the tile {name} stands twice", "remove one")
+            found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
+    return found
+
+
+def _tiles(config: dict, source: dict) -> dict:
+    """Where the tiles of a source lie: given in the config, or made by a mock survey.
+
+    Digits are one tile, which lies nowhere.
+    """
+    if "digits" in source:
+        return {"root": "", "layout": "", "tiles": ["digits"], "survey": ""}
+    survey = source.get("survey")
+    if survey:
+        mock = _survey(config, survey)
+        return {
+            "root": f"results/{config['run']}/mock/{survey}",
+            "layout": "cumulative",
+            "tiles": [f"{tile}/{mock['night']}" for tile in mock["tiles"]],
+            "survey": survey,
+        }
+    layout = source["layout"]
+    tiles = source.get("tiles") or read_tiles(
+        source["tile_table"],
+        layout,
+        source["surveys"],
+        source["programs"],
+        source.get("nights"),
+        source["tile_list"],
+    )
+    for tile in tiles:
+        check_tile(layout, tile)
+    return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
+
+
+def survey_truth(config: dict, survey: str) -> str:
+    """Return the truth table of a mock survey: written last, it says that all is there."""
+    return f"results/{config['run']}/mock/{survey}/truth.csv"
+
+
+def _survey(config: dict, name: str) -> dict:
+    if name not in config["mock"]:
+        raise InputError("config", f"mock survey {name!r} is not under mock", "add it")
+    return config["mock"][name]
+
+
+def _tile_name(tile: str, layout: str) -> str:
+    return tile.split("/")[0] if layout == "cumulative" else tile.replace("/", "-")
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Labels that the run starts from.
+
+    Attributes
+    ----------
+    name : of its file
+    arguments : of extract_spectra.py, that make it
+    files : that must be there first; the coadds of a production are not looked for
+    survey : name of the mock survey that makes its spectra, or ""
+    validation : share of its objects that only serve to judge the ensembles
+    check : whether it serves `snakemake check` alone
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    files: tuple[str, ...]
+    survey: str
+    validation: float
+    check: bool
+
+
+def labelled_sets(config: dict) -> dict[str, LabelledSet]:
+    """Return the labelled sets by name."""
+    found = {}
+    for name, source in config["labelled"].items():
+        arguments, survey = _arguments(config, name, source)
+        files = [source[key] for key in ("training_data", "truth") if key in source]
+        if survey:
+            files.append(survey_truth(config, survey))
+        found[name] = LabelledSet(
+            name, tuple(arguments), tuple(files), survey, source["validation"], source["check"]
+        )
+    return found
+
+
+def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
+    if "digits" in source:
+        return [], ""
+    if "boss" in source:
+        files = sorted(glob.glob(source["boss"]))
+        if not files:
+            raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
+        return ["--boss", *files], ""
+    if "training_data" in source:
+        if config["grid"] != "log":
+            raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")
+        return ["--training-data", source["training_data"], "--truth", source["truth"]], ""
+    place = _tiles(config, source)
+    truth = source.get("truth") or f"{place['root']}/truth.csv"
+    arguments = ["--input-root", place["root"], "--layout", place["layout"]]
+    arguments += ["--targets", source["targets"], "--truth", truth, "--tile", *place["tiles"]]
+    return arguments, place["survey"]
+
+
+def teams(config: dict) -> dict[str, list[int]]:
+    """Return the members of each team, by the team's name."""
+    ensemble = config["ensemble"]
+    members = list(range(ensemble["members"]))
+    size = ensemble["members_per_team"]
+    return {
+        f"{first // size + 1:02d}": members[first : first + size]
+        for first in range(0, len(members), size)
+    }
+
+
+def sky_chunks(config: dict) -> list[str]:
+    """Return the chunks whose sky fibres the gate looks at: each tile once."""
+    places = {}
+    for name, chunk in chunks(config).items():
+        places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
+    return list(places.values())
+
+
+def incumbent(config: dict) -> str:
+    """Return the weights in use; raise `InputError` where the config names none."""
+    if not config["gate"]["incumbent"]:
+        raise InputError(
+            "config", "gate.incumbent is empty", "name the weights file that is in use"
+        )
+    return config["gate"]["incumbent"]
+
+
+def release(config: dict) -> str:
+    """Return the weights file that the run releases."""
+    return f"results/{config['run']}/release/quasarnet-{config['run']}.h5"
