@@ -2,13 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PYTHON = sys.executable
+from helpers.paths import PYTHON, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +40,11 @@ def program():
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """Halves of a mock survey, by object: one to learn from, one written as files to judge."""
+    from helpers.survey import simple_survey  # only here: it imports half of the library
+
+    return simple_survey(tmp_path_factory.mktemp("survey"))

@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from test_workflow import checkout, digests
+from helpers.workflow import checkout, digests
 
 #: What must be the same: all that a round is made of and all that it says. (The reports tell
 #: how long the jobs took.)

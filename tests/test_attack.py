@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.answers import merged, write_answers
+from helpers.networks import random_network
 from quasarnet_al.judging.votes import members
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import round as round_report
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry
-from test_gate import survey  # noqa: F401 (a fixture)
-from test_inspection import merged, write_answers
-from test_weights import random_network
 
 TARGETS = list(range(39627640553871000, 39627640553871040))
 CLASSES = ("QSO", "GALAXY", "STAR")
@@ -116,7 +115,7 @@ def test_a_training_that_diverges_is_named(program, tmp_path):
 
 
 @pytest.mark.slow
-def test_wrong_labels_are_found_in_the_training_set(survey, training):  # noqa: F811
+def test_wrong_labels_are_found_in_the_training_set(survey, training):
     """One label in ten is wrong; most of those that no member believes are among them."""
     _, spectra, labels = survey
     recipe = training.Recipe(

@@ -5,19 +5,15 @@ remedy; no output and no part of one is left.
 """
 
 import importlib
-import signal
-import sys
-import warnings
 
 import pandas as pd
 import pytest
 
-import corpus
-import samples
-from quasarnet_al.core.program import program as run_program
+from helpers import corpus, samples
+from helpers.digits import write_idx
+from helpers.networks import random_network
+from helpers.programs import end
 from quasarnet_al.network import weights
-from test_digits import write_idx
-from test_weights import random_network
 
 ROWS = 12
 #: What is wrong with score tables for those who join them with pool and map, and only them.
@@ -178,25 +174,6 @@ PROGRAMS = {
     ),
     "judge_weights": ("--verdict {verdict}", {"verdict": corpus.JSON}),
 }
-
-
-def end(program, arguments, folder, capsys, monkeypatch):
-    """Run a program as its command line does; return its status and what it printed."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", [f"{program}.py"])
-    main = importlib.import_module(program.split(".")[0]).main
-    handler, status = signal.getsignal(signal.SIGTERM), 0
-    capsys.readouterr()
-    try:
-        with warnings.catch_warnings():
-            # A warning is a line on stderr.
-            warnings.simplefilter("always")
-            run_program(lambda: main(arguments))
-    except SystemExit as error:
-        status = error.code
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-    return status, *capsys.readouterr()
 
 
 def arguments(program, given, out):

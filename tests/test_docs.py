@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import PYTHON, ROOT
+from helpers.paths import PYTHON, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
 #: The files of the project, the options of each program.
@@ -47,7 +47,11 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     apply = {"input": diff, "text": True, "cwd": tmp_path}
     if subprocess.run(["git", "apply", "--reverse", "--check"], **apply).returncode:
         subprocess.run(["git", "apply"], **apply, check=True)
-    tests = [f"tests/test_{name}.py" for name in ("acquisition", "scoring", "plan")]
+    tests = [
+        "tests/learning/test_acquisition.py",
+        "tests/learning/test_scores.py",
+        "tests/workflow/test_plan.py",
+    ]
     run = subprocess.run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
         capture_output=True,

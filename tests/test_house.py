@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from helpers.paths import ROOT
 
 LIBRARY = ROOT / "workflow_scripts/quasarnet_al"
 #: As `__init__` names them: each imports only those before it.
@@ -47,3 +47,22 @@ def test_a_wing_itself_imports_nothing(wing):
     """`import quasarnet_al.<wing>.<module>` loads that module and no other."""
     tree = ast.parse((LIBRARY / wing / "__init__.py").read_text())
     assert [type(node) for node in tree.body] == [ast.Expr]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.name)
+def test_no_test_imports_another(path):
+    """What several share is in `tests/helpers`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not re.match(r"(test_|conftest)", node.module), node.lineno
+        elif isinstance(node, ast.Import):
+            assert not any(re.match(r"(test_|conftest)", name.name) for name in node.names)
+
+
+def test_tests_mirror_the_wings():
+    """A module's tests have its name, in a folder of its wing's name."""
+    for wing in WINGS:
+        modules = {path.stem for path in (LIBRARY / wing).glob("*.py")}
+        for path in (ROOT / "tests" / wing).glob("test_*.py"):
+            name = path.stem.removeprefix("test_")
+            assert name in modules | {"reports", "tasks", "slurm_checks"}, path

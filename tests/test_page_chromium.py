@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import merge_labels
+from helpers.pages import HOSTILE, vi, write_all, write_batch
 from quasarnet_al.inspection.vi import PROSPECT_COLUMNS, read_vi
-from test_page import HOSTILE, vi, write_all, write_batch
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

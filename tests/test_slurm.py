@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import estimate_cost
-from conftest import PYTHON, ROOT
+from helpers.paths import PYTHON, ROOT
 
 CONFIG = "tests/slurm/config.yaml"
 HOLD = "tests/slurm/hold"

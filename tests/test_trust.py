@@ -13,16 +13,15 @@ import yaml
 
 import assemble_training
 import assemble_validation
-import corpus
-import samples
-from conftest import PYTHON, ROOT
+from helpers import corpus, samples
+from helpers.networks import arrays, random_network
+from helpers.paths import PYTHON, ROOT
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import pages
 from quasarnet_al.inspection.record import spectrum
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.grid import LOG
-from test_weights import arrays, random_network
 
 
 def test_byte_code_in_weights_is_never_looked_at(tmp_path, monkeypatch):

@@ -10,9 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import corpus
-import samples
-from conftest import ROOT
+from helpers import corpus, samples
+from helpers.networks import arrays, random_network
+from helpers.paths import ROOT
+from helpers.programs import end
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import vi
 from quasarnet_al.inspection.merge import conflicts
@@ -23,8 +24,6 @@ from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.tables import read_targetids
 from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.plan import check
-from test_bad_input import end
-from test_weights import arrays, random_network
 
 TARGETS = [samples.FIRST_TARGET + k for k in range(3)]
 HEADER = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_comment"

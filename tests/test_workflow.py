@@ -1,66 +1,27 @@
 """The workflow with real Snakemake, on a mock survey as small as can be."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import fitsio
 import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import PYTHON, ROOT
+from helpers.workflow import checkout, digests, snakemake, times
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import pool
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-CONFIG = "tests/configs/tiny.yaml"
 #: Checks of the gate that are shares.
 SHARES = (
     *("completeness", "purity", "catastrophic", "completeness_at_purity", "class_changed"),
     *("repeat_class", "repeat_redshift", "sky"),
 )
-
-
-def checkout(folder: Path) -> Path:
-    """A folder in which Snakemake runs as in a checkout, with results of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "tests")
-    for name in (*names, "README.md"):
-        (folder / name).symlink_to(ROOT / name)
-    return folder
-
-
-def snakemake(folder, *arguments, config=CONFIG, changes="", status=0):
-    """Run Snakemake; `changes` is YAML that overrides keys of the config."""
-    command = [PYTHON, "-m", "snakemake", "--cores", "2"]
-    command += map(str, arguments)
-    command += ["--configfile", config] if config else []
-    if changes:
-        (folder / "changes.yaml").write_text(changes)
-        command.append("changes.yaml")
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert result.returncode == status, result.stdout + result.stderr
-    return result
-
-
-def digests(folder, *patterns):
-    """The bytes of files, by name."""
-    paths = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-    assert paths
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in paths
-    }
-
-
-def times(folder, pattern):
-    return {path: path.stat().st_mtime_ns for path in folder.glob(pattern)}
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.workflow import checkout, snakemake
 from quasarnet_al.spectra import pool
-from test_workflow import checkout, snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 CONFIG = "tests/configs/digits.yaml"

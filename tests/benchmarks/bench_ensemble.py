@@ -20,13 +20,13 @@ from measure import alternate, spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
+from helpers.networks import random_network
 from quasarnet_al.network import inference, weights
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import LOG
-from test_weights import random_network
 
 #: The program, which then tells its peak memory (what wait4 tells includes this process's).
-MAIN = f"""import sys; sys.path.insert(0, {str(Path(weights.__file__).parents[1])!r})
+MAIN = f"""import sys; sys.path.insert(0, {str(Path(weights.__file__).parents[2])!r})
 import score_spectra; score_spectra.main(); print(open("/proc/self/status").read())"""
 MEMBERS, SPECTRA = 30, 500
 

@@ -18,7 +18,7 @@ from measure import alternate, spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-import samples
+from helpers import samples
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.grid import LOG
 

@@ -26,11 +26,10 @@ from threadpoolctl import ThreadpoolController
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
+from helpers.networks import keras_model, random_network
 from quasarnet_al.network import inference, weights
 from quasarnet_al.network.weights import WIDTH, Network
 from quasarnet_al.spectra.grid import GRIDS
-from test_inference import keras_model
-from test_weights import random_network
 
 LIMIT = "limit: direct float32 products"
 OURS = "this, Toom-Cook"

@@ -17,7 +17,7 @@ from measure import alternate, spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-import samples
+from helpers import samples
 
 ROOT = Path(__file__).parents[2]
 

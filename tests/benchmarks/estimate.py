@@ -20,11 +20,11 @@ from measure import alternate, summary
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
+from helpers.networks import random_network
 from quasarnet_al.learning import som
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.grid import LOG
 from quasarnet_al.tasks import quasar
-from test_weights import random_network
 
 SPECTRA, MEMBERS, TARGETS = 1_000_000, 30, 60
 

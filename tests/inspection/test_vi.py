@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import answer_by_oracle
 import merge_labels
+from helpers.answers import BATCH, merged, read_all, vi, write_answers
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.agreement import agreement as agree
 from quasarnet_al.inspection.agreement import cohen_kappa, fleiss_kappa
 from quasarnet_al.inspection.vi import (
-    PROSPECT_COLUMNS,
     SPECTYPES,
     read_answers,
     read_vi,
@@ -25,26 +25,6 @@ from quasarnet_al.inspection.vi import (
     title_of,
     write_vi,
 )
-
-PROSPECT = ",".join(PROSPECT_COLUMNS)
-BATCH = [39627640553871919, 39627640558066637, 39627634564404995]
-
-
-def vi(path, *rows, header="TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_comment,VI_BAL"):
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return path
-
-
-def read_all(*paths):
-    return pd.concat([read_vi(path)[0] for path in paths])
-
-
-def merged(*paths, batch=BATCH):
-    rows = read_all(*paths)
-    labels, refused, counts = merge.merge(rows, batch)
-    agreement = counts | agree(merge.of_batch(rows, batch)[0])
-    return labels.set_index("TARGETID"), refused, agreement
-
 
 # -- reading ---------------------------------------------------------------------------
 
@@ -438,13 +418,6 @@ def test_refusals_are_written(tmp_path, batch, capsys):
     table = pd.read_csv(refused, dtype=str)
     assert table["TARGETID"].tolist() == ["3.96276E+16", "9"]
     assert "a.csv line 2" in capsys.readouterr().out
-
-
-def write_answers(folder, name, scanner, targets, quality=4, z=2.0):
-    rows = [f"{target},QSO,{z},{scanner},{quality},,{z},QSO,\n" for target in targets]
-    header = "TARGETID,Redrock_spectype,Redrock_z,VI_scanner,VI_quality,VI_issue,VI_z,"
-    (folder / name).write_text(header + "VI_spectype,VI_comment\n" + "".join(rows))
-    return folder / name
 
 
 def test_names_of_files(tmp_path):

@@ -1,6 +1,5 @@
 """Digits: MNIST's files are read for what they are, and what networks say of them."""
 
-import gzip
 import io
 import urllib.error
 
@@ -10,6 +9,7 @@ import pytest
 
 import draw_digits
 import extract_digits
+from helpers.digits import NAMES, network, write_idx
 from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import acquisition
 from quasarnet_al.learning.scores import ACQUISITIONS, write_scores
@@ -20,29 +20,6 @@ from quasarnet_al.spectra.tables import write_fits
 from quasarnet_al.spectra.truth import read
 from quasarnet_al.tasks import digits
 from quasarnet_al.tasks.registry import TASKS
-
-NAMES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
-
-
-def write_idx(folder, count=60, seed=0):
-    """Images of noise with a bright row for their class, in MNIST's files."""
-    rng = np.random.default_rng(seed)
-    classes = np.arange(count, dtype=np.uint8) % 10
-    images = rng.integers(0, 50, (count, 28, 28), dtype=np.uint8)
-    images[np.arange(count), 2 * classes + 4] = 255
-    for name, values in zip(NAMES, (images, classes), strict=True):
-        head = np.array([0x800 + values.ndim, *values.shape], ">i4").tobytes()
-        (folder / name).write_bytes(gzip.compress(head + values.tobytes()))
-    return [folder / name for name in NAMES], images, classes
-
-
-def network(scale=10.0, shift=0, name="member-00"):
-    """A network that names the class of `write_idx` images, plus `shift`."""
-    kernel = np.zeros((784, 10), np.float32)
-    for k in range(10):
-        kernel[28 * (2 * k + 4) : 28 * (2 * k + 5), (k + shift) % 10] = scale / 28
-    identity = weights.Dense(np.eye(784, dtype=np.float32), np.zeros(784, np.float32))
-    return digits.Network([identity, weights.Dense(kernel, np.zeros(10, np.float32))], name)
 
 
 def test_files_are_read(tmp_path):
@@ -143,7 +120,7 @@ def test_ensemble_file(tmp_path):
 def test_other_weights_are_refused(tmp_path, fault):
     path = tmp_path / "one.h5"
     if fault == "a QuasarNET":
-        from test_weights import random_network
+        from helpers.networks import random_network
 
         weights.write_network(path, random_network(), {})
     else:

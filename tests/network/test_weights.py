@@ -12,58 +12,12 @@ import h5py
 import numpy as np
 import pytest
 
+from helpers.networks import arrays, random_network
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import inference, weights
-from quasarnet_al.spectra.grid import LINEAR, LOG
+from quasarnet_al.spectra.grid import LINEAR
 
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
-
-
-def random_network(
-    filters=6, layers=3, units=5, padding="same", grid=LOG, rescale=True, seed=0
-) -> weights.Network:
-    """Return a network of any shape with weights of the usual size and live statistics."""
-    rng = np.random.default_rng(seed)
-
-    def values(*shape, scale=1.0):
-        return (scale * rng.normal(size=shape)).astype(np.float32)
-
-    def norm(n):
-        gamma, beta, mean, variance = (values(n, scale=0.3) for _ in range(4))
-        return weights.BatchNorm(1 + gamma, beta, mean, np.abs(1 + variance))
-
-    def dense(inputs, outputs):
-        return weights.Dense(
-            values(inputs, outputs, scale=inputs**-0.5), values(outputs, scale=0.3)
-        )
-
-    convs, channels, size = [], 1, grid.size
-    for _ in range(layers):
-        kernel = values(10, channels, filters, scale=(5 * channels) ** -0.5)
-        bias = values(filters, scale=0.3)
-        convs.append(weights.Convolution(kernel, bias, padding, norm(filters)))
-        channels, size = filters, convs[-1].length(size)
-    return weights.Network(
-        convs=convs,
-        common=dense(size * filters, units),
-        norm=norm(units),
-        boxes=[dense(units, 13) for _ in range(7)],
-        offsets=[dense(units, 13) for _ in range(7)],
-        rescale=rescale,
-        grid=grid,
-        name=f"member-{seed:02d}",
-    )
-
-
-def arrays(network: weights.Network) -> list[np.ndarray]:
-    """Return every array of a network in a fixed order."""
-    found = []
-    for conv in network.convs:
-        found += [conv.kernel, conv.bias, *vars(conv.norm).values()]
-    found += [*vars(network.norm).values()]
-    for dense in [network.common, *network.boxes, *network.offsets]:
-        found += [dense.kernel, dense.bias]
-    return found
 
 
 def same(a: weights.Network, b: weights.Network) -> bool:

@@ -1,5 +1,4 @@
 import html.parser
-import json
 import re
 
 import fitsio
@@ -10,98 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import write_pages
+from helpers.pages import HOSTILE, data_of, vi, write_all, write_batch, write_coadd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.record import SIZE, decode, encode, on_page_grid
 from quasarnet_al.inspection.vi import read_vi
 from quasarnet_al.learning import som
-from quasarnet_al.mock import templates
-from quasarnet_al.spectra import desi, pool
-from quasarnet_al.spectra.grid import LOG
+from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.tables import write_csv
-
-HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028"\'&'
-
-
-def write_coadd(folder, n, seed=0):
-    """Write a small DESI coadd of quasars, and redrock's answer to the even rows."""
-    rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    redshift = np.linspace(1.2, 3.0, n)
-    fibermap = np.zeros(
-        n,
-        dtype=[
-            *(("TARGETID", "i8"), ("TILEID", "i4"), ("PETAL_LOC", "i2"), ("FIBER", "i4")),
-            *(("TARGET_RA", "f8"), ("TARGET_DEC", "f8"), ("FLUX_G", "f4"), ("FLUX_R", "f4")),
-        ],
-    )
-    fibermap["TARGETID"] = 39627640553871919 + np.arange(n)
-    fibermap["TILEID"], fibermap["FIBER"] = 80605, np.arange(n)
-    fibermap["TARGET_RA"], fibermap["TARGET_DEC"] = 150.1, 2.2
-    fibermap["FLUX_G"], fibermap["FLUX_R"] = 5.0, -1.0
-    path = folder / "coadd-0-80605-thru20210204.fits"
-    rest = np.arange(850.0, 5000.0, 1.0)
-    model = rest, templates.quasar_composite(rest)
-    arms = {"B": (3600, 2751), "R": (5760, 2326), "Z": (7520, 2881)}
-    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
-        fits.write(np.zeros(1))
-        fits.write(fibermap, extname="FIBERMAP")
-        for arm, (first, size) in arms.items():
-            wavelength = np.round(first + 0.8 * np.arange(size), 1)
-            rest = wavelength / (1 + redshift[:, None])
-            flux = 3 * np.interp(rest, model[0], model[1]) + 0.5 * rng.normal(size=rest.shape)
-            ivar = np.full(flux.shape, 4.0)
-            ivar[:, 100:110] = 0
-            fits.write(wavelength, extname=f"{arm}_WAVELENGTH")
-            fits.write(flux.astype("f4"), extname=f"{arm}_FLUX")
-            fits.write(ivar.astype("f4"), extname=f"{arm}_IVAR")
-    even = slice(0, None, 2)
-    redrock = np.zeros(
-        len(redshift[even]),
-        dtype=[("TARGETID", "i8"), ("Z", "f8"), ("ZWARN", "i8"), ("SPECTYPE", "U6")],
-    )
-    redrock["TARGETID"], redrock["Z"] = fibermap["TARGETID"][even], redshift[even]
-    redrock["SPECTYPE"] = "QSO"
-    fitsio.write(
-        str(folder / "redrock-0-80605-thru20210204.fits"),
-        redrock,
-        extname="REDSHIFTS",
-        clobber=True,
-    )
-    return path, redshift
-
-
-def write_batch(folder, n=6, minibatch=50, seed=0):
-    """Write a batch of a small coadd as the selection does; return the true redshifts."""
-    path, redshift = write_coadd(folder / "survey", n, seed)
-    found = desi.extract(path, LOG, "all")
-    assert len(found.catalog) == n
-    rank = np.arange(1, n + 1)
-    batch = pd.DataFrame({"RANK": rank, "MINIBATCH": (rank - 1) // minibatch + 1})
-    batch["TARGETID"] = found.catalog["TARGETID"]
-    batch["SCORE"], batch["ACQUISITION"] = 1.25, "entropy"
-    batch["VOTE_NOT_QSO"], batch["VOTE_QSO_LOWZ"], batch["VOTE_QSO_HIGHZ"] = 0.5, 0.2, 0.3
-    batch["Z_MEAN"], batch["Z_STD"], batch["C_LYA"], batch["C_BAL"] = 2.2, 0.5, 0.8, np.nan
-    batch["ENTROPY"], batch["BMU"], batch["QERR"] = 1.25, 0, 9.0
-    batch["MEMBER_Z"] = [f"{z:.4f} {z + 0.001:.4f} 0.5000 nan" for z in redshift]
-    batch.to_csv(folder / "batch.csv", index=False)
-    pool.write(folder / "batch.fits", found.spectra, found.catalog, LOG)
-    return redshift
-
-
-def write_all(folder, *more, title="test-round-01"):
-    arguments = ["--batch", folder / "batch.csv", "--batch-pool", folder / "batch.fits"]
-    arguments += ["--input-root", folder, "--title-prefix", title]
-    arguments += ["--output-dir", folder / "inspect", *more]
-    write_pages.main([str(argument) for argument in arguments])
-    return folder / "inspect"
-
-
-def data_of(path):
-    text = path.read_text(encoding="utf-8")
-    content = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
-    return json.loads(content[1])
 
 
 @settings(deadline=None, max_examples=60)
@@ -227,12 +142,6 @@ def test_nothing_is_fetched(tmp_path):
     text = (write_all(tmp_path) / "minibatch-01.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     assert re.findall(r'https?://[^"`\s$]+', text) == ["https://www.legacysurvey.org/viewer?ra="]
-
-
-def vi(path, rows):
-    names = ["TARGETID", "VI_scanner", "VI_quality", "VI_z", "VI_spectype", "VI_comment"]
-    pd.DataFrame(rows, columns=names).to_csv(path, index=False)
-    return path
 
 
 def test_adjudication_page_and_progress(tmp_path):

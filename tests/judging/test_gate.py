@@ -1,7 +1,6 @@
 """The gate: it lets good weights through and stops bad ones, naming what is wrong."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,16 +8,14 @@ import pytest
 import yaml
 
 import compare_weights
-import simulate_survey
+from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError
 from quasarnet_al.judging import gate
 from quasarnet_al.network import targets, weights
-from quasarnet_al.spectra import desi, grid, pool, truth
-from quasarnet_al.spectra.tables import stack
+from quasarnet_al.spectra import grid, pool
 from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.plan import check
 
-ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
 CUT = 0.5
 
@@ -228,43 +225,6 @@ def test_only_the_gate_misses_the_incumbent():
 
 # What follows trains networks: bright, simple objects, so that tiny ones learn them.
 OUTPUTS = ("gate.csv", "changes.csv", "gate.png", "verdict.json")
-KINDS = {"sky": 0.2, "qso": 0.5, "star_F": 0.06, "star_M": 0.06, "lrg": 0.1, "wd_da": 0.08}
-
-
-@pytest.fixture(scope="module")
-def survey(tmp_path_factory):
-    """Halves of a mock survey, by object: one to learn from, one written as files to judge."""
-    folder = tmp_path_factory.mktemp("gate")
-    (folder / "kinds.json").write_text(json.dumps(KINDS))
-    simulate_survey.main(
-        [
-            *("--output", str(folder), "--tiles", "2", "3", "--petals", "2"),
-            *("--targets-per-petal", "450", "--fractions", str(folder / "kinds.json")),
-            *("--mix", "balanced", "--repeats", "0.3", "--depth", "20"),
-        ]
-    )
-    coadds = [
-        path for tile in (2, 3) for path in desi.coadds(folder, "cumulative", f"{tile}/20260101")
-    ]
-    target, sky = (
-        desi.concatenate([desi.extract(path, grid.LOG, kind) for path in coadds])
-        for kind in ("all", "sky")
-    )
-    spectra, catalog, labels, _ = truth.label(
-        target.spectra, target.catalog, truth.read(folder / "truth.csv"), "mock"
-    )
-    learnt, learnt_sky = labels["TARGETID"] % 2 == 1, sky.catalog["TARGETID"] % 2 == 1
-    judged = ~learnt
-    pool.write(
-        folder / "validation.fits", spectra[judged], catalog[judged], grid.LOG, labels[judged]
-    )
-    pool.write(folder / "pool.fits", spectra[judged], catalog[judged], grid.LOG)
-    pool.write(folder / "sky.fits", sky.spectra[~learnt_sky], sky.catalog[~learnt_sky], grid.LOG)
-    pool.write(folder / "no-sky.fits", sky.spectra[:0], sky.catalog[:0], grid.LOG)
-    spectra = np.concatenate([spectra[learnt], sky.spectra[learnt_sky]])
-    of_sky = pool.labels(int(learnt_sky.sum()), "mock")
-    of_sky["SPECTYPE"], of_sky["BAL"] = "SKY", 0
-    return folder, spectra, stack([labels[learnt], of_sky])
 
 
 @pytest.fixture(scope="module")

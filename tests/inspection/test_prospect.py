@@ -4,8 +4,8 @@ import fitsio
 import numpy as np
 import pytest
 
+from helpers.pages import write_all, write_batch
 from quasarnet_al.core.files import InputError
-from test_page import write_all, write_batch
 
 
 def test_the_batch_opens_in_prospect(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import samples
+from helpers import samples
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import desi, grid, pool
 

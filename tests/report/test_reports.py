@@ -10,7 +10,10 @@ import pytest
 import report_round
 import report_run
 import select_batch
-from conftest import ROOT
+from helpers.digits import network
+from helpers.networks import random_network
+from helpers.paths import ROOT
+from helpers.tasks import examples
 from quasarnet_al import __version__
 from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.judging import metrics, stopping
@@ -21,9 +24,6 @@ from quasarnet_al.report import round as round_report
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
-from test_digits import network
-from test_tasks import examples
-from test_weights import random_network
 
 TILES = ("a", "b")
 FIRST = 39627634556011093  # above 2^53: a double would change it

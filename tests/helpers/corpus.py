@@ -15,7 +15,7 @@ import fitsio
 import h5py
 import numpy as np
 
-import samples
+from helpers import samples
 
 
 class Bomb:

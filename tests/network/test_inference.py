@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.networks import keras_model, random_network
 from quasarnet_al.network import inference, weights
 from quasarnet_al.spectra import grid
-from test_weights import random_network
 
 
 def spectra(n, size=443, seed=1):
@@ -127,35 +127,3 @@ def test_tensorflow_agrees(shape):
         confidence, offset = forward(network, x)
         np.testing.assert_allclose(confidence, theirs[:, :, 0], atol=5e-6)
         np.testing.assert_allclose(offset, theirs[:, :, 1], atol=5e-6)
-
-
-def keras_model(keras, network: weights.Network):
-    """Build the network in Keras: spectra (n, size, 1) to (n, 7, 2, 13)."""
-    layers = keras.layers
-
-    def filled(layer, x, *arrays):
-        y = layer(x)
-        layer.set_weights(arrays)
-        return y
-
-    def normalised(x, norm):
-        x = filled(layers.BatchNormalization(), x, *vars(norm).values())
-        return layers.Activation("relu")(x)
-
-    first = x = keras.Input((network.grid.size, 1))
-    for conv in network.convs:
-        layer = layers.Conv1D(len(conv.bias), 10, strides=2, padding=conv.padding)
-        x = normalised(filled(layer, x, conv.kernel, conv.bias), conv.norm)
-        x = layers.Dropout(0.2)(x)
-    x = layers.Flatten()(x)
-    common = network.common
-    x = filled(layers.Dense(len(common.bias)), x, common.kernel, common.bias)
-    x = normalised(x, network.norm)
-    outputs = []
-    for box, offset in zip(network.boxes, network.offsets, strict=True):
-        boxes = filled(layers.Dense(13, "sigmoid"), x, box.kernel, box.bias)
-        offsets = filled(layers.Dense(13, "sigmoid"), x, offset.kernel, offset.bias)
-        if network.rescale:
-            offsets = layers.Rescaling(1.2, -0.1)(offsets)
-        outputs.append(layers.Reshape((1, 2, 13))(layers.Concatenate()([boxes, offsets])))
-    return keras.Model(first, layers.Concatenate(axis=1)(outputs))

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError
 from quasarnet_al.workflow import plan, rounds
 from quasarnet_al.workflow.plan import check
 
-ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
 
 
