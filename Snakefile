@@ -21,7 +21,8 @@ if not workflow.overwrite_configfiles:
 
 try:
     config = plan.check(config, Path(workflow.basedir, "config/schemas/config.schema.yaml"))
-    ROUNDS = rounds.in_graph(config)
+    CAMPAIGN = rounds.Campaign(config)
+    ROUNDS = CAMPAIGN.numbers
 except InputError as error:
     sys.exit(str(error))
 
@@ -73,14 +74,16 @@ onstart:
     jobs = list(workflow.dag.needrun_jobs())
     accounts = {job.resources.get("slurm_account") for job in jobs if not job.is_local}
     batches = {int(job.wildcards.round) for job in jobs if job.rule.name == "select_batch"}
+    merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
+        CAMPAIGN.record(merged)
         slurm.refuse_orphans(Path.cwd())
         slurm.refuse_accounts(accounts - {None})
         # Who forces a rule means it: the same inputs give the same batch.
-        rounds.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
+        CAMPAIGN.refuse_void([] if workflow.dag_settings.forcerun else batches)
     except InputError as error:
         sys.exit(str(error))
 
 
 onsuccess:
-    print(rounds.next_steps(config, ROUNDS, next_command()))
+    print(CAMPAIGN.next_steps(next_command()))

@@ -20,7 +20,7 @@ rule archive_run:
         labels=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(labelled_rounds()),
-            file=["labels.csv", "refused.csv", "agreement.json", "handed-in"],
+            file=["labels.csv", "refused.csv", "agreement.json"],
         ),
         summary=["results/<run>/learning_curve.csv", "results/<run>/report.html"],
         config=workflow.configfiles,
@@ -31,10 +31,14 @@ rule archive_run:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        handed_in=[CAMPAIGN.record_of(n) for n in ROUNDS if CAMPAIGN.copies(n)],
+        # What is in these folders: the shell does not name them.
+        copies=[CAMPAIGN.copies(n) for n in ROUNDS],
     shell:
         """
         python workflow_scripts/archive_run.py \
-            --files {input:q} \
+            --files {input:q} {params.handed_in:q} \
             --output {output.bundle:q} >{log} 2>&1
         """
 

@@ -20,7 +20,7 @@ VARIANTS = config["compare"]["variants"]
 CLASSIFICATION = (
     "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
 ).format(**config["classification"])
-MINIBATCHES = rounds.minibatches(config)
+MINIBATCHES = CAMPAIGN.minibatches(1)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []
 
@@ -44,7 +44,7 @@ def two_digits(numbers):
 
 def labelled_rounds():
     """Rounds whose labels are in, or come from the oracle."""
-    return [number for number in ROUNDS if not rounds.waiting(config, number)]
+    return [number for number in ROUNDS if not CAMPAIGN.waiting(number)]
 
 
 def earlier_rounds(wildcards):
@@ -60,10 +60,6 @@ def metrics_after(wildcards):
     return f"results/{config['run']}/round-{after:02d}/metrics.json"
 
 
-def is_oracle_round(number):
-    return int(number) <= config["oracle"]["rounds"]
-
-
 def fit_of_round(wildcards):
     """The map of a round: the run's, unless the config refits it."""
     refit = int(wildcards.round) in config["som"]["refit_rounds"]
@@ -75,10 +71,9 @@ def som_of_round(wildcards):
 
 
 def handed_in(wildcards):
-    """What people handed in for a round; an oracle's answers come after the pages."""
-    if is_oracle_round(wildcards.round):
-        return []
-    return rounds.handed_in(config, int(wildcards.round))
+    """The recorded copies of what people handed in for a round. They are parameters and not
+    inputs of the rules that read them: by content, whatever the time and the name of a file."""
+    return CAMPAIGN.copies(int(wildcards.round))
 
 
 def next_command():
@@ -94,15 +89,13 @@ def som_seed(wildcards):
     return 100 * config["seed"] + number
 
 
-def answers(wildcards):
-    """The CSV files of a round: the oracle's, or what people handed in."""
-    if is_oracle_round(wildcards.round):
-        return expand(
-            "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
-            round=wildcards.round,
-            minibatch=MINIBATCHES,
-        )
-    return handed_in(wildcards)
+def oracle_answers(wildcards):
+    """The answers to a round of the oracle's."""
+    return expand(
+        "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
+        round=wildcards.round,
+        minibatch=MINIBATCHES if CAMPAIGN.is_oracle_round(int(wildcards.round)) else [],
+    )
 
 
 def survey_of_tiles(wildcards):
@@ -116,7 +109,7 @@ def adjudications():
     return [
         f"results/{config['run']}/round-{number:02d}/inspect/adjudication.html"
         for number in labelled_rounds()
-        if not is_oracle_round(number)
+        if not CAMPAIGN.is_oracle_round(number)
     ]
 
 

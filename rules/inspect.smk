@@ -1,8 +1,9 @@
 """Visual inspection: pages out, CSV files in, labels merged.
 
 results/<run>/round-NN/inspect/index.html           the round's pages
-results/<run>/round-NN/inspect/minibatch-MM.html    one page an inspector
+results/<run>/round-NN/inspect/minibatch-MM.html    one page per minibatch
 labels/<run>/round-NN/*.csv                         what inspectors hand in
+results/<run>/round-NN/handed-in/                   copies of it: append-only, no rule's output
 results/<run>/round-NN/labels.csv                   merged by the rules
 """
 
@@ -13,7 +14,6 @@ rule write_pages:
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
         som=som_of_round,
-        vi=handed_in,
     output:
         index="results/<run>/round-{round}/inspect/index.html",
         pages=expand(
@@ -30,8 +30,9 @@ rule write_pages:
         "../envs/cpu.yaml"
     params:
         folder=subpath(output.index, parent=True),
-        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
+        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
         inspection=config["inspection"],
@@ -51,7 +52,7 @@ rule write_pages:
             --repeats {params.inspection[repeats]} \
             --seed {params.seed} \
             --som {input.som:q} \
-            --vi {input.vi:q} \
+            --vi {params.vi:q} \
             --prospect {output.prospect:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
@@ -64,7 +65,6 @@ rule write_adjudication:
         batch_pool="results/<run>/round-{round}/batch.fits",
         som=som_of_round,
         labels="results/<run>/round-{round}/labels.csv",
-        vi=handed_in,
     output:
         page="results/<run>/round-{round}/inspect/adjudication.html",
     log:
@@ -74,8 +74,9 @@ rule write_adjudication:
         "../envs/cpu.yaml"
     params:
         folder=subpath(output.page, parent=True),
-        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
+        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
     shell:
@@ -88,7 +89,7 @@ rule write_adjudication:
             --input-root {params.roots:q} \
             --blind {params.blind} \
             --som {input.som:q} \
-            --vi {input.vi:q} \
+            --vi {params.vi:q} \
             --adjudicate {input.labels:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
@@ -125,12 +126,11 @@ rule merge_labels:
     """Merge the labels of round {wildcards.round}."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
-        vi=answers,
+        oracle=oracle_answers,
     output:
         labels="results/<run>/round-{round}/labels.csv",
         refused="results/<run>/round-{round}/refused.csv",
         agreement="results/<run>/round-{round}/agreement.json",
-        record=directory("results/<run>/round-{round}/handed-in"),
     log:
         "logs/<run>/round-{round}/merge_labels.log",
     localrule: True
@@ -138,15 +138,19 @@ rule merge_labels:
         "../envs/cpu.yaml"
     params:
         task=config["task"],
-        whole=lambda wildcards: "" if is_oracle_round(wildcards.round) else "--whole",
+        vi=handed_in,
+        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
+        whole=lambda wildcards: ("--whole" if CAMPAIGN.must_be_whole(int(wildcards.round)) else ""),
+        complete=config["inspection"]["complete"],
     shell:
         """
         python workflow_scripts/merge_labels.py \
             --task {params.task} \
             --batch {input.batch:q} \
-            --vi {input.vi:q} {params.whole} \
+            --vi {input.oracle:q} {params.vi:q} {params.whole} \
+            --complete {params.complete} \
+            --title-prefix {params.title:q} \
             --output {output.labels:q} \
             --refused {output.refused:q} \
-            --agreement {output.agreement:q} \
-            --record {output.record:q} >{log} 2>&1
+            --agreement {output.agreement:q} >{log} 2>&1
         """

@@ -198,7 +198,7 @@ def test_people_hand_in_labels_and_the_next_round_follows(run, tmp_path):
     assert after.equals(following)
     (folder / "labels/tiny/round-02/desi-vi_fifth_Bob.csv").unlink()
     result = snakemake(folder)
-    assert "round 2: 8 of 8 labels accepted, 1 refused rows" in result.stdout + result.stderr
+    assert "round 2: 8 of 8 labels accepted, 1 refused row" in result.stdout + result.stderr
     # A change of the recipe would do the same; forced, the same inputs give the same batch.
     result = snakemake(folder, changes="batch: {percentile: 20}", status=1)
     assert told.replace("round-03", "round-02") in result.stdout + result.stderr
@@ -218,7 +218,7 @@ def test_two_inspectors_and_an_adjudicator(run, tmp_path):
     answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Bob.csv", targets, [2.3] + 7 * [2.2])
     decided = "results/tiny/round-02/inspect/adjudication.html"
     result = snakemake(folder, decided, **two)
-    assert "inspectors disagree on 1 spectra of round 2" in result.stdout + result.stderr
+    assert "inspectors disagree on 1 spectrum of round 2" in result.stdout + result.stderr
     assert str(targets[0]) in (folder / decided).read_text()
     labels = pd.read_csv(folder / "results/tiny/round-02/labels.csv")
     assert labels["STATUS"].tolist() == ["conflict"] + 7 * ["accepted"]

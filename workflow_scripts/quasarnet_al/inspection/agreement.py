@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,8 @@ from quasarnet_al.inspection.merge import (
 FAIR, STEADY, FEW = 0.4, 0.7, 10
 
 
-def agreement(rows: pd.DataFrame) -> dict[str, object]:
-    """Say how well inspectors agree, before adjudication.
+def agreement(rows: pd.DataFrame, page: str = "") -> dict[str, object]:
+    """Say how well inspectors agree, before adjudication; `page` as in `merge`.
 
     Returns
     -------
@@ -34,11 +35,11 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
     the same class. A share or kappa that is not defined is None. `doubts` says in words
     whose answers look like chance.
     """
-    adjudicated = rows["FILE"].map(is_adjudication).astype(bool)
-    rows = rows[(rows["QUALITY"] >= 0) & ~adjudicated]
+    adjudicated = rows["FILE"].map(lambda name: is_adjudication(name, page)).astype(bool)
+    rows = rows[~adjudicated]
     # The opinion that stands for an inspector where there are several: the first, since
     # a repeated look measures consistency and not agreement.
-    answers: dict[str, dict[int, object]] = {}
+    answers: dict[str, dict[int, Any]] = {}
     repeats: dict[str, list[bool]] = {}
     for targetid, group in by_target(rows):
         for row in opinions(list(group.itertuples(index=False))):
