@@ -34,7 +34,7 @@ rule select_batch:
         mem_mb=by_attempt(8000),
         runtime=by_attempt(30),
     params:
-        batch=config["batch"],
+        selection=options.words(Selection, config["batch"]),
         seed=config["seed"],
     shell:
         """
@@ -44,14 +44,8 @@ rule select_batch:
             --som {input.som:q} \
             --labelled {input.labelled:q} {input.labels:q} \
             --exclude {input.exclude:q} \
-            --acquisition {params.batch[acquisition]} \
-            --outliers {params.batch[outliers]} \
-            --percentile {params.batch[percentile]} \
-            --error-percentile {params.batch[error_percentile]} \
-            --diversity {params.batch[diversity]} \
+            {params.selection} \
             --seed {params.seed} \
-            --size {params.batch[size]} \
-            --minibatch {params.batch[minibatch]} \
             --batch {output.batch:q} \
             --batch-pool {output.batch_pool:q} \
             --selection {output.selection:q} \

@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, read_json, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging.votes import surprises
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
-    selection.add_occupancy_arguments(parser)
+    options.add_arguments(parser, selection.Strategy, "outliers", "percentile")
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
     parser.add_argument("--labels", nargs="*", default=[], help="labels.csv, where there is one")
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--flaws", nargs="*", default=[], help="outliers.csv, likewise")
     parser.add_argument("--benchmarks", help="folder of the round's benchmark files")
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--seed", type=int, required=True, help="the run's, to name it")
     parser.add_argument("--output", required=True, help="the report (HTML)")
     args = parser.parse_args(argv)

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core import chance
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, replacing, write_json
-from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.learning import selection, som
-from quasarnet_al.learning.scores import ACQUISITIONS, member_values, read_scores
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.learning import acquisition, selection, som
+from quasarnet_al.learning.scores import member_values, read_scores
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import read_targetids, stack, write_fits
@@ -28,10 +28,10 @@ def main(argv: list[str] | None = None) -> None:
         "--labelled", nargs="*", default=[], help="labels (CSV) and labelled sets (FITS)"
     )
     parser.add_argument("--exclude", nargs="*", default=[], help="lists of TARGETIDs (text, CSV)")
-    selection.add_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the order of equal scores")
-    parser.add_argument("--size", type=positive, default=100, help="spectra of the batch")
-    parser.add_argument("--minibatch", type=positive, default=50, help="spectra of a minibatch")
+    options.add_arguments(parser, selection.Selection)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="random seed of the order of equal scores"
+    )
     parser.add_argument("--batch", required=True, help="the batch (CSV)")
     parser.add_argument("--batch-pool", required=True, help="its spectra (pool file, FITS)")
     parser.add_argument("--selection", required=True, help="why each spectrum or not (FITS)")
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
 
     if len(args.scores) != len(args.pool):
         parser.error("--scores and --pool go in pairs")
-    column = ACQUISITIONS[args.acquisition]
+    column = acquisition.column(args.acquisition)
     names = list(dict.fromkeys((*SCORE_COLUMNS, column)))
     parts = [read_scores(path, names) for path in args.scores]
     fitted = som.read(args.som)
@@ -48,26 +48,22 @@ def main(argv: list[str] | None = None) -> None:
         if not ((part["BMU"] >= 0) & (part["BMU"] < np.prod(fitted.shape))).all():
             raise InputError(path, f"has BMUs that {args.som} has not", "score the pool again")
     rows = np.concatenate(parts)
-    outlier = som.outliers(
-        args.outliers,
-        fitted,
-        rows["BMU"],
-        rows["QERR"],
-        args.percentile,
-        args.error_percentile,
-    )
-    labelled = read_targetids(args.labelled)
-    chosen, reason = selection.select(
+    candidates = selection.Candidates(
         rows[column].astype(float),
         rows["TARGETID"],
         rows["ARMS"],
-        tie=chance.random(rows["TARGETID"], args.seed + 1),
-        cell=rows["BMU"],
-        outlier=outlier,
-        size=args.size,
-        labelled=labelled,
-        excluded=read_targetids(args.exclude),
-        diversity=args.diversity,
+        rows["BMU"],
+        rows["QERR"],
+        cells=int(np.prod(fitted.shape)),
+    )
+    labelled, excluded = read_targetids(args.labelled), read_targetids(args.exclude)
+    chosen, reason = selection.select(
+        candidates,
+        options.from_arguments(selection.Selection, args),
+        args.size,
+        args.seed,
+        labelled,
+        excluded,
     )
     counts = {why: int((reason == why).sum()) for why in selection.REASONS}
     if len(chosen) < args.size:

@@ -23,8 +23,8 @@ from measure import summary
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from quasarnet_al.learning import som  # noqa: E402
-from quasarnet_al.learning.scores import ACQUISITIONS, write_scores  # noqa: E402
+from quasarnet_al.learning import acquisition, som  # noqa: E402
+from quasarnet_al.learning.scores import write_scores  # noqa: E402
 from quasarnet_al.spectra import grid, pool  # noqa: E402
 
 CHUNK, MEMBERS, FIRST = 10_000, 30, 39627634556000000
@@ -59,7 +59,7 @@ def write_chunk(folder: Path, number: int, rows: int) -> tuple[Path, Path]:
     columns |= {"SNR": np.ones(rows, np.float32)}
     columns |= {name: rng.random(rows).astype(np.float32) for name in ("Z_QN", "Z_STD")}
     columns |= {f"VOTE_{n}": rng.random(rows) for n in ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")}
-    columns |= {name: rng.random(rows) for name in ACQUISITIONS.values()}
+    columns |= {acquisition.column(name): rng.random(rows) for name in acquisition.NAMES}
     columns |= {n: rng.random((rows, MEMBERS)).astype(np.float32) for n in ("MEMBER_Z", "MEMBER_C")}
     columns |= {"BMU": rng.integers(0, 2025, rows).astype(np.int32)}
     write_scores(paths[1], columns | {"QERR": rng.random(rows).astype(np.float32)}, {})

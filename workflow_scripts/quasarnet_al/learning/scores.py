@@ -4,29 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import progress
-from quasarnet_al.learning import acquisition
 from quasarnet_al.network.inference import predict
-from quasarnet_al.network.lines import (
-    line_redshifts,
-)
+from quasarnet_al.network.lines import line_redshifts
 from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import read_table, write_fits
-
-#: Acquisition functions by their name in the config: the column of the score table.
-#: Those on votes are the published ones; `mean_` takes the members' mean probabilities.
-ACQUISITIONS = {
-    name: name.upper()
-    for name in (
-        *acquisition.METHODS,
-        *(f"mean_{name}" for name in acquisition.METHODS),
-        "mutual_information",
-        "random",
-    )
-}
 
 
 def lines_of_members(
@@ -62,26 +46,6 @@ def combine(
     middle = (weight >= weight[-1] / 2).argmax(axis=0)[None]
     median = np.take_along_axis(np.take_along_axis(z, order, axis=0), middle, axis=0)[0]
     return c.mean(axis=0), median, c_bal.mean(axis=0)
-
-
-def confusion(
-    votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
-    """Return a column of each acquisition of `ACQUISITIONS`.
-
-    Parameters
-    ----------
-    votes : (n, K), fraction of the members for each class
-    probabilities : (members, n, K)
-    targetid, seed : of the random baseline
-    """
-    columns, mean = {}, probabilities.mean(axis=0)
-    for name, measure in acquisition.METHODS.items():
-        columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
-        columns[ACQUISITIONS[f"mean_{name}"]] = measure(mean).astype(np.float32)
-    columns["MUTUAL_INFORMATION"] = acquisition.mutual_information(probabilities).astype(np.float32)
-    columns["RANDOM"] = chance.random(targetid, seed)
-    return columns
 
 
 def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
