@@ -102,6 +102,9 @@ rule report_round:
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        map=lambda wildcards: expand(
+            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
+        ),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
@@ -141,6 +144,7 @@ rule report_round:
             --summary {input.summary:q} \
             --selection {input.selection:q} \
             --scores {input.scores:q} \
+            --map {input.map:q} \
             --pool {input.pool:q} \
             --som {input.som:q} \
             {params.sparse} \

@@ -12,6 +12,9 @@ rule select_batch:
     """Select the batch of round {wildcards.round}."""
     input:
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        map=lambda wildcards: expand(
+            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
+        ),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         som=som_of_round,
         labelled=expand("results/<run>/labelled/{set}.fits", set=LABELLED),
@@ -40,6 +43,7 @@ rule select_batch:
         """
         python workflow_scripts/select_batch.py \
             --scores {input.scores:q} \
+            --map {input.map:q} \
             --pool {input.pool:q} \
             --som {input.som:q} \
             --labelled {input.labelled:q} {input.labels:q} \

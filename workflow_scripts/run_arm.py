@@ -7,7 +7,7 @@ from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, replacing
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import experiment
-from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.learning import selection, som
 from quasarnet_al.network import recipe
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--pool and --map go in pairs")
     recipe.need_tensorflow()
     task = TASKS[args.task]
+    cells = som.read(args.som)
     start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     catalog = stack([part[1] for part in parts])
     units = np.concatenate(
         [
-            scores.read_map(path, part[1], name)
+            som.read_map(path, cells, part[1]["TARGETID"], name)
             for path, part, name in zip(args.map, parts, args.pool, strict=True)
         ]
     )
@@ -88,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
         options.from_arguments(selection.Strategy, args),
         catalog,
         units,
-        som.read(args.som),
+        cells,
         start,
         score,
         train,

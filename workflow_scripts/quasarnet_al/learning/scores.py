@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import progress
 from quasarnet_al.network.inference import predict
 from quasarnet_al.network.lines import line_redshifts
@@ -56,14 +55,6 @@ def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) ->
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
     """Return the score table, or some of its columns."""
     return read_table(path, "SCORES", "score_spectra.py", columns)
-
-
-def read_map(path: str, catalog: np.ndarray, pool: str) -> np.ndarray:
-    """Return the BMUs and quantization errors of the pool file `pool` with this `catalog`."""
-    units = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
-    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
-        raise InputError(path, f"is not the map of {pool}", "make it again")
-    return units
 
 
 def member_values(scores: np.ndarray, name: str) -> np.ndarray:

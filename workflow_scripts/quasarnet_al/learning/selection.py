@@ -120,13 +120,6 @@ def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray
     return found
 
 
-def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the table, and the row in it, of `rows` of tables of `lengths` joined in order."""
-    starts = np.cumsum([0, *lengths])
-    place = np.searchsorted(starts, rows, side="right") - 1
-    return place, rows - starts[place]
-
-
 def read_summary(path: str | Path) -> dict:
     """Read what `select_batch.py` counted: exposures, chosen, and "left out" by reason."""
     return read_json(path, "exposures", "chosen", "left out")
@@ -165,7 +158,7 @@ def select(
     chosen : row numbers, most uncertain first; fewer than `size` where the pool has fewer
     reason : U16 (n,), see REASONS
     """
-    score, targetid = candidates.score, candidates.targetid
+    score, targetid = candidates.score.astype(float), candidates.targetid
     tie = tie_breaker(targetid, seed)
     reason = np.full(len(score), "", dtype="U16")
 

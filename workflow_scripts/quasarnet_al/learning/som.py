@@ -31,6 +31,7 @@ import numpy as np
 from quasarnet_al.core.files import InputError, replacing
 from quasarnet_al.core.options import option
 from quasarnet_al.core.program import progress
+from quasarnet_al.spectra.tables import read_table
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -82,6 +83,11 @@ class Som:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.weights.shape[:2]
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.shape[0] * self.shape[1]
 
     @property
     def _cells(self) -> np.ndarray:
@@ -229,6 +235,16 @@ def read(path: str | os.PathLike) -> Som:
     if not np.isfinite(weights).all():
         raise InputError(path, "has weights that are not finite", "make it again")
     return Som(weights, torus)
+
+
+def read_map(path: str, som: Som, targetid: np.ndarray, of: str) -> np.ndarray:
+    """Return the cells (BMU, QERR) on the map `som` of the spectra `targetid` of the file `of`."""
+    rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    if not np.array_equal(rows["TARGETID"], targetid):
+        raise InputError(path, f"is not the map of the spectra in {of}", "make it again")
+    if not ((rows["BMU"] >= 0) & (rows["BMU"] < som.size)).all():
+        raise InputError(path, "has BMUs outside the map", "make it again")
+    return rows
 
 
 def _as_float32(data: np.ndarray) -> np.ndarray:
