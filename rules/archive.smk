@@ -10,13 +10,16 @@ rule archive_run:
         rounds=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(ROUNDS),
-            file=["metrics.json", "batch.csv", "batch.fits", "selection.json", "report.html"],
+            file=[
+                "metrics.json",
+                "batch.csv",
+                "batch.fits",
+                "selection.json",
+                "round.json",
+                "report.html",
+            ],
         ),
-        weights=expand(
-            "results/<run>/round-{round}/weights/member-{member}.h5",
-            round=two_digits(ROUNDS),
-            member=MEMBERS,
-        ),
+        weights=weights_of(ROUNDS),
         labels=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(labelled_rounds()),

@@ -1,8 +1,5 @@
 """Functions that several rules ask; the config's meaning is in quasarnet_al.workflow."""
 
-import os
-import shlex
-
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
@@ -10,7 +7,7 @@ from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.recipe import Recipe
 
 TASK = TASKS[config["task"]]
-CHUNKS = plan.chunks(config)
+CHUNKS = CAMPAIGN.chunks
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
 #: Where the tiles of any chunk lie.
 PLACES = CHUNKS | CATALOG_CHUNKS
@@ -18,13 +15,10 @@ LABELLED = plan.labelled_sets(config)
 #: The labelled sets that teach and validate, and those for the check of the release alone.
 SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
 CHECKS = LABELLED.keys() - SETS.keys()
-TEAMS = plan.teams(config)
-MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
 #: From line confidences to classes: the options of all programs that classify.
 CLASSIFICATION = options.words(Classification, config["classification"])
-MINIBATCHES = CAMPAIGN.minibatches(1)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []
 
@@ -44,6 +38,41 @@ def labelled_rounds():
     return [number for number in ROUNDS if not CAMPAIGN.waiting(number)]
 
 
+def settings(wildcards):
+    """The config by which a round is made: as recorded where people have answered it."""
+    return CAMPAIGN.settings(int(wildcards.round))
+
+
+def settings_of_fit(wildcards):
+    """The config by which a map is fitted: the run's, or that of the round that fits it."""
+    return CAMPAIGN.settings(1 if wildcards.fit == "run" else int(wildcards.fit[-2:]))
+
+
+def tiles_of_round(pattern):
+    """Files of the chunks of the pool that a round chooses from."""
+    return lambda wildcards: expand(
+        pattern,
+        round=wildcards.round,
+        fit=fit_of_round(wildcards),
+        tiles=CAMPAIGN.tiles(int(wildcards.round)),
+    )
+
+
+def members_of_round(wildcards):
+    """The weights of a round's members."""
+    return expand(
+        "results/<run>/round-{round}/weights/member-{member}.h5",
+        round=wildcards.round,
+        member=CAMPAIGN.members(int(wildcards.round)),
+    )
+
+
+def constraint_of_rounds(numbers):
+    """What the wildcard `round` may be in a rule for some of the rounds."""
+    pattern = "|".join(two_digits(number for number in numbers if number < 100))
+    return CAMPAIGN.constraint("round", f"(?:{pattern})", RESTORES)
+
+
 def earlier_rounds(wildcards):
     """Rounds before this one, as they stand in paths."""
     return two_digits(range(1, int(wildcards.round)))
@@ -58,9 +87,8 @@ def metrics_after(wildcards):
 
 
 def fit_of_round(wildcards):
-    """The map of a round: the run's, unless the config refits it."""
-    refit = int(wildcards.round) in config["som"]["refit_rounds"]
-    return f"round-{wildcards.round}" if refit else "run"
+    """Which map a round uses."""
+    return CAMPAIGN.fit(int(wildcards.round))
 
 
 def som_of_round(wildcards):
@@ -73,13 +101,6 @@ def handed_in(wildcards):
     return CAMPAIGN.copies(int(wildcards.round))
 
 
-def next_command():
-    """What a person types to go on with this config."""
-    # As they are from here: where the folder lies is no part of a result.
-    files = shlex.join(map(os.path.relpath, workflow.overwrite_configfiles or []))
-    return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
-
-
 def som_seed(wildcards):
     """A refit draws another sample of the pool: its round is in the seed."""
     number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))
@@ -88,10 +109,11 @@ def som_seed(wildcards):
 
 def oracle_answers(wildcards):
     """The answers to a round of the oracle's."""
+    number = int(wildcards.round)
     return expand(
         "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
         round=wildcards.round,
-        minibatch=MINIBATCHES if CAMPAIGN.is_oracle_round(int(wildcards.round)) else [],
+        minibatch=CAMPAIGN.minibatches(number) if CAMPAIGN.is_oracle_round(number) else [],
     )
 
 
@@ -113,7 +135,7 @@ def adjudications():
 def what_to_build():
     """Targets of the rounds that have labels and of the first that waits; a run without
     rounds is for its experiment or comparison, or for its release."""
-    results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    results, numbers = f"results/{config['run']}", two_digits(ROUNDS)
     studies = [f"{results}/label_ratio.csv"] if ARMS else []
     studies += [f"{results}/compare.csv"] if VARIANTS else []
     if not ROUNDS:
@@ -123,8 +145,8 @@ def what_to_build():
         *studies,
         *expand(
             f"{results}/round-{{round}}/{{file}}",
-            round=rounds,
-            file=["metrics.json", "report.html", *pages],
+            round=numbers,
+            file=["metrics.json", "round.json", "report.html", *pages],
         ),
         *expand(f"{results}/round-{{round}}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
@@ -164,11 +186,16 @@ def catalog_weights(wildcards):
     """The members of the newest round, or the released network."""
     if config["catalog"]["weights"] == "release" or not ROUNDS:
         return [plan.release(config)]
-    return expand(
-        f"results/{config['run']}/round-{{round}}/weights/member-{{member}}.h5",
-        round=two_digits(ROUNDS[-1:]),
-        member=MEMBERS,
-    )
+    return weights_of(ROUNDS[-1:])
+
+
+def weights_of(numbers):
+    """The weights of the members of some rounds."""
+    return [
+        f"results/{config['run']}/round-{number:02d}/weights/member-{member}.h5"
+        for number in numbers
+        for member in CAMPAIGN.members(number)
+    ]
 
 
 def asked_for(pattern, fault, **names):

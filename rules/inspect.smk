@@ -7,55 +7,61 @@ results/<run>/round-NN/handed-in/                   copies of it: append-only, n
 results/<run>/round-NN/labels.csv                   merged by the rules
 """
 
+# One rule for every number of pages that a round has: outputs cannot be functions.
+for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
 
-rule write_pages:
-    """Write the inspection pages of round {wildcards.round}."""
-    input:
-        batch="results/<run>/round-{round}/batch.csv",
-        batch_pool="results/<run>/round-{round}/batch.fits",
-        som=som_of_round,
-    output:
-        index="results/<run>/round-{round}/inspect/index.html",
-        pages=expand(
-            "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
-            minibatch=MINIBATCHES,
-        ),
-        prospect=directory("results/<run>/round-{round}/prospect"),
-    log:
-        "logs/<run>/round-{round}/write_pages.log",
-    benchmark:
-        "results/<run>/benchmarks/round-{round}/write_pages.jsonl"
-    localrule: True
-    conda:
-        "../envs/cpu.yaml"
-    params:
-        folder=subpath(output.index, parent=True),
-        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
-        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
-        vi=handed_in,
-        roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
-        blind="yes" if config["inspection"]["blind"] else "no",
-        inspection=config["inspection"],
-        seed=config["seed"],
-        command=next_command(),
-    shell:
-        """
-        python workflow_scripts/write_pages.py \
-            --batch {input.batch:q} \
-            --batch-pool {input.batch_pool:q} \
-            --title-prefix {params.title:q} \
-            --labels-dir {params.labels:q} \
-            --input-root {params.roots:q} \
-            --command {params.command:q} \
-            --blind {params.blind} \
-            --inspectors {params.inspection[inspectors]} \
-            --repeats {params.inspection[repeats]} \
-            --seed {params.seed} \
-            --som {input.som:q} \
-            --vi {params.vi:q} \
-            --prospect {output.prospect:q} \
-            --output-dir {params.folder:q} >{log} 2>&1
-        """
+    rule:
+        """Write the inspection pages of round {wildcards.round}."""
+        name:
+            "write_pages" + f"_{numbers[0]}" * (1 not in numbers)
+        input:
+            batch="results/<run>/round-{round}/batch.csv",
+            batch_pool="results/<run>/round-{round}/batch.fits",
+            record="results/<run>/round-{round}/round.json",
+            som=som_of_round,
+        output:
+            index="results/<run>/round-{round}/inspect/index.html",
+            pages=expand(
+                "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
+                minibatch=minibatches,
+            ),
+            prospect=directory("results/<run>/round-{round}/prospect"),
+        log:
+            "logs/<run>/round-{round}/write_pages.log",
+        benchmark:
+            "results/<run>/benchmarks/round-{round}/write_pages.jsonl"
+        wildcard_constraints:
+            round=constraint_of_rounds(numbers),
+        localrule: True
+        conda:
+            "../envs/cpu.yaml"
+        params:
+            folder=subpath(output.index, parent=True),
+            title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
+            labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+            vi=handed_in,
+            roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
+            blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
+            inspection=lambda wildcards: settings(wildcards)["inspection"],
+            seed=config["seed"],
+        shell:
+            """
+            python workflow_scripts/write_pages.py \
+                --batch {input.batch:q} \
+                --batch-pool {input.batch_pool:q} \
+                --title-prefix {params.title:q} \
+                --labels-dir {params.labels:q} \
+                --input-root {params.roots:q} \
+                --command "$QUASARNET_AL_COMMAND" \
+                --blind {params.blind} \
+                --inspectors {params.inspection[inspectors]} \
+                --repeats {params.inspection[repeats]} \
+                --seed {params.seed} \
+                --som {input.som:q} \
+                --vi {params.vi:q} \
+                --prospect {output.prospect:q} \
+                --output-dir {params.folder:q} >{log} 2>&1
+            """
 
 
 rule write_adjudication:
@@ -78,7 +84,7 @@ rule write_adjudication:
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
         vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
-        blind="yes" if config["inspection"]["blind"] else "no",
+        blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
     shell:
         """
         python workflow_scripts/write_pages.py \
@@ -141,7 +147,7 @@ rule merge_labels:
         vi=handed_in,
         title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
         whole=lambda wildcards: ("--whole" if CAMPAIGN.must_be_whole(int(wildcards.round)) else ""),
-        complete=config["inspection"]["complete"],
+        complete=lambda wildcards: settings(wildcards)["inspection"]["complete"],
     shell:
         """
         python workflow_scripts/merge_labels.py \

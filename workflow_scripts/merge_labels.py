@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     table = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})
     table = pd.concat([table, elsewhere.astype({"TARGETID": str})]).drop_duplicates()
     table = table.sort_values(["FILE", "LINE"], kind="stable")
-    counts |= agreement(answers, args.title_prefix)
+    counts |= agreement(answers, args.title_prefix, len(task.spectypes))
     counts |= {"refused rows": len(table), "rows of other batches": len(elsewhere)}
     write_csv(args.output, labels)
     write_csv(args.refused, table)

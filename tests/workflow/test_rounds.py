@@ -1,14 +1,18 @@
 """Which rounds are labelled, which one waits, and what is said of what people hand in."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+import discard_answers
+import record_round
 from helpers.answers import write_answers
 from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError
 from quasarnet_al.workflow.plan import check
-from quasarnet_al.workflow.rounds import Campaign
+from quasarnet_al.workflow.rounds import CHOICE, Campaign, command_to_go_on
 
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
 RESULTS = Path("results/test")
@@ -156,3 +160,161 @@ def test_later_answers_wait_with_an_earlier_round():
     said = campaign().next_steps("snakemake")
     assert "round 1 waits for labels of the minibatches 01, 02" in said
     assert "the answers to round 2 wait until round 1 is labelled" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("--cores 2", "--cores 2"),
+        ("-n -c4 results/x --configfile a.yaml b.yaml", "-c4 --configfile a.yaml b.yaml"),
+        (
+            "catalog --profile perlmutter --config seed=2 rounds=4 --forcerun select_batch",
+            "--profile perlmutter --config seed=2 rounds=4",
+        ),
+        ("--cores=8 --profile=p --unlock", "--cores=8 --profile=p"),
+        ("-j 100 -k --rerun-triggers mtime --until train_members", "-j 100 -k"),
+        ("--cores --configfile 'my runs/a.yaml'", "--cores --configfile 'my runs/a.yaml'"),
+    ],
+)
+def test_the_command_to_go_on_keeps_what_was_typed(typed, command):
+    assert command_to_go_on(shlex.split(typed)) == f"snakemake {command}"
+
+
+def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
+    select(1, 11, 12, 13, 14)
+    assert campaign().warnings(1) == []
+    (RESULTS / "round-01/metrics.json").write_text('{"completeness": 0.0, "quasars": 40}')
+    batch = RESULTS / "round-01/batch.csv"
+    batch.write_text("RANK,MINIBATCH,TARGETID,SCORE\n1,1,11,0\n2,1,12,0\n3,2,13,0\n4,2,14,0\n")
+    nothing, equal = campaign().warnings(1)
+    assert "finds none of the 40 quasars" in nothing and "have the score 0" in equal
+    assert nothing in campaign().next_steps("snakemake")
+    assert campaign(batch={"size": 4, "minibatch": 2, "acquisition": "random"}).warnings(1) == [
+        nothing
+    ]
+
+
+# -- frozen rounds -----------------------------------------------------------------------
+
+
+def record(number, **changes):
+    """Record the batch of a round as its rule does."""
+    folder = RESULTS / f"round-{number:02d}"
+    for name in CHOICE[1:]:
+        (folder / name).write_text(name)
+    record_round.main(
+        [
+            *("--settings", campaign(**changes).record_text(number), "--output"),
+            *(str(folder / "round.json"), "--files", *(str(folder / name) for name in CHOICE)),
+        ]
+    )
+
+
+def test_an_answered_batch_is_frozen_with_what_it_was_chosen_by():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    pool = {"sources": [{"root": "redux", "tiles": [f"{n}/20260101" for n in (1, 2, 7)]}]}
+    batch = {"size": 6, "minibatch": 3}
+    changed = campaign(batch=batch, pool=pool)
+    assert changed.frozen == [] and changed.minibatches(1) == ["01", "02"]
+    assert changed.settings(1)["batch"]["size"] == 6 and changed.tiles(1) == ["1", "2", "7"]
+    hand_in(1, "a.csv", [11, 13])
+    changed = campaign(batch=batch, pool=pool, inspection={"inspectors": 2})
+    assert changed.frozen == [1] and changed.numbers == [1, 2]
+    assert changed.settings(1)["batch"]["size"] == 4 and changed.tiles(1) == ["1", "2"]
+    assert changed.settings(2)["batch"]["size"] == 6 and changed.tiles(2) == ["1", "2", "7"]
+    said = changed.next_steps("snakemake")
+    assert "round 1 stays as it was chosen" in said
+    assert "from round 2 on act: batch.minibatch" in said
+    assert "inspection.inspectors" in said and "tiles 7" in said
+
+
+def test_frozen_files_have_no_rule():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    (RESULTS / "round-01/scores").mkdir()
+    (RESULTS / "round-01/scores/1.fits").touch()
+    pattern = campaign().constraint("round", r"\d\d")
+    assert pattern == r"\d\d"
+    hand_in(1, "a.csv", [11])
+    found = re.compile(f"({campaign().constraint('round', pattern)})/(.*)$")
+    # Neither what was chosen nor what is there; what is gone can be made again.
+    for name in (*CHOICE, "scores/1.fits", "round.json"):
+        assert not found.match(f"01/{name}") and found.match(f"02/{name}"), name
+    for name in ("scores/2.fits", "labels.csv", "report.html", "inspect/index.html"):
+        assert found.match(f"01/{name}"), name
+
+
+def test_a_changed_or_lost_frozen_batch_is_refused():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    hand_in(1, "a.csv", [11])
+    campaign().check_frozen()
+    (RESULTS / "round-01/batch.fits").write_text("other")
+    with pytest.raises(InputError, match="has changed since its batch was recorded"):
+        campaign().check_frozen()
+    (RESULTS / "round-01/batch.fits").unlink()
+    with pytest.raises(InputError, match="is gone"):
+        campaign().check_frozen()
+
+
+def test_tiles_that_are_added_leave_the_chunks_of_frozen_rounds_together():
+    tiles = [f"{n}/20260101" for n in (3, 5, 8)]
+
+    def made(more):
+        sources = [{"root": "redux", "tiles": sorted(tiles + more)}]
+        return campaign(pool={"tiles_per_job": 2, "sources": sources})
+
+    select(1, 11, 12, 13, 14)
+    assert list(made([]).chunks) == ["3_5", "8"]
+    hand_in(1, "a.csv", [11])
+    made([]).record([])
+    # Tile 4 comes between those that are there, 9 after them.
+    assert list(made(["4/20260101", "9/20260101"]).chunks) == ["3_5", "8", "4_9"]
+
+
+def test_settings_hold_from_a_round_on():
+    changes = [
+        {"from": 3, "batch": {"size": 6}},
+        {"from": 2, "batch": {"acquisition": "margin"}, "som": {"rows": 30}, "until": 5},
+    ]
+    found = campaign(rounds=changes)
+    assert found.config["rounds"] == 5
+    settings = [found.settings(n)["batch"] for n in (1, 2, 3, 4)]
+    assert [s["size"] for s in settings] == [4, 4, 6, 6]
+    assert [s["acquisition"] for s in settings] == ["entropy", "margin", "margin", "margin"]
+    assert [found.fit(n) for n in (1, 2, 3)] == ["run", "round-02", "round-02"]
+    assert found.grouped("minibatches") == [
+        (["01", "02"], [1, 2]),
+        (["01", "02", "03"], [3, 4, 5, 6]),
+    ]
+    for wrong, fault in (
+        ([{"from": 2, "batch": {"size": 5}}], "from round 2: batch.size 5"),
+        ([{"from": 2, "batch": {"sise": 6}}], "from round 2: batch: there is no key 'sise'"),
+        ([{"from": 2}, {"from": 2}], "two entries begin with one round"),
+        ([{"from": 0}], "rounds.0.from"),
+        ([{"form": 2}], "rounds.0"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            campaign(rounds=wrong)
+
+
+def test_discarded_answers_are_listed_and_moved_aside(capsys):
+    select(1, 11, 12, 13, 14)
+    path = hand_in(1, "a.csv", [11, 13])
+    other = hand_in(1, "b.csv", [12])
+    campaign().record([])
+    content = path.read_text()
+    words = ["--run", "test", "--round", "1", "--files", "a.csv"]
+    discard_answers.main([*words, "--dry-run"])
+    assert "a.csv" in capsys.readouterr().out and path.exists()
+    discard_answers.main(words)
+    assert not path.exists() and other.exists()
+    assert Path("labels/test/discarded/round-01-1/labels/a.csv").read_text() == content
+    assert len(list(Path("labels/test/discarded/round-01-1/handed-in").glob("*/a.csv"))) == 1
+    campaign().record([1])
+    assert campaign().frozen == [1]
+    discard_answers.main(["--run", "test", "--round", "1"])
+    assert campaign().frozen == [] and campaign().passed_over() == []
+    with pytest.raises(InputError, match="holds no answers"):
+        discard_answers.main(["--run", "test", "--round", "1"])

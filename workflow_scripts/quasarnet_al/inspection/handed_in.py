@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def _content(entry: os.DirEntry) -> bytes:
 
 def record(folder: str | os.PathLike, files: Iterable[HandedIn]) -> None:
     """Copy the files that the record in `folder` does not hold yet; change nothing else."""
-    known = _recorded(folder)
+    known = recorded(folder)
     latest = {Path(copy).name: digest for digest, copy in known}
     added = []
     for file in files:
@@ -163,7 +164,7 @@ def gone(folder: str | os.PathLike, files: Iterable[HandedIn]) -> dict[str, Path
     """
     names = {file.name for file in files}
     digests = {file.digest for file in files}
-    latest = {Path(copy).name: (digest, copy) for digest, copy in _recorded(folder)}
+    latest = {Path(copy).name: (digest, copy) for digest, copy in recorded(folder)}
     return {
         name: Path(folder, copy)
         for name, (digest, copy) in latest.items()
@@ -171,7 +172,7 @@ def gone(folder: str | os.PathLike, files: Iterable[HandedIn]) -> dict[str, Path
     }
 
 
-def _recorded(folder: str | os.PathLike) -> list[tuple[str, str]]:
+def recorded(folder: str | os.PathLike) -> list[tuple[str, str]]:
     """Return (digest, path of the copy) of each line of the record, oldest first."""
     path = Path(folder, "SHA256SUMS")
     try:
@@ -187,3 +188,33 @@ def _recorded(folder: str | os.PathLike) -> list[tuple[str, str]]:
             raise InputError(path, f"has the line {line!r}, which is not a sum", "restore it")
         found.append((match[1], match[2]))
     return found
+
+
+def move_aside(
+    folder: str | os.PathLike, record: str | os.PathLike, names: Iterable[str], aside: Path
+) -> None:
+    """Move files out of people's folder, and their copies out of the record, to `aside`.
+
+    The copies come first: a process that ends halfway leaves a file that is recorded again.
+    """
+    chosen, known = set(names), recorded(record)
+    gone = [(digest, copy) for digest, copy in known if Path(copy).name in chosen]
+    left = [line for line in known if line not in gone]
+    (aside / "labels").mkdir(parents=True)
+    for _, copy in gone:
+        source, target = Path(record, copy), aside / "handed-in" / copy
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(source, target)
+    if gone:
+        text = "".join(f"{digest}  {copy}\n" for digest, copy in gone)
+        write_text(aside / "handed-in" / "SHA256SUMS", text)
+    if left:
+        write_text(
+            Path(record, "SHA256SUMS"), "".join(f"{digest}  {copy}\n" for digest, copy in left)
+        )
+    else:
+        Path(record, "SHA256SUMS").unlink(missing_ok=True)
+    for name in sorted(chosen):
+        if Path(folder, name).exists():
+            shutil.move(Path(folder, name), aside / "labels" / name)
