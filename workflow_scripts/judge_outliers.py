@@ -3,12 +3,12 @@
 import fitsio
 import numpy as np
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import metrics
 from quasarnet_al.learning import selection
 from quasarnet_al.spectra import desi, pool
-from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.spectra.tables import read_table, write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,8 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     seen = np.isin(rows["REASON"], ["", "less confusing", *selection.OUTLIER_REASONS])
     flaw, discarded = flaw[seen], np.isin(rows["REASON"][seen], selection.OUTLIER_REASONS)
     table = metrics.discards(flaw, discarded)
-    with replacing(args.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
+    write_csv(args.output, table, "%.4g")
     print(table.to_string(index=False))
 
 

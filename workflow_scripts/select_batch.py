@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import chance
-from quasarnet_al.core.files import InputError, replacing, write_json
+from quasarnet_al.core.files import InputError, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import selection, som
 from quasarnet_al.learning.scores import ACQUISITIONS, member_values, read_scores
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.columns import COMMENTS
-from quasarnet_al.spectra.tables import read_targetids, stack, write_fits
+from quasarnet_al.spectra.tables import read_targetids, stack, write_csv, write_fits
 
 PAIRS = "give both in the same order, or score the pool again"
 SCORE_COLUMNS = ("TARGETID", "TILEID", "ARMS", "BMU", "QERR")
@@ -94,8 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     write_json(args.summary, {"exposures": len(rows), "chosen": len(chosen), "left out": counts})
     pool.write(args.batch_pool, spectra, catalog, grid)
-    with replacing(args.batch) as temporary:
-        batch.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
+    write_csv(args.batch, batch, "%.7g")
     print(f"{args.batch}: {len(chosen)} of {len(rows)} exposures; left out: {json.dumps(counts)}")
 
 

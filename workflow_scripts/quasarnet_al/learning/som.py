@@ -29,7 +29,7 @@ import h5py
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, hdf5_file
 from quasarnet_al.core.program import progress
 
 #: Spectra worked on at a time: enough that packing the weights for the product is cheap,
@@ -222,7 +222,7 @@ def outliers(
 
 def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
     """Write `som` as HDF5: dataset `weights`, attribute `torus`, and `attributes`."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         file.create_dataset("weights", data=som.weights, dtype="f4")
         for key, value in attributes.items():
             file.attrs[key] = value
