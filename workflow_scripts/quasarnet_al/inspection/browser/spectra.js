@@ -154,7 +154,7 @@ export function fullRange(s) {
 }
 
 // The range of flux to show between two wavelengths. Noise beyond 4 in 1,000 pixels is cut
-// away; a peak of three pixels or more that each exceed PEAK errors never is.
+// away; a peak that exceeds PEAK errors in three pixels or more, smoothed, never is.
 const PEAK = 5;
 export function fluxRange(s, curve, x0, x1, all) {
   const from = indexOf(s, x0), to = indexOf(s, x1), values = [];
@@ -163,18 +163,19 @@ export function fluxRange(s, curve, x0, x1, all) {
   values.sort((a, b) => a - b);
   const cut = all ? 0 : 0.004;
   let low = values[Math.floor(cut * (values.length - 1))], high = values[Math.ceil((1 - cut) * (values.length - 1))];
-  if (!all) {
-    const middle = values[values.length >> 1];
-    if (values.length > 400) {
-      const spread = values[Math.floor(0.975 * values.length)] - values[Math.floor(0.025 * values.length)];
-      low = Math.max(low, middle - 3 * spread);
-      high = Math.min(high, middle + 6 * spread);
-    }
-    const stands = (i) => s.trusted[i] > 0 && (!s.full || (s.flux[i] - middle) * Math.sqrt(s.trusted[i]) > PEAK);
+  if (!all && values.length > 400) {
+    const middle = values[values.length >> 1], spread = values[Math.floor(0.975 * values.length)] - values[Math.floor(0.025 * values.length)];
+    low = Math.max(low, middle - 3 * spread);
+    high = Math.min(high, middle + 6 * spread);
+  }
+  if (!all && s.full) {
+    s.peaks = s.peaks || smoothed(s, 2, s.trusted);
+    const { flux, error } = s.peaks, middle = values[values.length >> 1];
+    const stands = (i) => s.trusted[i] > 0 && flux[i] - middle > PEAK * error[i];
     for (let i = Math.max(1, from); i < Math.min(to, s.flux.length - 1); i++) {
       if (curve.flux[i] > high && stands(i - 1) && stands(i) && stands(i + 1)) high = curve.flux[i];
     }
-  }
+  } else if (!all) high = Math.max(high, values.at(-1));
   if (s.full) low = Math.min(low, 0);
   const pad = (high - low || 1) * 0.07;
   return [low - pad, high + pad * 1.6];

@@ -199,7 +199,7 @@ export async function openFor(name) {
   absorb(kept);
   for (const targetid of ensembles) seen.add(targetid);
   for (const record of D.spectra) {
-    const mine = (record.decided || []).filter((d) => d.inspector.toLowerCase() === name.toLowerCase()).map(sane).filter(Boolean);
+    const mine = (record.decided || []).filter((d) => d.inspector.toLowerCase() === name.toLowerCase()).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
     for (const decided of mine) absorb({ [record.targetid]: decided });
   }
   session.downloaded = JSON.stringify(answers);
