@@ -5,8 +5,8 @@ The wings, each of which imports only those before it (a test enforces it):
 * `core`: files that appear whole or not at all, programs, random numbers of a TARGETID.
 * `spectra`: a spectrum is read (`desi`, `boss`), put on the pixels of a `grid` and
   normalised (`rebin`), kept with its catalogue (`pool`), and joined with labels (`truth`,
-  `sets`). `columns` says what every column means, `tables` reads and writes them, `tiles`
-  reads a production's list of tiles.
+  `sets`). `hdus` opens what others wrote, `columns` says what every column means, `tables`
+  reads and writes them, `tiles` reads a production's list of tiles.
 * `mock`: a `survey` made of `templates`.
 * `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
   redshifts and classes of their output; `targets` turns labels into what `training`
