@@ -37,6 +37,12 @@ def recipe_options(recipe):
     return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
 
 
+def judging_sets():
+    """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
+    gate = any(labelled.gate for labelled in SETS.values())
+    return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+
+
 def two_digits(numbers):
     """Rounds as they stand in paths."""
     return [f"{number:02d}" for number in numbers]
