@@ -2,6 +2,7 @@
 # make test        all tests; ARGS="-k report" selects some
 # make coverage    all tests but those of SLURM, and the share of lines and branches they execute
 # make lint        ruff, snakefmt, snakemake --lint, codespell, shellcheck, node --check, mypy
+# make docs        the diagrams of docs/architecture.md, drawn anew
 # make env         only the environment, in .venv
 # make benchmark   speeds against limits and peers, into tests/benchmarks/RESULTS.md;
 #                  ARGS="--quasarnp FOLDER --peers FOLDER" for peers that are not installed
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 # snakefmt looks for its shell formatter on the PATH.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test coverage lint env slurm benchmark lock
+.PHONY: demo test coverage lint docs env slurm benchmark lock
 
 demo: $(ENV)
 	$(BIN)/snakemake --cores $(CORES)
@@ -49,6 +50,9 @@ define if_installed
 	elif [ -n "$$CI" ]; then echo "make lint: $(1) is not installed"; exit 1; \
 	else echo "make lint: $(1) is not installed, its check is left out"; fi
 endef
+
+docs: $(ENV)
+	$(BIN)/python tests/helpers/diagrams.py
 
 env: $(ENV)
 
