@@ -5,13 +5,12 @@ tells it.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, provenance, replacing, write_json
+from quasarnet_al.core.files import InputError, provenance, write_bytes, write_json
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.judging import gate
 from quasarnet_al.network.inference import Predictor
@@ -19,6 +18,7 @@ from quasarnet_al.network.lines import Classification, line_redshifts
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.report import studies, style
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -116,10 +116,8 @@ def main(argv: list[str] | None = None) -> None:
     }
     changed = pd.concat(changes) if changes else pd.DataFrame(columns=["TARGETID"])
     for path, content in ((args.table, table), (args.changes, changed)):
-        with replacing(path) as temporary:
-            content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(studies.gate, table, args.cut))
+        write_csv(path, content, "%.6g")
+    write_bytes(args.figure, style.draw(studies.gate, table, args.cut))
     write_json(args.verdict, result)
     print(f"{args.verdict}: {len(result['broken'])} of {result['judged']} thresholds are broken")
 

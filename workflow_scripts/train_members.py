@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import TextIO
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, write_text
+from quasarnet_al.core.files import InputError, at_once, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network import recipe, weights
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
 
 
+# Finished members and checkpoints last, whatever becomes of the others.
+@at_once()
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
@@ -74,9 +76,6 @@ def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
     sets = [Path(path).read_bytes() for path in (args.training, args.validation) if path]
     key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in finished:
-        # What a process left that was killed as it wrote: nobody else trains these members.
-        for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
-            partial.unlink()
         record = path.with_suffix(".key")
         if record.exists() and record.read_text() != key:
             path.unlink(missing_ok=True)
