@@ -9,6 +9,7 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import positive
+from quasarnet_al.network import gpu
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,13 @@ def from_arguments(args: argparse.Namespace) -> Recipe:
     return Recipe(**{name: getattr(args, name) for name in names if name in args})
 
 
-def need_tensorflow() -> None:
-    """Raise `InputError` where networks cannot be trained."""
+def need_tensorflow(devices: bool = True) -> None:
+    """Raise `InputError` where networks cannot be trained, or not on the GPUs of the job."""
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
             "TensorFlow",
             "is not in this environment",
             "make it with `make env`, or at NERSC from envs/gpu.txt",
         )
+    if devices:
+        gpu.need_devices()
