@@ -2,7 +2,8 @@
 # make test        all tests; ARGS="-k report" selects some
 # make coverage    all tests but those of SLURM, and the share of lines and branches they execute
 # make lint        ruff, snakefmt, snakemake --lint, codespell, shellcheck, node --check, mypy
-# make docs        the diagrams of docs/architecture.md, drawn anew
+# make docs        what is generated: the diagrams of docs/architecture.md, the schema's blocks
+#                  and the tables of config/README.md
 # make env         only the environment, in .venv
 # make benchmark   speeds against limits and peers, into tests/benchmarks/RESULTS.md;
 #                  ARGS="--quasarnp FOLDER --peers FOLDER" for peers that are not installed
@@ -52,6 +53,7 @@ define if_installed
 endef
 
 docs: $(ENV)
+	PYTHONPATH=workflow_scripts $(BIN)/python -m quasarnet_al.workflow.schema
 	$(BIN)/python tests/helpers/diagrams.py
 
 env: $(ENV)

@@ -7,6 +7,12 @@
 import os
 import shlex
 
+from quasarnet_al.core import options
+from quasarnet_al.learning.selection import Selection, Strategy
+from quasarnet_al.learning.som import MapOptions
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.recipe import Recipe
+
 CHUNKS = plan.chunks(config)
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
 #: The chunks of the pool and of the catalogue, by name.
@@ -20,9 +26,7 @@ MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
 #: Options of all programs that turn line confidences into classes.
-CLASSIFICATION = (
-    "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
-).format(**config["classification"])
+CLASSIFICATION = options.words(Classification, config["classification"])
 MINIBATCHES = rounds.minibatches(config)
 #: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []
@@ -31,13 +35,6 @@ TASK_TARGETS = []
 def by_attempt(amount, per_thread=0):
     """Memory (MB) or time limit (minutes) of a job; each retry gets as much again."""
     return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
-
-
-def recipe_options(recipe):
-    """Options of all programs that build and train networks."""
-    names = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate")
-    names += ("schedule", "dropout", "shift", "threads")
-    return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
 
 
 def two_digits(numbers):

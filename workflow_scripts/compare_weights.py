@@ -5,12 +5,12 @@ tells it.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, provenance, replacing, write_json
+from quasarnet_al.core import options
+from quasarnet_al.core.files import InputError, provenance, write_bytes, write_json
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.judging import gate
 from quasarnet_al.network.inference import Predictor
@@ -18,6 +18,7 @@ from quasarnet_al.network.lines import Classification, line_redshifts
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.report import studies, style
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
     parser.add_argument("--cut", type=float, default=0.95, help="confidence cut")
     parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--wanted-purity", type=float, default=0.99, help="to give the cut for")
     parser.add_argument(
         "--redshift-edges", type=float, nargs="+", default=gate.REDSHIFT_EDGES, help="of bins"
@@ -115,10 +116,8 @@ def main(argv: list[str] | None = None) -> None:
     }
     changed = pd.concat(changes) if changes else pd.DataFrame(columns=["TARGETID"])
     for path, content in ((args.table, table), (args.changes, changed)):
-        with replacing(path) as temporary:
-            content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(studies.gate, table, args.cut))
+        write_csv(path, content, "%.6g")
+    write_bytes(args.figure, style.draw(studies.gate, table, args.cut))
     write_json(args.verdict, result)
     print(f"{args.verdict}: {len(result['broken'])} of {result['judged']} thresholds are broken")
 
