@@ -11,7 +11,7 @@ The wings, each of which imports only those before it (a test enforces it):
 * `mock`: a `survey` made of `templates`.
 * `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
   redshifts and classes of their output; `targets` turns labels into what `training`
-  teaches, by a `recipe`.
+  teaches, by a `recipe`, on a `gpu` where the job was given one.
 * `learning`: `som` finds a spectrum's cell, `scores` keeps the members' votes and what
   `acquisition` makes of them, `selection` chooses, `batch` is what people are asked.
 * `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
