@@ -5,6 +5,8 @@ import json
 import shutil
 import time
 
+import fitsio
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ import pytest
 import merge_labels
 from helpers.pages import HOSTILE, adjudicate, vi, write_all, write_batch
 from quasarnet_al.inspection.vi import PROSPECT_COLUMNS, read_vi
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.grid import LOG
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -257,6 +261,7 @@ def test_shown_at_will_and_a_click_on_the_histogram(context, tmp_path):
     page = open_page(context, write_all(tmp_path, "--blind", "no") / "minibatch-01.html")
     assert page.locator("#ensemble").inner_text().endswith("hidden; E shows it")
     press(page, "e")
+    page.locator("#histogram").scroll_into_view_if_needed()
     box = page.locator("#histogram").bounding_box()
     page.wait_for_timeout(100)
     page.mouse.click(box["x"] + box["width"] * 0.5 / 1.5, box["y"] + 20)
@@ -774,6 +779,7 @@ def test_figures_say_what_they_are(context, few):
     for word in ("flux", "error", "fitted", "emission lines", "sky", "atmosphere", "no data"):
         assert word in legend
     press(page, "a", "a", "o", "d", "k")
+    until(page, "!$('legend').textContent.includes('sky')")
     legend = page.locator("#legend").inner_text()
     assert "absorption lines" in legend and "network" in legend
     assert "error" not in legend and "sky" not in legend
@@ -868,3 +874,194 @@ def test_refusals_are_told(context, few, tmp_path):
     page.set_input_files("#file", vi(tmp_path / "broken.csv", broken))
     page.locator("#banners", has_text="and 3 more").wait_for()
     assert page.errors == []
+
+
+# ---------------------------------------------------------------- what experts look for
+
+
+def add_production(folder):
+    """Put redrock's details, its model and the exposures beside the coadd of `write_batch`."""
+    survey = folder / "survey"
+    coadd = survey / "coadd-0-80605-thru20210204.fits"
+    with fitsio.FITS(str(coadd), "rw") as fits:
+        fibermap = fits["FIBERMAP"].read()
+        n = len(fibermap)
+        more = [("EBV", "f4"), ("FLUX_W1", "f4"), ("FLUX_W2", "f4"), ("DESI_TARGET", "i8")]
+        more += [("COADD_NUMEXP", "i2"), ("COADD_EXPTIME", "f4")]
+        whole = np.zeros(n, dtype=fibermap.dtype.descr + more)
+        for name in fibermap.dtype.names:
+            whole[name] = fibermap[name]
+        whole["EBV"], whole["FLUX_W1"], whole["DESI_TARGET"] = 0.1, 10.0, 4 | 1 << 62
+        whole["COADD_NUMEXP"], whole["COADD_EXPTIME"] = 2, 1800
+        exposures = np.zeros(2 * n, dtype=[("TARGETID", "i8"), ("NIGHT", "i4"), ("EXPID", "i4")])
+        exposures["TARGETID"] = np.repeat(fibermap["TARGETID"], 2)
+        exposures["NIGHT"], exposures["EXPID"] = 20210204, np.tile([7, 8], n)
+        arms = {
+            arm: [fits[f"{arm}_{x}"].read() for x in ("WAVELENGTH", "FLUX", "IVAR")]
+            for arm in "BRZ"
+        }
+    with fitsio.FITS(str(coadd), "rw", clobber=True) as fits:
+        fits.write(None)
+        fits.write(whole, extname="FIBERMAP")
+        fits.write(exposures, extname="EXP_FIBERMAP")
+        for arm, images in arms.items():
+            for name, image in zip(("WAVELENGTH", "FLUX", "IVAR"), images, strict=True):
+                fits.write(image, extname=f"{arm}_{name}")
+    targets = fibermap["TARGETID"]
+    columns = [("TARGETID", "i8"), ("Z", "f8"), ("ZERR", "f8"), ("ZWARN", "i8")]
+    columns += [("SPECTYPE", "U6"), ("SUBTYPE", "U6"), ("DELTACHI2", "f8"), ("COEFF", "(4,)f8")]
+    redshifts = np.zeros(n, dtype=columns)
+    redshifts["TARGETID"], redshifts["Z"] = targets, np.linspace(1.2, 3.0, n)
+    redshifts["ZERR"], redshifts["ZWARN"], redshifts["DELTACHI2"] = 2e-4, 4, 7.5
+    redshifts["SPECTYPE"], redshifts["SUBTYPE"] = "QSO", "LOZ"
+    header = {"RRVER": "0.15.4", "TEMNAM00": "QSO:::LOZ", "TEMVER00": "1.0"}
+    with fitsio.FITS(str(survey / "redrock-0-80605-thru20210204.fits"), "rw", clobber=True) as fits:
+        fits.write(None, header=header)
+        fits.write(redshifts, extname="REDSHIFTS")
+    with fitsio.FITS(str(survey / "rrmodel-0-80605-thru20210204.fits"), "rw", clobber=True) as fits:
+        fits.write(None)
+        fits.write(redshifts, extname="REDSHIFTS")
+        for arm, (wavelength, flux, _) in arms.items():
+            fits.write(wavelength, extname=f"{arm}_WAVELENGTH")
+            model = np.broadcast_to(wavelength / 1000, flux.shape).astype("f4")
+            fits.write(model.copy(), extname=f"{arm}_MODEL")
+    fit = np.dtype([("z", "f8"), ("zerr", "f4"), ("zwarn", "i4"), ("deltachi2", "f4")])
+    fit = np.dtype([*fit.descr, ("spectype", "S6"), ("subtype", "S6"), ("znum", "i1")])
+    with h5py.File(survey / "rrdetails-0-80605-thru20210204.h5", "w") as file:
+        for k, target in enumerate(targets):
+            fits_ = np.zeros(4, dtype=fit)
+            fits_["z"] = [redshifts["Z"][k], 0.51, 0.0001, 2.0]
+            fits_["deltachi2"], fits_["znum"] = [7.5, 20, 5, 1], [0, 1, 2, 3]
+            fits_["spectype"] = [b"QSO", b"GALAXY", b"STAR", b"QSO"]
+            file[f"zfit/{target}/zfit"] = fits_
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("production")
+    write_batch(folder, 3)
+    add_production(folder)
+    found = desi.extract(folder / "survey" / "coadd-0-80605-thru20210204.fits", LOG, "all")
+    pool.write(folder / "batch.fits", found.spectra, found.catalog, LOG)
+    return write_all(folder, "--prospect", folder / "prospect") / "minibatch-01.html"
+
+
+def test_what_the_production_knows_is_shown(context, production, tmp_path):
+    page = open_page(context, production)
+    text = page.locator("#object").inner_text()
+    for words in (
+        "AB mag, dereddened", "W1 19.98", "g 20.43", "E(B−V)", "0.100", "QSO, secondary",
+        "2 exposures, 1800 s", "20210204", "QSO LOZ z = 1.2000 ± 0.0002", "Δχ² 8 to the next",
+        "small Δχ² to the next fit", "GALAXY z = 0.5100", "STAR z = 0.0001",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "z = 2.0000" not in text
+    # Redrock's model at its redshift, this project's template elsewhere.
+    assert "redrock's model" in page.locator("#legend").inner_text()
+    value = page.evaluate("frame.model[1000]")
+    assert value == pytest.approx((3600 + 800) / 1000, abs=0.002)
+    press(page, "z")
+    page.keyboard.type("2.5")
+    press(page, "Enter")
+    until(page, "$('legend').textContent.includes('this project')")
+    names = [c["source"] for c in page.evaluate("candidates(0)")]
+    assert names[:3] == ["redrock", "redrock, fit 2:", "redrock, fit 3:"]
+    press(page, "Home", "4")
+    (row,) = csv.DictReader(download(page, tmp_path).open(encoding="utf-8"))
+    assert (row["NIGHT"], row["Redrock_deltachi2"]) == ("20210204", "7.5")
+    assert (row["Redrock_version"], row["Template_version"]) == ("0.15.4", "1.0")
+    assert page.errors == []
+
+
+def test_prospect_gets_redrocks_fits(production):
+    folder = production.parents[1] / "prospect"
+    with fitsio.FITS(str(folder / "redrock.fits")) as fits:
+        assert fits[0].read_header()["RRVER"] == "0.15.4"
+        rows = fits["REDSHIFTS"].read()
+    assert rows["TARGETID"].tolist() == [FIRST + k for k in range(3)]
+    assert rows["SUBTYPE"].tolist() == ["LOZ"] * 3 and rows["COEFF"].shape == (3, 10)
+
+
+def test_arms_apart(context, production):
+    page = open_page(context, production)
+    press(page, "j")
+    until(page, "$('legend').textContent.includes('Z arm')")
+    parts = page.evaluate("arms(0).map((a) => [a.arm, a.wavelength[0], a.wavelength.at(-1)])")
+    assert [part[0] for part in parts] == ["B", "R", "Z"]
+    ends = np.array([part[1:] for part in parts]).ravel()
+    assert ends == pytest.approx([3600, 5800, 5760, 7620, 7520, 9824], abs=0.5)
+    with fitsio.FITS(str(production.parents[1] / "survey/coadd-0-80605-thru20210204.fits")) as fits:
+        blue, red = (fits[f"{arm}_FLUX"].read()[0] for arm in "BR")
+    found = page.evaluate("arms(0).map((a) => [...a.flux])")
+    scale = page.evaluate("D.spectra[0].coadd.scale")
+    for own, coadd in ((found[0], blue), (found[1][:50], red[:50])):
+        good = np.array(own) != 0
+        assert good.mean() > 0.99
+        assert np.array(own)[good] == pytest.approx(coadd[good], abs=0.01 * scale, rel=2e-3)
+
+
+def test_the_flux_is_zoomed_and_an_absorber_keeps_its_redshift(context, few):
+    page = open_page(context, few[0])
+    box = page.locator("#main").bounding_box()
+    before = page.evaluate("[frame.y0, frame.y1]")
+    page.mouse.move(box["x"] + 400, box["y"] + 250)
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Shift")
+    until(page, f"frame.y1 - frame.y0 < {0.8 * (before[1] - before[0])}")
+    assert page.evaluate("view.x") is None
+    press(page, "x")
+    until(page, f"frame.y1 === {before[1]}")
+    z = page.evaluate("view.z")
+    press(page, "Shift+Z", "Period")
+    assert page.evaluate("view.absorber") == z
+    assert f"absorption at z {z:.4f}" in page.locator("#legend").inner_text()
+
+
+def test_a_click_on_the_fits_against_redshift(context, few):
+    path, redshift = few
+    page = open_page(context, path)
+    press(page, "End", "z")
+    page.keyboard.type("1")
+    press(page, "Enter")
+    page.locator("#scan").scroll_into_view_if_needed()
+    box = page.locator("#scan").bounding_box()
+    x = 2 + np.log10(1 + redshift[5]) / np.log10(7.2) * (box["width"] - 4)
+    page.mouse.click(box["x"] + x, box["y"] + 20)
+    assert page.evaluate("view.z") == pytest.approx(redshift[5], abs=0.03)
+    # The class belongs to the fit that was clicked, so that a quality alone is enough.
+    press(page, "4")
+    assert answer_of(page, 5)["spectype"] == "QSO"
+
+
+def test_a_second_opinion_comes_after_the_answer_and_once(context, mixed):
+    page = open_page(context, mixed[0])
+    press(page, "n", "n")
+    assert page.locator("#banners div").count() == 0
+    press(page, "q", "z")
+    page.keyboard.type("1.5")
+    press(page, "Enter", "4")
+    banner = page.locator("#banners [data-name=opinion]")
+    assert "redrock sees a STAR at z = 0.0000" in banner.inner_text()
+    banner.locator("button", has_text="Flag redrock's class").click()
+    assert answers(page)[str(FIRST + 2)]["issue"] == "C"
+    until(page, "view.drawn === view.index")
+    press(page, "3")
+    assert banner.count() == 0
+
+
+def test_the_overview_sorts_filters_and_goes_to_a_number(context, few):
+    page = open_page(context, few[0])
+    press(page, "4", "n", "0", "i")
+    assert "2 of 6 answered: 1 QSO" in page.locator("#counts").inner_text()
+    page.select_option("#gallery select >> nth=1", label="open")
+    assert page.locator("#gallery .gallery button").count() == 4
+    page.select_option("#gallery select >> nth=0", label="redshift")
+    page.locator("#gallery input").fill("5")
+    page.keyboard.press("Enter")
+    assert page.locator("#left").inner_text().startswith("5 / 6")
+    page.goto(f"{few[0].as_uri()}#{FIRST + 2}")
+    until(page, "view.index === 2")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator("#left").inner_text().startswith("3 / 6")

@@ -86,8 +86,9 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
     """Return what the production says of the given rows of a coadd, in their order.
 
     Each dict may have `magnitudes`, `dereddened`, `details` (texts by name), `night`, `expid`,
-    `versions`, `redrock` (deltachi2, subtype, zerr, words), `fits` (redrock's first three) and
-    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom).
+    `versions`, `redrock` (deltachi2, subtype, zerr, words), `fits` (redrock's first three),
+    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom) and
+    `overlaps` (arm, first wavelength, flux, ivar of each arm where two overlap).
     """
     facts: list[dict[str, Any]] = [{} for _ in rows]
     beside = {
@@ -97,6 +98,7 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
     details = Path(str(beside["rrdetails"]).split(".fits")[0] + ".h5")
     for path, reader in (
         (coadd, _fibermap),
+        (coadd, _overlaps),
         (beside["redrock"], _redrock),
         (beside["rrmodel"], _models),
         (details, _fits),
@@ -131,6 +133,27 @@ def _fibermap(
             details |= _exposures(exposures[exposures["TARGETID"] == targetid], fact)
         if details:
             fact["details"] = details
+
+
+def _overlaps(
+    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
+) -> None:
+    """Keep what each arm alone measured where two overlap; elsewhere the joined coadd does."""
+    with fitsio.FITS(str(path)) as fits:
+        arms = {
+            arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
+            for arm in ARMS
+        }
+    for blue, red in (("B", "R"), ("R", "Z")):
+        low, high = arms[red][0][0], arms[blue][0][-1]
+        for arm in (blue, red):
+            wavelength, flux, ivar = arms[arm]
+            shared = (wavelength > low - 0.1) & (wavelength < high + 0.1)
+            if not shared.any():
+                continue
+            for fact, row in zip(facts, rows, strict=True):
+                piece = (arm, float(wavelength[shared][0]), flux[row, shared], ivar[row, shared])
+                fact.setdefault("overlaps", []).append(piece)
 
 
 def _object(row: np.void) -> dict[str, str]:

@@ -174,6 +174,11 @@ def spectrum(
             record["redrock"] = value | (record["redrock"] or {})
         elif name == "model":
             record["model"] = encode_small(value)
+        elif name == "overlaps":
+            record["overlaps"] = [
+                {"arm": arm, "first": round(first, 1)} | encode(flux, ivar)
+                for arm, first, flux, ivar in value
+            ]
         else:
             record[name] = value
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
@@ -266,6 +271,9 @@ def mock_templates() -> list[Record]:
     wavelength = 10 ** np.arange(first, np.log10(11000.0), step)
     models = [
         ("quasar composite", "QSO", quasar_composite(wavelength)),
+        ("quasar, red", "QSO", quasar_composite(wavelength, "qso_red")),
+        ("quasar, broad absorption", "QSO", quasar_composite(wavelength, "qso_bal")),
+        ("quasar, narrow lines", "QSO", quasar_composite(wavelength, "qso_type2")),
         ("galaxy, passive", "GALAXY", galaxy_template(wavelength, "lrg")),
         ("galaxy, star-forming", "GALAXY", galaxy_template(wavelength, "elg")),
         *((f"star {kind}", "STAR", star_template(wavelength, f"star_{kind}")) for kind in "AFGKM"),

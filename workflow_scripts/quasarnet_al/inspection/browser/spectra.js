@@ -58,6 +58,35 @@ export function unpack(record, wavelength, grid) {
   return s;
 }
 
+// Each arm by itself: the joined coadd where it is alone, its own pixels where two overlap.
+export function armsApart(s, overlaps, { first, step }) {
+  const place = (wavelength) => Math.round((wavelength - first) / step);
+  const limits = { B: [0, 0], R: [0, 0], Z: [0, s.flux.length] };
+  for (const { arm, first: start, pieces } of overlaps.map((o) => ({ ...o, pieces: decode(o) }))) {
+    const at = place(start), end = at + pieces.flux.length;
+    if (arm === "B") limits.B[1] = end;
+    else if (arm === "Z") limits.Z[0] = at;
+    else if (limits.R[0] === 0) limits.R[0] = at;
+    if (arm === "R") limits.R[1] = end;
+  }
+  if (!limits.B[1] || !limits.Z[0]) return [];
+  return Object.entries(limits).map(([arm, [from, to]]) => {
+    const piece = { arm, wavelength: s.wavelength.slice(from, to), flux: s.flux.slice(from, to), ivar: s.ivar.slice(from, to) };
+    for (const own of overlaps.filter((o) => o.arm === arm)) {
+      const { flux, ivar } = decode(own), at = place(own.first) - from;
+      piece.flux.set(flux, at);
+      piece.ivar.set(ivar, at);
+    }
+    return piece;
+  });
+}
+
+// Values every `step` Angstrom from `start`, interpolated at the pixels of a spectrum.
+export const sampled = (values, start, step, wavelength) => wavelength.map((w) => {
+  const x = (w - start) / step, i = Math.floor(x);
+  return i < 0 || i >= values.length - 1 ? NaN : values[i] + (x - i) * (values[i + 1] - values[i]);
+});
+
 // Pixels that no spectrograph can have made: one or two that rise or fall SPIKE errors from
 // the pixels on both sides, while those stay below a share of it. A line as narrow as DESI's
 // resolution (2.2 pixels of 0.8 A) keeps 0.57 of its peak one pixel away, and 0.3 where two
