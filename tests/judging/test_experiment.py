@@ -114,7 +114,10 @@ def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
         *pool_of(60),
         ensemble=0,
         # The rounds disagree on what is uncertain.
-        score=lambda ensemble: {"ENTROPY": np.roll(np.arange(60.0), ensemble)},
+        score=lambda ensemble: {
+            "ENTROPY": np.roll(np.arange(60.0), ensemble),
+            "PREDICTED": np.zeros(60, int),
+        },
         train=train,
         judge=lambda ensemble: {"score": ensemble / 10},
     )

@@ -1,5 +1,7 @@
 """Selection: the most uncertain targets that are worth a label, and why not the others."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from quasarnet_al.learning import selection
@@ -14,6 +16,7 @@ def select(
 ):
     count = len(score)
     known = {"arms": np.full(count, 7), "bmu": np.arange(count), "qerr": np.zeros(count)}
+    known |= {"predicted": np.zeros(count, int)}
     known |= columns
     candidates = Candidates(
         np.asarray(score, float),
@@ -81,6 +84,14 @@ def test_diversity_spreads_over_cells():
     assert select(score, bmu=bmu)[0] == [0, 1]
     spread = Strategy(outliers="none", diversity=0.5)
     assert select(score, bmu=bmu, strategy=spread)[0] == [0, 3]
+
+
+def test_a_balanced_batch_takes_turns_between_the_predicted_classes():
+    score, predicted = [0.9, 0.8, 0.7, 0.6, 0.5], np.array([1, 1, 1, 0, 2])
+    balanced = replace(EVERYTHING, balance=True)
+    assert select(score, strategy=balanced, predicted=predicted, size=4)[0] == [0, 3, 4, 1]
+    # A class that runs out leaves its places to the others.
+    assert select(score, strategy=balanced, predicted=predicted, size=5)[0] == [0, 3, 4, 1, 2]
 
 
 def test_order_of_rows_does_not_matter():

@@ -72,13 +72,15 @@ def run_strategy(
     ensemble = start.ensemble
     found = [{"labels": 0, **start.judge(ensemble)}]
     for number in range(1, rounds + 1):
+        scores = start.score(ensemble)
         candidates = selection.Candidates(
-            start.score(ensemble)[acquisition.column(strategy.acquisition)].astype(float),
+            scores[acquisition.column(strategy.acquisition)].astype(float),
             targetid,
             start.catalog["ARMS"],
             start.cells["BMU"],
             start.cells["QERR"],
             cells=start.fitted.size,
+            predicted=scores["PREDICTED"],
         )
         chosen, _ = selection.select(
             candidates, strategy, size, seed, labelled=targetid[bought], excluded=targetid[:0]

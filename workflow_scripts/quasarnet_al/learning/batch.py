@@ -84,6 +84,7 @@ def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates
         exposures.cells["BMU"],
         exposures.cells["QERR"],
         cells=fitted.size,
+        predicted=exposures.scores["PREDICTED"],
     )
 
 

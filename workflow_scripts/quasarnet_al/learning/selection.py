@@ -31,7 +31,8 @@ class Strategy:
     acquisition: str = option(
         "entropy",
         "acquisition function: of the members' votes (`entropy`), of their mean probabilities "
-        "(`mean_entropy`), of each one's probabilities (`mutual_information`), or `random`",
+        "(`mean_entropy`), of each one's probabilities (`mutual_information`); similarity to quasars "
+        "(`positive`); or chance (`random`)",
         choices=acquisition.NAMES,
     )
     outliers: str = option(
@@ -59,6 +60,11 @@ class Strategy:
         minimum=0,
         below=1,
     )
+    balance: bool = option(
+        False,
+        "whether the batch has equal numbers from each class that the ensemble predicts, where the "
+        "pool has enough",
+    )
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class Candidates:
     bmu : (n,), each one's cell of the map
     qerr : (n,), quantization error
     cells : number of cells of the map
+    predicted : (n,), number of the class with most votes
     """
 
     score: np.ndarray
@@ -91,6 +98,7 @@ class Candidates:
     bmu: np.ndarray
     qerr: np.ndarray
     cells: int
+    predicted: np.ndarray
 
 
 def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
@@ -155,7 +163,8 @@ def select(
 
     Returns
     -------
-    chosen : row numbers, most uncertain first; fewer than `size` where the pool has fewer
+    chosen : row numbers, most uncertain first (balanced: class by class in turns); fewer than
+        `size` where the pool has fewer
     reason : U16 (n,), see REASONS
     """
     score, targetid = candidates.score.astype(float), candidates.targetid
@@ -180,22 +189,26 @@ def select(
 
     left = np.flatnonzero(reason == "")
     if strategy.diversity:
-        rank = _rank_in_cell(score, tie, candidates.bmu, left)
+        rank = _rank_in_group(score, tie, candidates.bmu, left)
         score = score * (1 - strategy.diversity) ** rank
-    ranked = left[np.lexsort((tie[left], -score[left]))]
+    turn = np.zeros(len(score))
+    if strategy.balance:
+        # The best of each class come first, then the second of each, and so on.
+        turn = _rank_in_group(score, tie, candidates.predicted, left)
+    ranked = left[np.lexsort((tie[left], -score[left], turn[left]))]
     chosen = ranked[:size]
     reason[ranked[size:]] = "less confusing"
     return chosen, reason
 
 
-def _rank_in_cell(
-    score: np.ndarray, tie: np.ndarray, cell: np.ndarray, rows: np.ndarray
+def _rank_in_group(
+    score: np.ndarray, tie: np.ndarray, group: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """Return how many of `rows` with a higher score share each one's cell, (n,)."""
+    """Return how many of `rows` with a higher score share each one's group, (n,)."""
     rank = np.zeros(len(score))
-    order = rows[np.lexsort((tie[rows], -score[rows], cell[rows]))]
+    order = rows[np.lexsort((tie[rows], -score[rows], group[rows]))]
     if len(order):
-        starts = np.flatnonzero(np.diff(cell[order], prepend=cell[order][0] - 1))
+        starts = np.flatnonzero(np.diff(group[order], prepend=group[order][0] - 1))
         sizes = np.diff(starts, append=len(order))
         rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
     return rank

@@ -42,6 +42,8 @@ COMMENTS = {
     **{f"VOTE_{digit}": "fraction of the members" for digit in range(10)},
     "MEAN_ENTROPY": "of the members' mean probabilities",
     "MUTUAL_INFORMATION": "of class and member",
+    "POSITIVE": "mean probability of not the first class",
+    "PREDICTED": "number of the class with most votes",
     "C_BAL": "confidence of the broad absorption line",
     "SNR": "median flux / error per grid pixel",
     "ARMS": "bits 0, 1, 2: the B, R, Z arm has weight",
