@@ -31,7 +31,7 @@ class Strategy:
     acquisition: str = option(
         "entropy",
         "acquisition function: of the members' votes (`entropy`), of their mean probabilities "
-        "(`mean_entropy`), of each one's probabilities (`mutual_information`); similarity to quasars "
+        "(`mean_entropy`), of each one's probabilities (`mutual_information`); likeness to quasars "
         "(`positive`); or chance (`random`)",
         choices=acquisition.NAMES,
     )
