@@ -8,7 +8,7 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import experiment
 from quasarnet_al.learning import selection, som
-from quasarnet_al.network import recipe
+from quasarnet_al.network import gpu, recipe
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool, truth
@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     if len(args.map) != len(args.pool):
         parser.error("--pool and --map take the same number of files")
     recipe.need_tensorflow()
+    if device := gpu.use_one():
+        print(f"on device {device}", flush=True)
     task = TASKS[args.task]
     cells = som.read(args.som)
     start = read_ensemble(args.start, task.layout)

@@ -47,7 +47,7 @@ def round_files(request, tmp_path, monkeypatch):
     half, count = len(spectra) // 2, len(spectra)
     catalog = pool.catalog(count)
     catalog["TARGETID"], catalog["ARMS"] = FIRST + np.arange(count), 7
-    cells = som.fit(spectra, 4, 4, epochs=2)
+    cells = som.fit(spectra, som.MapOptions(4, 4, epochs=2))
     som.write("som.h5", cells, {})
     for tile, rows in zip(TILES, (slice(half), slice(half, count)), strict=True):
         pool.write(f"{tile}.fits", spectra[rows], catalog[rows], grid)
