@@ -99,7 +99,7 @@ def pool_of(count):
     catalog = pool.catalog(count)
     catalog["TARGETID"] = np.arange(count)
     catalog["ARMS"] = pool.ALL_ARMS
-    cells = np.zeros(count, [("BMU", "i4"), ("QERR", "f4")])
+    cells = np.zeros(count, [("BMU", "i4"), ("QERR", "f4"), ("FLAW", "f4")])
     return catalog, cells, som.Som(np.zeros((2, 2, 3), np.float32), True)
 
 

@@ -35,7 +35,7 @@ class Start:
 
     Attributes
     ----------
-    catalog, cells : of the pool, (n,): its CATALOG, and its MAP with BMU and QERR
+    catalog, cells : of the pool, (n,): its CATALOG, and its MAP with BMU, QERR and FLAW
     fitted : the map
     ensemble : trained on the initial labels alone
     score : returns the columns of the pool's score table, by an ensemble
@@ -79,6 +79,7 @@ def run_strategy(
             start.catalog["ARMS"],
             start.cells["BMU"],
             start.cells["QERR"],
+            start.cells["FLAW"],
             cells=start.fitted.size,
             predicted=scores["PREDICTED"],
         )

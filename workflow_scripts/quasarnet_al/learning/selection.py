@@ -12,7 +12,7 @@ from quasarnet_al.learning import acquisition
 from quasarnet_al.spectra.pool import ALL_ARMS
 
 #: Why a spectrum is an outlier (see `outliers`).
-OUTLIER_REASONS = ("sparse cell", "far from cell")
+OUTLIER_REASONS = ("sparse cell", "far from cell", "flawed")
 #: Why a spectrum is not in the batch, the first that holds; '' where it is.
 REASONS = (
     "repeat exposure",
@@ -38,8 +38,9 @@ class Strategy:
     outliers: str = option(
         "occupancy",
         "which spectra cannot be selected: those in sparse cells of the map (`occupancy`, "
-        "published), those far from their cell (`error`), `both`, or `none`",
-        choices=("occupancy", "error", "both", "none"),
+        "published), those far from their cell (`error`), `both`, those with missing data or "
+        "residuals of the sky (`flaws`), or `none`",
+        choices=("occupancy", "error", "both", "flaws", "none"),
     )
     percentile: float = option(
         15,
@@ -50,6 +51,12 @@ class Strategy:
     error_percentile: float = option(
         99,
         "spectra above this percentile of the quantization errors are far from their cell",
+        minimum=0,
+        maximum=100,
+    )
+    flaw_percentile: float = option(
+        96,
+        "spectra above this percentile of the roughness among the sky's lines are flawed",
         minimum=0,
         maximum=100,
     )
@@ -88,6 +95,7 @@ class Candidates:
     arms : (n,) bits of the spectrograph's arms that have weight
     bmu : (n,), each one's cell of the map
     qerr : (n,), quantization error
+    flaw : (n,), see `flaws.measure`
     cells : number of cells of the map
     predicted : (n,), number of the class with most votes
     """
@@ -97,6 +105,7 @@ class Candidates:
     arms: np.ndarray
     bmu: np.ndarray
     qerr: np.ndarray
+    flaw: np.ndarray
     cells: int
     predicted: np.ndarray
 
@@ -111,9 +120,10 @@ def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
     return occupancy <= np.percentile(occupancy, percentile)
 
 
-def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
-    """Return which quantization errors, bool (n,), lie above their `percentile`."""
-    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
+def above(values: np.ndarray, percentile: float) -> np.ndarray:
+    """Return which values, bool (n,), lie above their `percentile`, which is one of them."""
+    # No interpolation: flaws may be infinite.
+    return values > np.percentile(values, percentile, method="lower") if len(values) else values > 0
 
 
 def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray]:
@@ -124,7 +134,9 @@ def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray
         sparse = sparse_cells(occupancy, strategy.percentile)
         found["sparse cell"] = sparse[candidates.bmu]
     if strategy.outliers in ("error", "both"):
-        found["far from cell"] = large_errors(candidates.qerr, strategy.error_percentile)
+        found["far from cell"] = above(candidates.qerr, strategy.error_percentile)
+    if strategy.outliers == "flaws":
+        found["flawed"] = above(candidates.flaw, strategy.flaw_percentile)
     return found
 
 
