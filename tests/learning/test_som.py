@@ -284,7 +284,7 @@ def test_map_spectra(tmp_path, pools):
         map_spectra.main(["--som", str(tmp_path / "som.h5"), "--pool", path, "--output", output])
         table = fitsio.read(output, ext="MAP")
         spectra, catalog = pool.read(path)
-        assert table.dtype.names == ("TARGETID", "BMU", "QERR")
+        assert table.dtype.names == ("TARGETID", "BMU", "QERR", "FLAW")
         assert [table.dtype[i].itemsize for i in range(3)] == [8, 4, 4]
         assert np.array_equal(table["TARGETID"], catalog["TARGETID"])
         assert np.array_equal(table["BMU"], exact_winners(fitted.weights, spectra))

@@ -58,6 +58,7 @@ def round_files(request, tmp_path, monkeypatch):
         ids = {name: catalog[name][rows] for name in ("TARGETID", "TILEID", "ARMS")}
         scores.write_scores(f"scores-{tile}.fits", ids | columns, {})
         units = {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
+        units |= {"FLAW": np.zeros(len(bmu), np.float32)}
         write_fits(f"map-{tile}.fits", "MAP", {"TARGETID": ids["TARGETID"]} | units)
     tables = ["--scores", *(f"scores-{t}.fits" for t in TILES)]
     tables += ["--map", *(f"map-{t}.fits" for t in TILES)]
