@@ -80,8 +80,8 @@ rule run_arm:
             --start {input.start:q} \
             --training {input.training:q} \
             --validation {input.validation:q} \
-            --pool {input.pool:q} \
-            --map {input.map:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
             --som {input.som:q} \
             --truth {input.truth:q} \
             {params.classification} \

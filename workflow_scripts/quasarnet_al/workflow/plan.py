@@ -28,12 +28,6 @@ def check(config: dict, schema: str | Path) -> dict:
                 f"catalog: the tile {name} is another than the pool's",
                 "run it in a config of its own",
             )
-    count = max(len(pool), len(catalog))
-    if count > 1000:
-        # Some steps name the files of all in one command line, which holds 128 kB.
-        raise InputError(
-            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
-        )
     sets = labelled_sets(config).values()
     if not any(labelled.validation for labelled in sets if not labelled.check):
         raise InputError(
