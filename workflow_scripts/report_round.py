@@ -7,7 +7,7 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError, provenance, read_json, write_text
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.judging.votes import surprises
+from quasarnet_al.judging.votes import mispredicted
 from quasarnet_al.learning import scores, selection, som
 from quasarnet_al.learning.batch import read_batch
 from quasarnet_al.network.lines import Classification
@@ -125,7 +125,7 @@ def _labels(
     if not args.labels:
         return [html.heading("Labels"), html.paragraph("The round waits for its labels.")]
     labels = task.answered(batch, args.labels[0], args.z_split)
-    wrong = surprises(task.votes(labels), labels["TRUTH"].to_numpy())
+    wrong = mispredicted(task.votes(labels), labels["TRUTH"].to_numpy())
     shown = labels.iloc[wrong[: round_report.GALLERY]]
     return [
         *round_report.told(labels, len(batch), len(wrong)),

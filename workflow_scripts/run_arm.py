@@ -13,6 +13,7 @@ from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool, truth
 from quasarnet_al.spectra.tables import stack
 from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Labelled
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -67,11 +68,11 @@ def main(argv: list[str] | None = None) -> None:
         from quasarnet_al.network import training
 
         training.configure(args.threads)
-        data = np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]])
+        data = Labelled(
+            np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]]), grid
+        )
         return [
-            task.train_member(
-                *data, grid, chosen_recipe, [args.seed, number, m], tell=_say_nothing
-            )[0]
+            task.train_member(data, chosen_recipe, [args.seed, number, m], report=_say_nothing)[0]
             for m in range(len(start))
         ]
 

@@ -17,7 +17,7 @@ from helpers.tasks import examples
 from quasarnet_al import __version__
 from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.judging import metrics, stopping
-from quasarnet_al.judging.votes import calibration, confusion_matrix, members, surprises
+from quasarnet_al.judging.votes import calibration, confusion_matrix, members, mispredicted
 from quasarnet_al.learning import scores, som
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import round as round_report
@@ -149,9 +149,9 @@ def test_files_of_another_round_are_refused(round_files):
         report_round.main(arguments)
 
 
-def test_surprises_are_the_labels_that_fewest_voted_for():
+def test_mispredicted_are_the_labels_that_fewest_voted_for():
     votes = np.array([[1, 0, 0], [0.5, 0.3, 0.2], [0.6, 0, 0.4], [0, 1, 0]])
-    assert surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
+    assert mispredicted(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
 
 
 def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):

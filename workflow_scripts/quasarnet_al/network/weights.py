@@ -12,7 +12,7 @@ nothing in a file is ever run (the files carry the byte code of their Lambda lay
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class Network:
     rescale : whether the offsets' sigmoid is stretched from 0..1 to -0.1..1.1
     grid : the wavelength grid of the spectra
     name : the member's name ("member-00")
-    attributes : provenance, text by name
+    attributes : provenance by name; text where it was read from a file
     """
 
     convs: Sequence[Convolution]
@@ -101,7 +101,7 @@ class Network:
     rescale: bool = True
     grid: Grid = LOG
     name: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def read_networks(paths: Sequence[str | os.PathLike], layout: Layout = QUASARNP)
 def write_network(
     path: str | os.PathLike,
     network: Network,
-    attributes: dict[str, str],
+    attributes: Mapping[str, object],
     layout: Layout = QUASARNP,
 ) -> None:
     """Write `network` so that QuasarNP loads it and evaluates it the same.
@@ -169,7 +169,7 @@ def write_network(
     `attributes` (text or numbers by name) are added to the network's own. The same
     network and attributes give the same bytes.
     """
-    network = replace(network, attributes=network.attributes | attributes)
+    network = replace(network, attributes={**network.attributes, **attributes})
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         layout.write(file, network)
 
@@ -177,7 +177,7 @@ def write_network(
 def pack(
     path: str | os.PathLike,
     networks: Sequence[Network],
-    attributes: dict[str, str],
+    attributes: Mapping[str, object],
     layout: Layout = QUASARNP,
 ) -> None:
     """Write an ensemble: every network in a group of its own, named as the network."""
@@ -462,6 +462,6 @@ def _to_group(group: h5py.Group, network: Network) -> None:
     }
     group.create_dataset("model_grid", data=network.grid.wavelength, track_times=False)
     described = _described(network.grid)
-    for name, value in (described | network.attributes | described).items():
+    for name, value in {**described, **network.attributes, **described}.items():
         group.attrs[name] = value
     group.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": model})
