@@ -1,6 +1,7 @@
 # make demo   the mock survey: two rounds of active learning and the pages of a third
 # make test   all tests
 # make lint   ruff, snakefmt, snakemake --lint
+# make docs   the tables of config/README.md, from the options of the library
 # make env    the environment alone, in .venv
 # make benchmark   speeds against limits and peers, into tests/benchmarks/RESULTS.md;
 #                  ARGS="--quasarnp FOLDER --peers FOLDER" for peers that are not installed
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 # snakefmt looks for its shell formatter on the PATH.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test lint env slurm benchmark lock
+.PHONY: demo test lint docs env slurm benchmark lock
 
 demo: $(ENV)
 	$(BIN)/snakemake --cores $(CORES)
@@ -29,6 +30,9 @@ lint: $(ENV)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+docs: $(ENV)
+	PYTHONPATH=workflow_scripts $(BIN)/python -m quasarnet_al.workflow.schema
 
 env: $(ENV)
 

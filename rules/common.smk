@@ -3,6 +3,12 @@
 import os
 import shlex
 
+from quasarnet_al.core import options
+from quasarnet_al.learning.selection import Selection, Strategy
+from quasarnet_al.learning.som import MapOptions
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.recipe import Recipe
+
 TASK = TASKS[config["task"]]
 CHUNKS = plan.chunks(config)
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
@@ -17,9 +23,7 @@ MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
 #: From line confidences to classes: the options of all programs that classify.
-CLASSIFICATION = (
-    "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
-).format(**config["classification"])
+CLASSIFICATION = options.words(Classification, config["classification"])
 MINIBATCHES = rounds.minibatches(config)
 #: What the rules of a task add to the targets.
 TASK_TARGETS = []
@@ -28,13 +32,6 @@ TASK_TARGETS = []
 def by_attempt(amount, a_thread=0):
     """Memory (MB) or time limit (minutes) of a job: grows each time that it has failed."""
     return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
-
-
-def recipe_options(recipe):
-    """How networks are built and trained: the options of all programs that train."""
-    names = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate")
-    names += ("schedule", "dropout", "shift", "threads")
-    return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
 
 
 def two_digits(numbers):

@@ -17,7 +17,7 @@ from quasarnet_al.network import weights
 
 ROWS = 12
 #: What is wrong with score tables for those who join them with pool and map, and only them.
-UNREAD = ("fewer rows", "other rows", "BMU outside the map", "BMU negative")
+UNREAD = ("fewer rows", "other rows")
 
 
 def but(faults, *names):
@@ -65,16 +65,17 @@ PROGRAMS = {
         {"som": corpus.SOM, "pool": corpus.POOL},
     ),
     "score_spectra": (
-        "--ensemble {ensemble} --pool {pool} --map {map} --output @scores.fits",
-        {"ensemble": corpus.WEIGHTS, "pool": corpus.POOL, "map": corpus.MAP},
+        "--ensemble {ensemble} --pool {pool} --output @scores.fits",
+        {"ensemble": corpus.WEIGHTS, "pool": corpus.POOL},
     ),
     "select_batch": (
-        "--scores {scores} --pool {pool} --som {som} --labelled {old_labels} {set} "
+        "--scores {scores} --map {map} --pool {pool} --som {som} --labelled {old_labels} {set} "
         "--exclude {targets} --outliers both --percentile 0 --error-percentile 100 "
         "--size 2 --minibatch 1 --batch @batch.csv --batch-pool @batch.fits "
         "--selection @selection.fits --summary @selection.json",
         {
             "scores": corpus.SCORES,
+            "map": corpus.MAP,
             "pool": corpus.POOL,
             "som": but(corpus.SOM, "another grid"),
             "old_labels": corpus.TARGETS,

@@ -1,5 +1,6 @@
 """The documents: links lead somewhere, files and options that they name exist."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -47,10 +48,15 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     apply = {"input": diff, "text": True, "cwd": tmp_path}
     if subprocess.run(["git", "apply", "--reverse", "--check"], **apply).returncode:
         subprocess.run(["git", "apply"], **apply, check=True)
+    make_docs = [PYTHON, "-m", "quasarnet_al.workflow.schema"]
+    library = {"PYTHONPATH": str(tmp_path / "workflow_scripts")}
+    subprocess.run(make_docs, env=os.environ | library, check=True)
+    assert "`mean_gini`" in (tmp_path / "config/README.md").read_text()
     tests = [
         "tests/learning/test_acquisition.py",
         "tests/learning/test_scores.py",
         "tests/workflow/test_plan.py",
+        "tests/workflow/test_schema.py",
     ]
     run = subprocess.run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],

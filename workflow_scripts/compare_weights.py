@@ -7,6 +7,7 @@ reports it.
 import argparse
 from pathlib import Path
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import provenance, replacing, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import comparison, gate
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
     add("--cut", type=float, default=default.cut, help="confidence cut")
     add("--n-thresh", type=positive, default=1, help="number of lines that make a quasar")
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     add("--wanted-purity", type=float, default=0.99, help="purity for which cuts are derived")
     edges = default.redshift_edges
     add("--redshift-edges", type=float, nargs="+", default=edges, help="edges of redshift bins")

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError, replacing
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.learning.scores import ACQUISITIONS, read_scores
+from quasarnet_al.learning.acquisition import column
+from quasarnet_al.learning.scores import read_scores
+from quasarnet_al.learning.selection import tie_breaker
 from quasarnet_al.report import style
 from quasarnet_al.report.digits import confusing_digits
 from quasarnet_al.spectra import pool, truth
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     if not np.array_equal(scores["TARGETID"], selection["TARGETID"]):
         raise InputError(args.selection, f"is not of {args.scores}", "select the batch again")
     reason = np.char.strip(selection["REASON"])
-    tie = chance.random(scores["TARGETID"], args.seed + 1)
+    tie = tie_breaker(scores["TARGETID"], args.seed)
     picked = most_confusing(scores, reason, tie)
     rows = list(picked.values())
     table = pd.DataFrame(
@@ -42,8 +43,8 @@ def main(argv: list[str] | None = None) -> None:
             "TARGETID": scores["TARGETID"][rows],
             "TRUTH": truth.read(args.truth)["SPECTYPE"].reindex(scores["TARGETID"][rows]).values,
             "CLASS": scores["CLASS"][rows],
-            "VALUE": [scores[ACQUISITIONS[name]][row] for name, row in picked.items()],
-            **{ACQUISITIONS[n]: scores[ACQUISITIONS[n]][rows] for n in picked},
+            "VALUE": [scores[column(name)][row] for name, row in picked.items()],
+            **{column(n): scores[column(n)][rows] for n in picked},
             **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in CLASSES},
         }
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quasarnet_al.core import chance
+from quasarnet_al.core import chance, options
 from quasarnet_al.core.files import InputError, provenance
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import som
@@ -15,23 +15,11 @@ def main(argv: list[str] | None = None) -> None:
     """Read the pool file by file, keep the sample, fit the map, write it."""
     parser = command_line(__doc__)
     parser.add_argument("--pool", nargs="+", required=True, metavar="FILE", help="pool files")
-    parser.add_argument("--rows", type=positive, default=45, help="rows of cells")
-    parser.add_argument("--columns", type=positive, default=45, help="columns of cells")
-    parser.add_argument("--epochs", type=positive, default=10, help="passes over the sample")
-    parser.add_argument(
-        "--sigma-end",
-        type=float,
-        default=1.5,
-        help="last width of the neighbourhood, in cells; wider is smoother",
-    )
-    parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
-    parser.add_argument("--plane", action="store_true", help="edges that do not meet")
-    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
+    options.add_arguments(parser, som.MapOptions)
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the sample")
+    parser.add_argument("--threads", type=positive, default=1, help="number of threads")
     parser.add_argument("--output", required=True, help="map to write (HDF5)")
     arguments = parser.parse_args(argv)
-    if not arguments.sigma_end > 0:
-        parser.error("--sigma-end is a width, larger than 0")
 
     spectra = sample_of_files(arguments.pool, arguments.sample, arguments.seed)
     cells = arguments.rows * arguments.columns
@@ -47,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.columns,
         epochs=arguments.epochs,
         sigma_end=arguments.sigma_end,
-        torus=not arguments.plane,
+        torus=arguments.torus,
         threads=arguments.threads,
     )
     record = provenance(

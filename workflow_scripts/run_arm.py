@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, replacing
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import experiment
-from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.learning import selection, som
 from quasarnet_al.network import recipe
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--arm", required=True, help="its name")
-    selection.add_arguments(parser)
+    options.add_arguments(parser, selection.Strategy)
     parser.add_argument("--seed", type=int, required=True, help="of the trainings and choices")
     parser.add_argument("--rounds", type=positive, required=True, help="batches to buy")
     parser.add_argument("--size", type=positive, required=True, help="labels of a batch")
@@ -31,9 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--map", nargs="+", required=True, help="their BMUs, same order (FITS)")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
     parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
-    Classification.add_arguments(parser)
-    recipe.add_arguments(parser)
-    parser.add_argument("--threads", type=positive, default=1, help="of TensorFlow")
+    options.add_arguments(parser, Classification)
+    options.add_arguments(parser, recipe.Recipe)
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--pool and --map go in pairs")
     recipe.need_tensorflow()
     task = TASKS[args.task]
+    cells = som.read(args.som)
     start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     catalog = stack([part[1] for part in parts])
     units = np.concatenate(
         [
-            scores.read_map(path, part[1], name)
+            som.read_map(path, cells, part[1]["TARGETID"], name)
             for path, part, name in zip(args.map, parts, args.pool, strict=True)
         ]
     )
@@ -61,13 +62,13 @@ def main(argv: list[str] | None = None) -> None:
     labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"]
     for name in ("SPECTYPE", "Z", "BAL"):
         labels[name] = table[name]
-    classification = Classification.from_arguments(args)
-    chosen_recipe = recipe.from_arguments(args)
+    classification = options.from_arguments(Classification, args)
+    chosen_recipe = options.from_arguments(recipe.Recipe, args)
 
     def train(rows: np.ndarray, number: int) -> list:
         from quasarnet_al.network import training
 
-        training.configure(args.threads)
+        training.configure(chosen_recipe.threads)
         data = Labelled(
             np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]]), grid
         )
@@ -86,10 +87,10 @@ def main(argv: list[str] | None = None) -> None:
         return found
 
     curve = experiment.run_arm(
-        vars(args),
+        options.from_arguments(selection.Strategy, args),
         catalog,
         units,
-        som.read(args.som),
+        cells,
         start,
         score,
         train,

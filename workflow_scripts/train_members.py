@@ -10,8 +10,9 @@ import os
 import sys
 from pathlib import Path
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError
-from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network import recipe
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks import team
@@ -31,15 +32,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--seed", nargs="+", type=int, default=[0], help="random seed of the run, and the round"
     )
-    recipe.add_arguments(parser)
+    options.add_arguments(parser, recipe.Recipe)
     parser.add_argument(
         "--no-bootstrap", action="store_true", help="train each member on the whole set"
-    )
-    parser.add_argument(
-        "--threads",
-        type=positive,
-        default=1,
-        help="number of TensorFlow's threads; results depend on it",
     )
     parser.add_argument("--checkpoints", required=True, help="folder for unfinished work")
     parser.add_argument("--output", required=True, help="trained members (HDF5)")
@@ -50,9 +45,8 @@ def main(argv: list[str] | None = None) -> None:
         training=args.training,
         validation=args.validation,
         seed=args.seed,
-        recipe=recipe.from_arguments(args),
+        recipe=options.from_arguments(recipe.Recipe, args),
         bootstrap=not args.no_bootstrap,
-        threads=args.threads,
         folder=Path(args.checkpoints),
     )
     # Say what is wrong before any process starts.

@@ -6,6 +6,7 @@ import pytest
 
 from quasarnet_al.judging import experiment
 from quasarnet_al.learning import som
+from quasarnet_al.learning.selection import Strategy
 from quasarnet_al.spectra import pool
 
 LABELS = np.array([0, 100, 200, 300, 400])
@@ -85,12 +86,8 @@ def test_an_arm_buys_what_its_score_asks_for_and_nothing_twice():
         seen.append(rows.tolist())
         return number
 
-    arm = {
-        "acquisition": "entropy", "outliers": "none", "percentile": 15, "error_percentile": 99,
-        "diversity": 0.0,
-    }  # fmt: skip
     found = experiment.run_arm(
-        arm,
+        Strategy(acquisition="entropy", outliers="none"),
         catalog,
         units,
         cells,

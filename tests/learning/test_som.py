@@ -139,21 +139,6 @@ def test_an_update_is_the_weighted_mean_of_the_batch_algorithm(data):
         assert np.allclose(trained.weights[i, j], mean, atol=1e-4)
 
 
-def test_sparse_cells_are_at_or_below_the_percentile():
-    occupancy = np.arange(1, 21)  # the 15th percentile is 3.85
-    assert np.array_equal(np.flatnonzero(som.sparse_cells(occupancy)), [0, 1, 2])
-    occupancy = np.array([[5, 0, 9], [0, 7, 8]])
-    assert np.array_equal(som.sparse_cells(occupancy), occupancy == 0)
-    # Equality counts: the value at the percentile is itself sparse.
-    assert som.sparse_cells(np.array([1, 2, 3]), 50).tolist() == [True, True, False]
-    assert som.sparse_cells(np.array([2, 2, 2, 2, 5])).sum() == 4
-
-
-def test_large_errors_lie_above_the_percentile():
-    assert np.flatnonzero(som.large_errors(np.arange(101.0), 98)).tolist() == [99, 100]
-    assert som.large_errors(np.empty(0), 98).shape == (0,)
-
-
 def test_occupancy_counts_every_cell(torus, data):
     occupancy = torus.occupancy(torus.winners(data))
     assert occupancy.shape == (63,) and occupancy.sum() == len(data)
@@ -261,7 +246,7 @@ def test_sample_is_spread_over_the_pool(pools):
 
 
 def test_map_spectra(tmp_path, pools):
-    fit_program(tmp_path / "som.h5", pools, "--plane")
+    fit_program(tmp_path / "som.h5", pools, "--no-torus")
     fitted = som.read(tmp_path / "som.h5")
     assert not fitted.torus
     for path in pools:

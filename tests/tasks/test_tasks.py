@@ -13,7 +13,7 @@ from helpers.paths import ROOT
 from helpers.tasks import RECIPE, examples
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import vi
-from quasarnet_al.learning import scores
+from quasarnet_al.learning import acquisition
 from quasarnet_al.network import weights
 from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Classification
 from quasarnet_al.spectra import pool
@@ -45,7 +45,7 @@ def test_a_loop_in_memory(name, tmp_path, training):
     weights.write_network(path, network, {"seed": 1}, task.layout)
     networks = [weights.read_network(path, task.layout)]
     columns = task.score(networks, spectra, labels["TARGETID"], Classification(), seed=3)
-    assert set(scores.ACQUISITIONS.values()) < set(columns)
+    assert set(map(acquisition.column, acquisition.NAMES)) < set(columns)
     votes = np.array([columns[f"VOTE_{k}"] for k in task.classes])
     np.testing.assert_allclose(votes.sum(axis=0), 1, rtol=1e-6)
     metrics = task.evaluate(networks, spectra, labels, Classification())

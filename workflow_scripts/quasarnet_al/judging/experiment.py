@@ -10,15 +10,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core import chance
-from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.learning import acquisition, selection, som
 
 #: Draws of the bootstrap over seeds, and the interval that it gives.
 DRAWS, INTERVAL = 2000, (2.5, 97.5)
 
 
 def run_arm(
-    arm: dict,
+    arm: selection.Strategy,
     catalog: np.ndarray,
     units: np.ndarray,
     cells: som.Som,
@@ -34,8 +33,7 @@ def run_arm(
 
     Parameters
     ----------
-    arm : keys of the config's `batch`: acquisition, outliers, percentile,
-        error_percentile, diversity
+    arm : how it selects
     catalog, units : of the pool, (n,): its CATALOG, and its MAP with BMU and QERR
     cells : the map
     ensemble : trained on the initial labels alone
@@ -49,29 +47,20 @@ def run_arm(
     -------
     the labels bought and the metrics, before the first batch and after each
     """
-    outlier = som.outliers(
-        arm["outliers"],
-        cells,
-        units["BMU"],
-        units["QERR"],
-        arm["percentile"],
-        arm["error_percentile"],
-    )
     targetid = catalog["TARGETID"]
     bought = np.zeros(0, int)
     found = [{"labels": 0, **judge(ensemble)}]
     for number in range(1, rounds + 1):
-        chosen, _ = selection.select(
-            score(ensemble)[scores.ACQUISITIONS[arm["acquisition"]]].astype(float),
+        candidates = selection.Candidates(
+            score(ensemble)[acquisition.column(arm.acquisition)].astype(float),
             targetid,
             catalog["ARMS"],
-            tie=chance.random(targetid, seed + 1),
-            cell=units["BMU"],
-            outlier=outlier,
-            size=size,
-            labelled=targetid[bought],
-            excluded=targetid[:0],
-            diversity=arm["diversity"],
+            units["BMU"],
+            units["QERR"],
+            cells=int(np.prod(cells.shape)),
+        )
+        chosen, _ = selection.select(
+            candidates, arm, size, seed, labelled=targetid[bought], excluded=targetid[:0]
         )
         bought = np.concatenate([bought, chosen])
         ensemble = train(bought, number)

@@ -24,13 +24,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.options import option
 from quasarnet_al.core.program import progress
+from quasarnet_al.spectra.tables import read_table
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: Spectra worked on at a time: enough that packing the weights for the product is cheap,
 #: few enough that the scores (4 MB for 45 x 45 cells) stay in the processor's cache.
@@ -38,6 +42,28 @@ BLOCK = 512
 #: Principal components that training searches in. 32 to 128 give the same errors on
 #: spectra to 1 %; 16 gives a larger topographic error.
 COMPONENTS = 64
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """How a map is fitted: the config's `som`."""
+
+    rows: int = option(45, "number of rows of cells", minimum=2)
+    columns: int = option(45, "number of columns of cells", minimum=2)
+    epochs: int = option(10, "number of passes over the sample", minimum=1)
+    sigma_end: float = option(
+        1.5,
+        "width of the neighbourhood in the last epoch: a narrow one follows the sample, a wide "
+        "one keeps neighbouring cells alike",
+        unit="cells",
+        above=0,
+    )
+    torus: bool = option(True, "whether the map's opposite edges are joined (periodic edges)")
+    sample: int = option(
+        300000,
+        "number of spectra that the map is fitted to, drawn at random from the pool; 0: all",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -57,6 +83,11 @@ class Som:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.weights.shape[:2]
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.shape[0] * self.shape[1]
 
     @property
     def _cells(self) -> np.ndarray:
@@ -178,50 +209,10 @@ def fit(
     return Som(cells.reshape(rows, columns, -1), torus)
 
 
-def sparse_cells(occupancy: np.ndarray, percentile: float = 15) -> np.ndarray:
-    """Return which cells are sparse, bool, of the shape of `occupancy`.
-
-    The published rule: a cell is sparse whose occupancy is at or below the 15th
-    percentile of the occupancies of all cells, empty ones included; spectra whose BMU is
-    sparse are discarded as choices. Where all occupancies are equal all cells are sparse.
-    """
-    return occupancy <= np.percentile(occupancy, percentile)
-
-
-def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
-    """Return which quantization errors, bool (n,), lie above their `percentile`."""
-    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
-
-
-#: Rules that say which spectra are outliers; see `outliers`.
-OUTLIERS = ("occupancy", "error", "both", "none")
-
-
-def outliers(
-    rule: str,
-    som: Som,
-    bmu: np.ndarray,
-    qerr: np.ndarray,
-    percentile: float,
-    error_percentile: float,
-) -> dict[str, np.ndarray]:
-    """Return which spectra are outliers, bool (n,), by reason.
-
-    Parameters
-    ----------
-    rule : "occupancy" (published, see `sparse_cells`), "error" (`large_errors`), "both", "none"
-    bmu, qerr : (n,) of every spectrum of the pool, quantization error
-    """
-    found = {}
-    if rule in ("occupancy", "both"):
-        found["sparse cell"] = sparse_cells(som.occupancy(bmu), percentile).ravel()[bmu]
-    if rule in ("error", "both"):
-        found["far from cell"] = large_errors(qerr, error_percentile)
-    return found
-
-
 def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
     """Write `som` as HDF5: dataset `weights`, attribute `torus`, and `attributes`."""
+    import h5py  # rules ask for `MapOptions` alone
+
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("weights", data=som.weights, dtype="f4")
         for key, value in attributes.items():
@@ -231,6 +222,8 @@ def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None
 
 def read(path: str | os.PathLike) -> Som:
     """Read what `write` wrote; raise `InputError` for anything else."""
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             weights = np.asarray(file["weights"][...], dtype=np.float32)
@@ -244,12 +237,24 @@ def read(path: str | os.PathLike) -> Som:
     return Som(weights, torus)
 
 
+def read_map(path: str, som: Som, targetid: np.ndarray, of: str) -> np.ndarray:
+    """Return the cells (BMU, QERR) on the map `som` of the spectra `targetid` of the file `of`."""
+    rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    if not np.array_equal(rows["TARGETID"], targetid):
+        raise InputError(path, f"is not the map of the spectra in {of}", "make it again")
+    if not ((rows["BMU"] >= 0) & (rows["BMU"] < som.size)).all():
+        raise InputError(path, "has BMUs outside the map", "make it again")
+    return rows
+
+
 def _as_float32(data: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(data, dtype=np.float32)
 
 
 @functools.cache
-def _libraries() -> ThreadpoolController:
+def _libraries() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()
 
 

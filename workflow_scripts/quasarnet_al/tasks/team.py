@@ -35,7 +35,6 @@ class Work:
     seed : of the run and the round
     recipe : of each network
     bootstrap : whether each member has a sample of its own, or the whole set
-    threads : of TensorFlow; results depend on it
     folder : for unfinished work, `member-MM.h5` where a member is trained
     """
 
@@ -45,7 +44,6 @@ class Work:
     seed: Sequence[int]
     recipe: Recipe
     bootstrap: bool
-    threads: int
     folder: Path
 
     def member(self, number: int) -> Path:
@@ -85,7 +83,7 @@ def pack(work: Work, members: Sequence[int], path: str) -> int:
 
 def _drop_stale(work: Work, members: Sequence[int]) -> None:
     """Remove work that was begun on another training set or recipe, or was half written."""
-    begun = [work.seed, work.bootstrap, work.threads, work.recipe]
+    begun = [work.seed, work.bootstrap, work.recipe]
     sets = [Path(path).read_bytes() for path in work.sets]
     key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in map(work.member, members):
@@ -114,7 +112,7 @@ def _trained(work: Work, member: int) -> bool:
 def _train(work: Work, member: int) -> None:
     from quasarnet_al.network import training  # TensorFlow takes seconds to start
 
-    training.configure(work.threads)
+    training.configure(work.recipe.threads)
     grid = pool.read_grid(*work.sets)
 
     def labelled(path: str) -> Labelled:
