@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import metrics
 from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
@@ -11,6 +11,7 @@ from quasarnet_al.network import inference
 from quasarnet_al.network.lines import best_redshift, line_redshifts
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,8 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     table = pd.concat(tables)
     summary = metrics.found_in_sets(table, args.cuts)
     for path, rows in ((args.spectra, table), (args.table, summary)):
-        with replacing(path) as temporary:
-            rows.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv(path, rows, "%.6g")
     print(summary.to_string(index=False, float_format="%.4g"))
 
 

@@ -1,13 +1,12 @@
 """Compare arms of the experiment: the labels each needs to reach what the baseline reaches."""
 
-from pathlib import Path
-
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import experiment
 from quasarnet_al.report import studies, style
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,10 +29,8 @@ def main(argv: list[str] | None = None) -> None:
         )
     ratios = experiment.label_ratios(curves, args.metric, args.baseline, args.seed)
     for path, table in ((args.arms, curves), (args.output, ratios)):
-        with replacing(path) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(studies.arms, curves, args.metric, ratios))
+        write_csv(path, table, "%.6g")
+    write_bytes(args.figure, style.draw(studies.arms, curves, args.metric, ratios))
     print(ratios.to_string(index=False))
 
 

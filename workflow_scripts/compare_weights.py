@@ -5,14 +5,14 @@ reports it.
 """
 
 import argparse
-from pathlib import Path
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import provenance, replacing, write_json
+from quasarnet_al.core.files import provenance, write_bytes, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import comparison, gate
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import studies, style
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -60,10 +60,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     result = gate.summary(table, args.cut)
     for path, content in ((args.table, table), (args.changes, changes)):
-        with replacing(path) as temporary:
-            content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(studies.gate, table, args.cut))
+        write_csv(path, content, "%.6g")
+    write_bytes(args.figure, style.draw(studies.gate, table, args.cut))
     names = {"candidate": args.candidate, "incumbent": args.incumbent, "table": args.table}
     write_json(args.verdict, result | names | {"provenance": provenance()})
     print(f"{args.verdict}: {len(result['broken'])} of {result['judged']} thresholds violated")

@@ -5,7 +5,6 @@ tests/benchmarks, or with --benchmarks what the jobs of a run have recorded
 (results/<run>/benchmarks): run a round with as many tiles a job, then ask.
 """
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -128,4 +127,4 @@ def _recorded(folder: Path, rules: Iterable[str]) -> dict:
 
 
 if __name__ == "__main__":
-    sys.exit(program(main))
+    program(main)

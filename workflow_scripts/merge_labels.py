@@ -26,8 +26,7 @@ def record(folder: Path, paths: list[str]) -> None:
         if sums.get(name, digest) != digest:
             name = f"{digest[:12]}/{name}"
         sums[name] = digest
-        with files.replacing(folder / name) as temporary:
-            Path(temporary).write_bytes(content)
+        files.write_bytes(folder / name, content)
     text = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     files.write_text(folder / "SHA256SUMS", text)
 

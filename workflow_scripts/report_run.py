@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al.core.files import provenance, read_json, replacing, write_text
+from quasarnet_al.core.files import provenance, read_json, write_bytes, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.learning import selection
 from quasarnet_al.report import html, style
 from quasarnet_al.report.tasks import DRAWINGS
+from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Task
 from quasarnet_al.workflow import cost
@@ -34,10 +35,8 @@ def main(argv: list[str] | None = None) -> None:
     figures = DRAWINGS[args.task].figures
     rounds = [read_json(path, "round", *task.headline) for path in args.metrics]
     curve = pd.DataFrame([_row(task, entry) for entry in rounds])
-    with replacing(args.curve) as temporary:
-        curve.to_csv(temporary, index=False, float_format="%.5g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(figures[0][0], rounds))
+    write_csv(args.curve, curve, "%.5g")
+    write_bytes(args.figure, style.draw(figures[0][0], rounds))
     summaries = pd.DataFrame([_summary(path) for path in args.summaries])
     summaries.insert(0, "round", range(1, len(summaries) + 1))
     stopping = pd.DataFrame([html.flat(read_json(path)) for path in args.stopping])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import experiment
 from quasarnet_al.learning import selection, som
@@ -12,7 +12,7 @@ from quasarnet_al.network import recipe
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool, truth
-from quasarnet_al.spectra.tables import stack
+from quasarnet_al.spectra.tables import stack, write_csv
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Labelled
 
@@ -100,8 +100,7 @@ def main(argv: list[str] | None = None) -> None:
         args.seed,
     )
     table = pd.DataFrame([{"arm": args.arm, "seed": args.seed, **row} for row in curve])
-    with replacing(args.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    write_csv(args.output, table, "%.6g")
 
 
 def _say_nothing(line: str) -> None:

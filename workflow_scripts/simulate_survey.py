@@ -5,11 +5,13 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from quasarnet_al.core.files import read_json
+from quasarnet_al.core.files import at_once, read_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.mock import survey
 
 
+# Petals are many, and large: truth.csv, the last file, says that all are there.
+@at_once()
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--output", required=True, type=Path, help="root folder of the survey")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import InputError, at_once
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network import recipe
 from quasarnet_al.spectra import pool
@@ -19,6 +19,8 @@ from quasarnet_al.tasks import team
 from quasarnet_al.tasks.registry import TASKS
 
 
+# Finished members and checkpoints are kept, whatever becomes of the others.
+@at_once()
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")

@@ -27,4 +27,10 @@ The wings, each of which imports only those before it (a test enforces it):
   `rounds`, its `cost`, and what is looked at first on `slurm`.
 """
 
+import os
+
 __version__ = "0.1.0"
+
+# Before h5py is imported: the file systems of computing centres (DVS, some of Lustre) refuse the
+# locks that HDF5 takes, and nothing here needs them, as files appear whole under their names.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")

@@ -81,10 +81,7 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
     order = np.argsort(np.concatenate(kept), kind="stable")
     fibermap = np.concatenate(fibermaps)[order]
     folder = Path(folder)
-    with (
-        files.replacing(folder / "spectra.fits") as temporary,
-        fitsio.FITS(temporary, "rw", clobber=True) as fits,
-    ):
+    with files.fits_file(folder / "spectra.fits") as fits:
         fits.write(None)
         fits.write(fibermap, extname="FIBERMAP")
         for arm, parts in arms.items():

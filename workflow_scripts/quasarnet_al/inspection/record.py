@@ -39,7 +39,7 @@ def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
 
     Returns
     -------
-    dict with `flux`, `error` (base64), `scale`, `low`, `high`: what page.js decodes
+    dict with `flux`, `error` (base64), `scale`, `low`, `high`: what spectra.js decodes
     """
     good = (ivar > 0) & np.isfinite(flux)
     error = 1 / np.sqrt(ivar[good]) if good.any() else np.ones(1)
@@ -59,7 +59,7 @@ def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
 
 
 def decode(packed: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
-    """Return flux and error (p,) as page.js sees them; nan where dropped."""
+    """Return flux and error (p,) as the page sees them; nan where dropped."""
     codes = np.frombuffer(base64.b64decode(packed["flux"]), "<i2")
     errors = np.frombuffer(base64.b64decode(packed["error"]), np.uint8)
     dropped = errors == _DROPPED

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, hdf5_file
 from quasarnet_al.core.options import option
 from quasarnet_al.core.program import progress
 from quasarnet_al.spectra.tables import read_table
@@ -211,9 +211,7 @@ def fit(
 
 def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
     """Write `som` as HDF5: dataset `weights`, attribute `torus`, and `attributes`."""
-    import h5py  # rules ask for `MapOptions` alone
-
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         file.create_dataset("weights", data=som.weights, dtype="f4")
         for key, value in attributes.items():
             file.attrs[key] = value

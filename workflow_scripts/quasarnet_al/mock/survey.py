@@ -8,13 +8,13 @@ most of a real file's bytes.
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import fitsio
 import numpy as np
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, fits_file, write_text
 from quasarnet_al.mock import templates
 from quasarnet_al.mock.templates import LIGHT, OBSERVED, STEP
 
@@ -530,7 +530,7 @@ def write_petal(
     """Write the coadd and the redrock file of a petal under `root`, laid out as DESI's."""
     folder = Path(root) / "tiles" / "cumulative" / str(tile) / str(night)
     name = f"{number}-{tile}-thru{night}.fits"
-    with replacing(folder / f"coadd-{name}") as temporary, fitsio.FITS(temporary, "rw") as out:
+    with fits_file(folder / f"coadd-{name}") as out:
         out.write(_table(fibermap), extname="FIBERMAP")
         for arm, (signal, ivar, mask) in arms.items():
             out.write(ARMS[arm], extname=f"{arm}_WAVELENGTH")
@@ -543,7 +543,7 @@ def write_petal(
             for arm in ARMS:
                 scores[f"TSNR2_{kind}_{arm}"] = scale / 3 * fibermap["COADD_EXPTIME"]
         out.write(_table(scores), extname="SCORES")
-    with replacing(folder / f"redrock-{name}") as temporary, fitsio.FITS(temporary, "rw") as out:
+    with fits_file(folder / f"redrock-{name}") as out:
         out.write(_table({"TARGETID": fibermap["TARGETID"]} | fit), extname="REDSHIFTS")
 
 
@@ -573,7 +573,8 @@ def simulate_petal(
 
 def write_truth(path: Path, rows: list[tuple]) -> None:
     """Write the truth, one row per target however often it was observed, by TARGETID."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("TARGETID", "SPECTYPE", "Z", "BAL", "KIND", "RMAG"))
-        writer.writerows(sorted(set(rows)))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("TARGETID", "SPECTYPE", "Z", "BAL", "KIND", "RMAG"))
+    writer.writerows(sorted(set(rows)))
+    write_text(path, text.getvalue())

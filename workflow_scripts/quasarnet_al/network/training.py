@@ -7,6 +7,7 @@ the epochs run inside TensorFlow: the same function, in fewer and larger operati
 """
 
 import functools
+import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from quasarnet_al.core.files import replacing
+from quasarnet_al.core.files import write_bytes
 from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.network.weights import BatchNorm, Convolution, Dense, Network
@@ -361,8 +362,9 @@ def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:
         return
     arrays = {f"state{number}": value.numpy() for number, value in enumerate(state)}
     columns = {name: np.array([row[name] for row in history]) for name in history[0]}
-    with replacing(checkpoint) as temporary:
-        np.savez(temporary, **columns, **arrays)  # type: ignore[arg-type]  # no name is an option
+    content = io.BytesIO()
+    np.savez(content, **columns, **arrays)  # type: ignore[arg-type]  # no name is an option
+    write_bytes(checkpoint, content.getvalue())
 
 
 def _restore(checkpoint: Path | None, state: list) -> list[dict]:

@@ -20,7 +20,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, hdf5_file
 from quasarnet_al.network import architecture
 from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
 from quasarnet_al.spectra.grid import BOXES, LOG, Grid, grid_of_wavelength
@@ -170,7 +170,7 @@ def write_network(
     network and attributes give the same bytes.
     """
     network = replace(network, attributes={**network.attributes, **attributes})
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         layout.write(file, network)
 
 
@@ -181,7 +181,7 @@ def pack(
     layout: Layout = QUASARNP,
 ) -> None:
     """Write an ensemble: every network in a group of its own, named as the network."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         for name, value in attributes.items():
             file.attrs[name] = value
         for network in networks:

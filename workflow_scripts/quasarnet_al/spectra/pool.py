@@ -11,7 +11,7 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
-from quasarnet_al.core.files import InputError, provenance, replacing
+from quasarnet_al.core.files import InputError, fits_file, provenance
 from quasarnet_al.spectra.columns import CATALOG, LABELS
 from quasarnet_al.spectra.grid import DIGIT, GRIDS, Grid
 from quasarnet_al.spectra.tables import cards, check_columns, describe, table
@@ -59,7 +59,7 @@ def write(
         {"name": "DROPPED", "value": json.dumps(dropped or {}), "comment": "left out, by reason"},
     ]
     header += cards(provenance())
-    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+    with fits_file(path) as fits:
         if len(spectra):
             fits.write(np.ascontiguousarray(spectra, np.float32), extname="SPECTRA", header=header)
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import fitsio
 import numpy as np
 
-from quasarnet_al.core.files import InputError, provenance, replacing
+from quasarnet_al.core.files import InputError, fits_file, provenance, write_text
 from quasarnet_al.spectra.columns import UNITS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def write_fits(
     `columns` are arrays of n rows by name, `comments` what they are.
     """
     header = cards(provenance() | (attributes or {}))
-    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+    with fits_file(path) as fits:
         names = list(columns)
         fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
         describe(fits[extension], names, comments or {})
@@ -141,22 +141,39 @@ def _read_text(path: str | Path) -> list[int]:
         ) from error
 
 
-def write_csv(path: str | os.PathLike, table: "pd.DataFrame") -> None:
-    """Write a table as CSV, text that a spreadsheet would run made harmless."""
+def write_csv(
+    path: str | os.PathLike, table: "pd.DataFrame", float_format: str | None = None
+) -> None:
+    """Write a table as CSV, text that a spreadsheet would run as a formula made harmless.
+
+    Parameters
+    ----------
+    float_format : of the columns of floats, as `"%.6g"`; None writes every digit
+    """
     import pandas as pd  # only here: it takes longer to start than the rest
 
-    table = table.copy()
+    table = table.rename(columns=harmless)
     for column in table:
         if not pd.api.types.is_numeric_dtype(table[column]):
-            table[column] = [harmless(value) for value in table[column]]
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+            # Of type object, as no column of text is formatted as numbers.
+            safe = [harmless(value) for value in table[column]]
+            table[column] = pd.Series(safe, index=table.index, dtype=object)
+    write_text(path, table.to_csv(index=False, float_format=float_format, lineterminator="\n"))
+
+
+#: What a spreadsheet runs: a cell's first character, or the first after a semicolon or a line's
+#: end, where the semicolon separates cells. Tabs, spaces and apostrophes before it do not help;
+#: the full-width forms are those of East Asian keyboards (OWASP, "CSV injection").
+_FORMULA = re.compile(r"(^|[;\r\n])(?=[\s'\"]*[=+\-@＝＋－＠]|\t)")
 
 
 def harmless(text: object) -> object:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    if isinstance(text, str) and re.match(r"'*[=+\-@]", text) and not is_number(text):
-        return "'" + text
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    Numbers, and lists of numbers with spaces between them, are not formulas.
+    """
+    if isinstance(text, str) and not all(map(is_number, text.split(" "))):
+        return _FORMULA.sub(r"\1'", text)
     return text
 
 

@@ -82,14 +82,11 @@ def pack(work: Work, members: Sequence[int], path: str) -> int:
 
 
 def _drop_stale(work: Work, members: Sequence[int]) -> None:
-    """Remove work that was begun on another training set or recipe, or was half written."""
+    """Remove work that was begun on another training set or with another recipe."""
     begun = [work.seed, work.bootstrap, work.recipe]
     sets = [Path(path).read_bytes() for path in work.sets]
     key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in map(work.member, members):
-        # Left by a process that was killed while writing: nobody else trains these members.
-        for partial in path.parent.glob(f".{path.stem}.*.partial.*"):
-            partial.unlink()
         record = path.with_suffix(".key")
         if record.exists() and record.read_text() != key:
             path.unlink(missing_ok=True)
