@@ -120,7 +120,7 @@ def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
     assert "7 of 8 labels are accepted" in page
     assert "<td>Ann and Bob</td>" in page
     assert "None" not in page
-    assert "Discarded as outliers, the most confusing" in headings(page)
+    assert "Discarded as outliers, the most uncertain" in headings(page)
     for targetid in batch["TARGETID"][:2]:
         assert f"{targetid}. Votes" in page
     assert "a&lt;b: round 1" in page and "a<b" not in page
