@@ -392,7 +392,7 @@ def test_orphans_of_a_killed_head_are_noticed(site):
         assert site.run("--unlock").process.returncode == 0
         head = site.run(MAP)
         assert head.process.returncode != 0
-        assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
+        assert f"earlier run of slurm are still in the queue: {job} (running)" in head.text
         assert f"scancel {job}" in head.text
         ask("scancel", job)
         eventually(lambda: not site.queue())
@@ -401,12 +401,12 @@ def test_orphans_of_a_killed_head_are_noticed(site):
     site.kept(before, MAP)
 
 
-def test_an_account_that_is_none_is_refused_before_anything_is_submitted(site):
+def test_an_account_that_cannot_be_charged_is_refused_before_anything_is_submitted(site):
     before = site.files()
     (site.folder / MAP).unlink()
     head = site.start(MAP, QUASARNET_AL_ACCOUNT="nobody")
     assert head.end() != 0
-    assert "account nobody: is none of yours (" in head.text
+    assert "account nobody: is not one that you can charge (" in head.text
     assert "set QUASARNET_AL_ACCOUNT" in head.text
     assert not head.submitted()
     assert site.run(MAP).process.returncode == 0
