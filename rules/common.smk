@@ -12,6 +12,7 @@ from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.workflow import cost
 
 CHUNKS = plan.chunks(config)
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
@@ -35,6 +36,18 @@ TASK_TARGETS = []
 def by_attempt(amount, per_thread=0):
     """Memory (MB) or time limit (minutes) of a job; each retry gets as much again."""
     return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
+
+
+def training_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains, by the size of its input."""
+    return cost.training_memory(input.size_mb) * attempt
+
+
+def training_time(recipe, networks):
+    """Time limit (minutes) of a job that trains networks by a recipe of the config."""
+    return lambda wildcards, input, attempt: (
+        cost.training_minutes(recipe, networks, input.size_mb) * attempt
+    )
 
 
 def two_digits(numbers):

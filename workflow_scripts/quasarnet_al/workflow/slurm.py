@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.workflow.cost import TRAINING_OVERHEAD
 
 #: Snakemake's SLURM plugin names the jobs of a process by a UUID, after a prefix if one was given.
 _NAME = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: The config files on the command line that a job runs.
 _CONFIGS = re.compile(r"\s--configfiles((?:\s+(?!-)\S+)+)")
+#: Limit of NERSC's QOS `debug`, which goes by other names in its accounting
+#: (https://docs.nersc.gov/jobs/policy/).
+DEBUG_MINUTES = 30
 #: Seconds between two questions of the plugin, at most; `init-seconds` of the profile is a third,
 #: so that it asks sacct where squeue forgets sooner.
 _INTERVAL = 180
 
 
 class Request(NamedTuple):
-    """What a job asks for: the rule, the account, the QOS, and the time limit in minutes."""
+    """What a job asks for: the rule, the account, the QOS, and minutes (text where unknown)."""
 
     rule: str
     account: str | None
     qos: str | None
-    minutes: object
+    minutes: int | str
 
 
 def refuse(folder: str | Path, run: str, requests: Iterable[Request]) -> None:
@@ -104,18 +108,21 @@ def refuse_limits(requests: Iterable[Request]) -> None:
 
     SLURM would refuse the job, or leave it in the queue for ever.
     """
-    limits = {}
+    limits = {"debug": DEBUG_MINUTES}
     for line in _ask("sacctmgr", "-n", "-P", "show", "qos", "format=Name,MaxWall"):
         name, _, limit = line.partition("|")
         if limit:
             limits[name] = _minutes(limit)
     for request in requests:
         allowed = limits.get(str(request.qos))
-        # Of a job whose inputs are not there yet the time is not known.
-        if allowed and isinstance(request.minutes, int) and request.minutes > allowed:
+        # The time of a training follows from its input, which may not be there yet.
+        minutes, said = request.minutes, f"{request.minutes}"
+        if not isinstance(minutes, int):
+            minutes, said = TRAINING_OVERHEAD + 1, f"more than {TRAINING_OVERHEAD}"
+        if allowed and minutes > allowed:
             raise InputError(
                 f"QOS {request.qos}",
-                f"allows {allowed} minutes, and {request.rule} asks for {request.minutes}",
+                f"allows {allowed} minutes, and {request.rule} asks for {said}",
                 "set QUASARNET_AL_GPU_QOS (training) or QUASARNET_AL_QOS to another one",
             )
 
