@@ -19,8 +19,8 @@ rule start_arms:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(120),
+        mem_mb=training_memory,
+        runtime=training_time(config["ensemble"], config["ensemble"]["members"]),
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
