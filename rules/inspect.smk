@@ -87,7 +87,7 @@ rule write_adjudication:
         blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
     shell:
         """
-        python workflow_scripts/write_pages.py \
+        python workflow_scripts/write_adjudication.py \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
@@ -96,7 +96,7 @@ rule write_adjudication:
             --blind {params.blind} \
             --som {input.som:q} \
             --vi {params.vi:q} \
-            --adjudicate {input.labels:q} \
+            --labels {input.labels:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
 

@@ -10,7 +10,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
 
 
@@ -28,15 +28,14 @@ def main(argv: list[str] | None = None) -> None:
     # The bundle is small; a file is read once, so its sum is of the bytes that are stored.
     contents = {name: _content(path) for name, path in sorted(members.items())}
     sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in contents.items()]
-    with (
-        replacing(args.output) as temporary,
-        tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as bundle,
-    ):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as bundle:
         for name, data in ({"SHA256SUMS": "".join(sums).encode()} | contents).items():
             # No owner and no time: the same files give the same bundle.
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o644
             bundle.addfile(entry, io.BytesIO(data))
+    write_bytes(args.output, content.getvalue())
     size = sum(map(len, contents.values())) / 1e6
     print(f"{args.output}: {len(contents)} files, {size:.1f} MB; copy it where files stay")
 

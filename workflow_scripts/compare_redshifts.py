@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import replacing
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging.statistics import LIGHT_SPEED
 from quasarnet_al.learning.scores import read_scores
 from quasarnet_al.spectra import truth
+from quasarnet_al.spectra.tables import write_csv
 
 COLUMNS = ("TARGETID", "TILEID", "Z_MEAN", "Z_STD", "Z_QN", "VOTE_NOT_QSO", "SNR")
 
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
 
     scores = np.concatenate([read_scores(path, COLUMNS) for path in args.scores])
     known = pd.concat([truth.read(path) for path in args.truth])
-    known = known[~known.index.duplicated()]
+    known = known[(known["REASON"] == "") & ~known.index.duplicated()]
     scores = scores[np.isin(scores["TARGETID"], known.index)]
     table = pd.DataFrame({"TARGETID": scores["TARGETID"], "TILEID": scores["TILEID"]})
     table["SPECTYPE"] = known["SPECTYPE"].reindex(table["TARGETID"]).to_numpy()
@@ -32,8 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     table["DV_KMS"] = LIGHT_SPEED * table["DZ"]
     table["VOTE_QSO"] = 1 - scores["VOTE_NOT_QSO"]
     table["SNR"] = scores["SNR"]
-    with replacing(args.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    write_csv(args.output, table, "%.6g")
     good = np.abs(table["DZ"]) < 0.01
     print(f"{args.output}: {len(table)} spectra, {good.sum()} within |dz|/(1+z) < 0.01")
 

@@ -1,16 +1,15 @@
 """Compare variants of the recipe and of the training data: each network on one validation set."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import replacing
+from quasarnet_al.core.files import write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.report import studies, style
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -42,10 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     table = grouped.mean().join(grouped.sem().add_suffix("_error"))
     table.insert(0, "seeds", grouped.size())
     for path, content in ((args.seeds, seeds), (args.table, table.reset_index())):
-        with replacing(path) as temporary:
-            content.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        Path(temporary).write_bytes(style.draw(studies.variants, seeds, task.headline))
+        write_csv(path, content, "%.6g")
+    write_bytes(args.figure, style.draw(studies.variants, seeds, task.headline))
     print(table.to_string())
 
 

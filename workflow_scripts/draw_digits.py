@@ -1,11 +1,9 @@
 """Draw the most confusing digit by each measure of the votes."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.learning.acquisition import column
 from quasarnet_al.learning.scores import read_scores
@@ -13,7 +11,7 @@ from quasarnet_al.learning.selection import tie_breaker
 from quasarnet_al.report import style
 from quasarnet_al.report.digits import confusing_digits
 from quasarnet_al.spectra import pool, truth
-from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.spectra.tables import read_table, write_csv
 from quasarnet_al.tasks.digits import CLASSES, most_confusing
 
 
@@ -48,11 +46,8 @@ def main(argv: list[str] | None = None) -> None:
             **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in CLASSES},
         }
     )
-    with replacing(args.table) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
-    with replacing(args.figure) as temporary:
-        png = style.draw(confusing_digits, images[rows], table)
-        Path(temporary).write_bytes(png)
+    write_csv(args.table, table, "%.4f")
+    write_bytes(args.figure, style.draw(confusing_digits, images[rows], table))
     for row in table.itertuples():
         print(f"{row.MEASURE}: a {row.TRUTH}, {row.VALUE:.4f}, entropy {row.ENTROPY:.4f}")
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import DIGIT
+from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks import digits
 
 
@@ -43,8 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         pool.write(path, images[rows], digits.catalog(rows, source), DIGIT, table)
     pool.write(args.pool, images[rest], digits.catalog(rest, source), DIGIT)
     truth = pd.DataFrame({"TARGETID": rest, "SPECTYPE": classes[rest], "Z": None, "BAL": -1})
-    with replacing(args.truth) as temporary:
-        truth.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(args.truth, truth)
     print(f"{args.pool}: {len(rest)} digits; labelled {args.labelled_count}")
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import outliers
-from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.spectra.tables import read_table, write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -28,8 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     if not np.array_equal(targetid, rows["TARGETID"]):
         raise InputError(args.selection, "is not of these pool files", "select the batch again")
     table = outliers.judge(np.char.strip(rows["REASON"]), flaw)
-    with replacing(args.output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4g", lineterminator="\n")
+    write_csv(args.output, table, "%.4g")
     print(table.to_string(index=False))
 
 

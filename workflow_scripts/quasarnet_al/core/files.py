@@ -1,16 +1,26 @@
 """Files: whole or not at all, errors in one line, provenance in every output."""
 
 import contextlib
+import gzip
+import hashlib
 import json
 import os
 import platform
+import re
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quasarnet_al import __version__
+
+if TYPE_CHECKING:
+    import fitsio
+    import h5py
 
 
 class InputError(Exception):
@@ -28,34 +38,190 @@ class InputError(Exception):
         return " ".join(f"{path}: {fault}; {remedy}".split())
 
 
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[str]:
-    """Yield a temporary path beside `path`, renamed to it when the block ends well.
+#: Seconds after which a temporary file of another machine counts as abandoned: longer than any
+#: job of the queues that the profiles name (48 hours), shorter than a scratch folder's purge.
+ABANDONED = 3 * 24 * 3600
 
-    The temporary name keeps the suffix (writers look at it) and is removed when the
-    block raises, so a reader sees the old file, the new file or none.
+
+class _Batch(dict[Path, Path]):
+    """Files that wait to be renamed: their temporary files by path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pid = os.getpid()
+
+
+_batch: _Batch | None = None
+#: Names of the temporary files of this process, and the folders that it has swept.
+_written: set[str] = set()
+_swept: set[Path] = set()
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file, whole or not at all; every other function here writes through this one.
+
+    The bytes go to a temporary file beside `path`, are forced onto the disk, and their number
+    is checked. Then the file is renamed: at once, or at the end of a block of `all_or_none`.
+    A reader sees the old file, the new file or none.
+
+    Raises
+    ------
+    InputError where the disk is full or the folder cannot be written; nothing is left then
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = _temporary(path)
+    # A forked worker's files are its own: the batch of its parent does not rename them.
+    batch = _batch if _batch is not None and _batch.pid == os.getpid() else None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield str(temporary)
-        os.replace(temporary, path)
+        _sweep(path.parent)
+        if path.exists() and not path.is_file():
+            raise OSError("it exists and is not a file")
+        _written.add(temporary.name)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if temporary.stat().st_size != len(content):
+            raise OSError("the disk kept fewer bytes than were written")
+        if batch is None:
+            os.replace(temporary, path)
+        else:
+            batch[path] = temporary
     except OSError as error:
-        raise InputError(
-            path,
-            f"cannot be written ({error.strerror or error})",
-            "check the folder's permissions and the free space, then run again",
-        ) from error
+        _remove(temporary)
+        raise _unwritable(path, error) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def all_or_none() -> Iterator[None]:
+    """Rename everything that the block writes when it ends well, and nothing where it raises."""
+    global _batch
+    outer, batch = _batch, _Batch()
+    _batch = batch
+    try:
+        yield
+        # A signal between two renames would leave one output new and the other old.
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+        try:
+            for path, temporary in batch.items():
+                try:
+                    os.replace(temporary, path)
+                except OSError as error:
+                    raise _unwritable(path, error) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _batch = outer
+        if batch.pid == os.getpid():
+            for temporary in batch.values():
+                _remove(temporary)
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Rename what the block writes without waiting for `all_or_none`: checkpoints."""
+    global _batch
+    outer, _batch = _batch, None
+    try:
+        yield
+    finally:
+        _batch = outer
+
+
+def _temporary(path: Path) -> Path:
+    """Return a hidden name that is not too long and that says whose file it is."""
+    name = os.fsencode(path.name)
+    digest = hashlib.sha256(name).hexdigest()[:8]
+    start = os.fsdecode(name[:60])
+    return path.with_name(f".{start}.{digest}.{_host()}.{os.getpid()}.partial")
+
+
+def _host() -> str:
+    return re.sub(r"[^\w-]", "-", platform.node()) or "localhost"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of killed processes: once for each folder written to."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for path in folder.glob(".*.partial"):
+        *_, host, pid, _ = path.name.split(".")
+        with contextlib.suppress(OSError, ValueError):
+            here = host == _host()
+            age = time.time() - path.stat().st_mtime
+            if path.name not in _written and (_gone(int(pid)) if here else age > ABANDONED):
+                path.unlink()
+
+
+def _gone(pid: int) -> bool:
+    """Say whether no other process has this number (in a container ours may be used again)."""
+    if pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def _remove(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        path,
+        f"cannot be written ({error.strerror or error})",
+        "check the folder's permissions and the free space, then run again",
+    )
+
+
+@contextlib.contextmanager
+def fits_file(path: str | os.PathLike) -> Iterator["fitsio.FITS"]:
+    """Yield an empty FITS file in memory, which is written to `path` when the block ends well.
+
+    fitsio does not report errors when it closes a file, so a full disk would leave a
+    truncated one. Takes twice the file's size in memory. A name that ends in .gz is packed.
+    """
+    import fitsio
+
+    with fitsio.FITS("mem://", "rw") as fits:
+        yield fits
+        content = fits.read_raw()
+    write_bytes(path, _packed(path, content))
+
+
+@contextlib.contextmanager
+def hdf5_file(path: str | os.PathLike) -> Iterator["h5py.File"]:
+    """Yield an empty HDF5 file in memory, which is written to `path` when the block ends well.
+
+    HDF5 crashes when it cannot flush a file to a full disk. Takes twice the file's size.
+    """
+    import h5py
+
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        content = file.id.get_file_image()
+    write_bytes(path, content)
+
+
+def _packed(path: str | os.PathLike, content: bytes) -> bytes:
+    """Pack what goes to a name that ends in .gz; no time in it: the same bytes again."""
+    return gzip.compress(content, mtime=0) if os.fspath(path).endswith(".gz") else content
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write `text` as UTF-8 with line feeds, whole or not at all."""
-    with replacing(path) as temporary:
-        Path(temporary).write_text(text, encoding="utf-8", newline="\n")
+    """Write `text` as UTF-8, whole or not at all; what is not UTF-8 in a name is escaped."""
+    write_bytes(path, _packed(path, text.encode("utf-8", "backslashreplace")))
 
 
 def write_json(path: str | os.PathLike, content: object) -> None:

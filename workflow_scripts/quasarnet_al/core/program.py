@@ -1,14 +1,19 @@
 """Programs: the command line, the exit status, and the progress of long work."""
 
 import argparse
+import contextlib
+import io
+import os
 import signal
+import stat
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from quasarnet_al import __version__
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import InputError, all_or_none
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -77,15 +82,97 @@ def command_line(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def program(main: Callable[[], object]) -> None:
-    """Run a program's `main`; bad input ends it with status 2 and one line on stderr.
+#: What faulty input, a full disk or too little memory raise, and packages that do nothing but
+#: read files: whatever they raise is about the file.
+INPUT_ERRORS = (OSError, MemoryError, EOFError, UnicodeError, RecursionError)
+READERS = {"fitsio", "h5py", "yaml", "gzip", "zlib", "lzma", "bz2", "zipfile"}
 
-    SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary
-    file stays behind.
+
+def program(main: Callable[[], object]) -> None:
+    """Run a program's `main` and end the process: every fault is one line, the last on stderr.
+
+    The exit status is 2 where the input, the disk or the memory is at fault, 130 after Ctrl-C,
+    1 for a fault of the program itself. Where stderr is a file (a rule's log), a fault that no
+    reader has recognised leaves its traceback there too, before the line. The outputs of `main`
+    get their names at its end, all or none (`files.all_or_none`).
+
+    SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary file
+    remains.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # A file name may hold any bytes: it must not break the line that tells of it.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        main()
+        with all_or_none():
+            main()
+        sys.stdout.flush()
     except InputError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(2, str(error))
+    except KeyboardInterrupt:
+        _end(130, "interrupted; what was not finished is not written")
+    except BrokenPipeError:
+        # Python would try to write the rest once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _end(1, "what reads its output has ended; give the output to a file, or read all of it")
+    except Exception as error:
+        if _is_file(sys.stderr):
+            traceback.print_exc()
+        _end(*_status_and_fault(error))
+
+
+def _end(status: int, line: str) -> NoReturn:
+    with contextlib.suppress(OSError):  # the log may be on the disk that is full
+        print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _status_and_fault(error: Exception) -> tuple[int, str]:
+    """Return the exit status and the line of an exception that nobody has recognised."""
+    from concurrent.futures import BrokenExecutor
+
+    frames = list(traceback.walk_tb(error.__traceback__))
+    modules = {type(error).__module__} | {f.f_globals.get("__name__", "") for f, _ in frames}
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, BrokenExecutor):
+        what = "a worker process was killed, probably for want of memory"
+        return 1, str(InputError(what, said, "give more memory, or fewer threads"))
+    if not isinstance(error, INPUT_ERRORS) and not READERS & {m.split(".")[0] for m in modules}:
+        frame, line = frames[-1]
+        place = f"{Path(frame.f_code.co_filename).name} line {line}"
+        return 1, str(
+            InputError(
+                place,
+                f"unexpected {said}",
+                "this is a fault of the program: please report it with the traceback, which "
+                "`2> FILE` keeps",
+            )
+        )
+    # Readers call the file that they read `path`.
+    paths = (f.f_locals.get("path") for f, _ in reversed(frames))
+    name = getattr(error, "filename", None) or next(
+        (path for path in paths if isinstance(path, str | Path)), "an input or output file"
+    )
+    if isinstance(error, MemoryError):
+        return 2, str(
+            InputError(
+                name,
+                f"asks for more memory than there is ({said})",
+                "check whether the file is whole, or give more memory",
+            )
+        )
+    reason = f"{error.strerror or error}" if isinstance(error, OSError) else said
+    return 2, str(
+        InputError(
+            name,
+            f"cannot be read or written ({reason})",
+            "check the file, its permissions and the free space",
+        )
+    )

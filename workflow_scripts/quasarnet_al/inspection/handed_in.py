@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quasarnet_al.core.files import InputError, replacing, write_text
+from quasarnet_al.core.files import InputError, write_bytes, write_text
 
 #: Longer names leave no room for those of temporary files beside them (255 bytes at most).
 LONGEST_NAME = 200
@@ -148,8 +148,7 @@ def record(folder: str | os.PathLike, files: Iterable[HandedIn]) -> None:
     for file in files:
         copy = Path(folder, file.copy)
         if not copy.exists():
-            with replacing(copy) as temporary:
-                Path(temporary).write_bytes(file.content)
+            write_bytes(copy, file.content)
         if latest.get(file.name) != file.digest:
             added.append((file.digest, file.copy))
     if added:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, replacing
+from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import acquisition, som
 from quasarnet_al.learning.scores import member_values, read_scores
 from quasarnet_al.learning.selection import Candidates, Selection
 from quasarnet_al.spectra import pool
-from quasarnet_al.spectra.tables import read_csv, stack
+from quasarnet_al.spectra.tables import read_csv, stack, write_csv
 
 #: Columns of the pool's catalogue that the batch has; those of the survey's pipeline are renamed.
 _CATALOG = {name: name for name in ("TARGET_RA", "TARGET_DEC", "SOURCE", "ROW")} | {
@@ -27,7 +27,7 @@ class Exposures:
     Attributes
     ----------
     scores : (n,), some columns of the score tables
-    cells : (n,), BMU and QERR of the map
+    cells : (n,), BMU, QERR and FLAW (see `som.read_map`)
     files : the score table and the pool file of each chunk
     lengths : number of exposures in each
     """
@@ -83,7 +83,9 @@ def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates
         exposures.scores["ARMS"],
         exposures.cells["BMU"],
         exposures.cells["QERR"],
+        exposures.cells["FLAW"],
         cells=fitted.size,
+        predicted=exposures.scores["PREDICTED"],
     )
 
 
@@ -132,7 +134,7 @@ def make(
 def _frame(scores: np.ndarray, cells: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
     members = [name for name in scores.dtype.names if name.startswith("MEMBER_")]
     columns = {name: scores[name] for name in scores.dtype.names if name not in members}
-    columns |= {name: cells[name] for name in ("BMU", "QERR")}
+    columns |= {name: cells[name] for name in ("BMU", "QERR", "FLAW")}
     columns |= {name: catalog[column] for column, name in _CATALOG.items()}
     for member in members:
         values = member_values(scores, member)
@@ -142,8 +144,7 @@ def _frame(scores: np.ndarray, cells: np.ndarray, catalog: np.ndarray) -> pd.Dat
 
 def write(path: str | os.PathLike, batch: pd.DataFrame) -> None:
     """Write batch.csv, a row per target."""
-    with replacing(path) as temporary:
-        batch.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")
+    write_csv(path, batch, "%.7g")
 
 
 def read_batch(path: str | os.PathLike) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
-from quasarnet_al.core.files import InputError, provenance, replacing
+from quasarnet_al.core.files import InputError, fits_file, provenance
 from quasarnet_al.spectra.columns import CATALOG, LABELS
 from quasarnet_al.spectra.grid import DIGIT, GRIDS, Grid
 from quasarnet_al.spectra.tables import cards, check_columns, describe, table
@@ -44,6 +44,7 @@ def write(
     grid: Grid,
     labels: np.ndarray | None = None,
     dropped: dict[str, int] | None = None,
+    record: dict[str, str] | None = None,
 ) -> None:
     """Write a pool file, or a labelled set where `labels` is given.
 
@@ -52,14 +53,15 @@ def write(
     spectra : float32 (n, p)
     catalog, labels : structured arrays of n rows
     dropped : how many spectra were left out, by reason; kept in the header
+    record : more about where the spectra and labels come from; kept in the header
     """
     header = [
         {"name": "GRID", "value": grid.kind, "comment": "pixels equal in log10 or in wavelength"},
         {"name": "STEP", "value": grid.step, "comment": "pixel width, dex or Angstrom"},
         {"name": "DROPPED", "value": json.dumps(dropped or {}), "comment": "left out, by reason"},
     ]
-    header += cards(provenance())
-    with replacing(path) as temporary, fitsio.FITS(temporary, "rw", clobber=True) as fits:
+    header += cards(provenance(**(record or {})))
+    with fits_file(path) as fits:
         if len(spectra):
             fits.write(np.ascontiguousarray(spectra, np.float32), extname="SPECTRA", header=header)
         else:
