@@ -1,6 +1,7 @@
-"""What must outlive the run's folder, as one bundle: snakemake archive
+"""What must be kept of a run, as one bundle: snakemake archive
 
-results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS
+results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS; where they are
+                               there, also the released network, the gate's verdict, the catalogue
 """
 
 
@@ -36,12 +37,15 @@ rule archive_run:
         "../envs/cpu.yaml"
     params:
         handed_in=[CAMPAIGN.record_of(n) for n in ROUNDS if CAMPAIGN.copies(n)],
+        # Whatever is there of the other products: archiving makes none of them.
+        more=lambda wildcards: [str(path) for path in CAMPAIGN.products()],
+        versions=lambda wildcards: [path.stat().st_mtime_ns for path in CAMPAIGN.products()],
         # What is in these folders: the shell does not name them.
         copies=[CAMPAIGN.copies(n) for n in ROUNDS],
     shell:
         """
         python workflow_scripts/archive_run.py \
-            --files {input:q} {params.handed_in:q} \
+            --files {input:q} {params.handed_in:q} {params.more:q} \
             --output {output.bundle:q} >{log} 2>&1
         """
 

@@ -152,6 +152,12 @@ class Campaign:
         folder = self.record_of(number)
         return [f"{folder}/{file.copy}" for file in self.answers(number).files]
 
+    def products(self) -> list[Path]:
+        """Return what is there of the released network, the gate's verdict and the catalogue."""
+        run = Path("results", self.run)
+        patterns = ("release/*.h5", "release/*.json", "release/*.csv", "gate/*", "catalog.fits")
+        return [path for pattern in patterns for path in sorted(run.glob(pattern))]
+
     def record_of(self, number: int) -> str:
         """The folder of a round's append-only record."""
         return f"{self.results(number)}/handed-in"
