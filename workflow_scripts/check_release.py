@@ -18,6 +18,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--weights", required=True, help="a network as QuasarNP reads it (HDF5)")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
+    parser.add_argument(
+        "--training", help="training set of the weights (FITS): its objects are left out"
+    )
     parser.add_argument("--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidences")
     parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
     parser.add_argument("--table", required=True, help="a row a set and cut (CSV)")
@@ -25,11 +28,17 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     network = read_network(args.weights)
+    learned = pool.read_labelled(args.training)[2] if args.training else pool.labels(0, "")
     tables = []
     for path in args.labelled:
         spectra, catalog, labels = pool.read_labelled(path)
         if spectra.shape[1] != network.grid.size:
             raise InputError(path, f"is on another grid than {args.weights}", "set grid alike")
+        known = np.isin(labels["OBJECT"], learned["OBJECT"])
+        known |= np.isin(labels["TARGETID"], learned["TARGETID"])
+        if known.any():
+            print(f"{path}: {known.sum()} spectra of objects in the training set are left out")
+        spectra, catalog, labels = spectra[~known], catalog[~known], labels[~known]
         c, z, _ = line_redshifts(*inference.predict(network, spectra), network.grid)
         table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})
         table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]
