@@ -38,6 +38,12 @@ def by_attempt(amount, per_thread=0):
     return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
 
 
+def judging_sets():
+    """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
+    gate = any(labelled.gate for labelled in SETS.values())
+    return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+
+
 def training_memory(wildcards, input, attempt):
     """Memory (MB) of a job that trains, by the size of its input."""
     return cost.training_memory(input.size_mb) * attempt
