@@ -16,7 +16,8 @@ rule select_batch:
         map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
         pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
         som=som_of_round,
-        labelled=expand("results/<run>/labelled/{set}.fits", set=LABELLED),
+        # Without the sets of `snakemake check`, which may be added later: the batch must not change.
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
         labels=lambda wildcards: expand(
             "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
         ),

@@ -311,7 +311,10 @@ data: {shared_data}
 labelled:
   boss: {{boss: "{{data}}/boss/spec-*.fits", check: true}}
 """
+    before = times(folder, "results/tiny/round-*/batch.csv")
     snakemake(folder, "check", changes=changes)
+    # Sets to check do not make anything else again.
+    assert times(folder, "results/tiny/round-*/batch.csv") == before
     table = pd.read_csv(folder / "results/tiny/release/check.csv")
     assert table[["set", "cut", "quasars"]].values.tolist() == [
         ["boss", 0.5, 39],
