@@ -16,8 +16,8 @@ The wings, each of which imports only those before it (a test enforces it):
   keeps the members' votes and what `acquisition` makes of them, `selection` chooses, `batch` is
   what people are asked.
 * `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
-  ensemble, `outliers` the map's rule, `stopping` a round, `gate` the released network,
-  `experiment` the method.
+  ensemble, `calibration` corrects its probabilities, `outliers` judges the map's rule,
+  `stopping` a round, `gate` the released network, `experiment` the method.
 * `inspection`: `pages` show a spectrum (`record`, `line_lists`) to people, `vi` reads their
   answers, `merge` makes labels of them, `agreement` compares them; `prospect` is another
   viewer.
