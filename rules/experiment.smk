@@ -19,8 +19,8 @@ rule start_arms:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(120),
+        mem_mb=training_memory,
+        runtime=training_time(config["ensemble"], config["ensemble"]["members"]),
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
@@ -80,8 +80,8 @@ rule run_arm:
             --start {input.start:q} \
             --training {input.training:q} \
             --validation {input.validation:q} \
-            --pool {input.pool:q} \
-            --map {input.map:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
             --som {input.som:q} \
             --truth {input.truth:q} \
             {params.classification} \

@@ -78,8 +78,8 @@ rule compare_weights:
             --candidate {input.candidate:q} \
             --incumbent {input.incumbent:q} \
             --validation {input.validation:q} \
-            --pool {input.pool:q} \
-            --sky {input.sky:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --sky @<(printf '%s\\n' {input.sky:q}) \
             --cut {params.gate[cut]} \
             --n-thresh {params.classification[n_thresh]} \
             --z-split {params.classification[z_split]} \

@@ -27,7 +27,7 @@ rule fit_som:
     shell:
         """
         python workflow_scripts/fit_som.py \
-            --pool {input.pool:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             {params.som} \
             --seed {params.seed} \
             --threads {threads} \

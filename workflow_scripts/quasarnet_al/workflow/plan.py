@@ -28,12 +28,6 @@ def check(config: dict, schema: str | Path) -> dict:
                 f"catalog: the tile {name} is another than the pool's",
                 "run it in a config of its own",
             )
-    count = max(len(pool), len(catalog))
-    if count > 1000:
-        # Some steps name the files of all in one command line, which holds 128 kB.
-        raise InputError(
-            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
-        )
     sets = labelled_sets(config).values()
     if not any(labelled.validation for labelled in sets if not labelled.check):
         raise InputError(
@@ -115,6 +109,11 @@ def _tiles(config: dict, source: dict) -> dict:
     for tile in tiles:
         check_tile(layout, tile)
     return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
+
+
+def tiles(config: dict, source: dict) -> list[str]:
+    """Return the tiles of a source, as the config or its table of tiles names them."""
+    return list(_tiles(config, source)["tiles"])
 
 
 def survey_truth(config: dict, survey: str) -> str:
@@ -208,7 +207,7 @@ def teams(config: dict) -> dict[str, list[int]]:
 
 def sky_chunks(config: dict) -> list[str]:
     """Return the chunks whose sky fibres the gate looks at: each tile once."""
-    places = {}
+    places: dict[tuple, str] = {}
     for name, chunk in chunks(config).items():
         places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
     return list(places.values())
