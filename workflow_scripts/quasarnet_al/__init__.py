@@ -18,9 +18,9 @@ The wings, each of which imports only those before it (a test enforces it):
 * `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
   ensemble, `outliers` the map's rule, `stopping` a round, `gate` the released network,
   `experiment` the method.
-* `inspection`: `pages` show a spectrum (`record`, `line_lists`) to people, `vi` reads their
-  answers, `merge` makes labels of them, `agreement` compares them; `prospect` is another
-  viewer.
+* `inspection`: `pages` show a spectrum (`record`, `line_lists`, `production`) to people, `vi`
+  reads their answers, `merge` makes labels of them, `agreement` compares them; `prospect` is
+  another viewer.
 * `tasks`: what differs between `quasar` and `digits` (`task`, `registry`).
 * `report`: `html` pages of figures in one `style`, of a `round` (`choice`, `quasar`, `digits`,
   `tasks`) and of the `studies`.
