@@ -95,10 +95,11 @@ def test_names_in_tables_are_text_on_the_pages():
 
     row = pd.Series({"VOTE_NOT_QSO": 1.0, "ACQUISITION": HOSTILE, "SCORE": 1.0, "RANK": 1})
     shown = spectrum(row, catalog[0], np.zeros(LOG.size), None)
+    common = pages.Common(HOSTILE, labels_dir=HOSTILE)
     for text in (
         pages.render_index(index | {"minibatches": [part]}),
         pages.render_note(HOSTILE, HOSTILE),
-        pages.render(pages.minibatch(HOSTILE, [shown], labels_dir=HOSTILE, part=HOSTILE)),
+        pages.render(pages.page_data(HOSTILE, [shown], common, HOSTILE)),
     ):
         assert "<img src=x" not in text
         assert "<b>'" not in text
