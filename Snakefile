@@ -77,11 +77,16 @@ rule all:
 
 onstart:
     jobs = list(workflow.dag.needrun_jobs())
-    accounts = {job.resources.get("slurm_account") for job in jobs if not job.is_local}
+    submitted = [
+        slurm.Request(
+            job.rule.name, *map(job.resources.get, ("slurm_account", "qos", "runtime"))
+        )
+        for job in jobs
+        if not job.is_local
+    ]
     batches = {int(job.wildcards.round) for job in jobs if job.rule.name == "select_batch"}
     try:
-        slurm.refuse_orphans(Path.cwd())
-        slurm.refuse_accounts(accounts - {None})
+        slurm.refuse(Path.cwd(), config["run"], submitted)
         # Who forces a rule means it: the same inputs give the same batch.
         rounds.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
     except InputError as error:

@@ -12,6 +12,7 @@ from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.workflow import cost
 
 CHUNKS = plan.chunks(config)
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
@@ -41,6 +42,18 @@ def judging_sets():
     """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
     gate = any(labelled.gate for labelled in SETS.values())
     return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+
+
+def training_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains, by the size of its input."""
+    return cost.training_memory(input.size_mb) * attempt
+
+
+def training_time(recipe, networks):
+    """Time limit (minutes) of a job that trains networks by a recipe of the config."""
+    return lambda wildcards, input, attempt: (
+        cost.training_minutes(recipe, networks, input.size_mb) * attempt
+    )
 
 
 def two_digits(numbers):

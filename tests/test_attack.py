@@ -13,6 +13,7 @@ from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import round as round_report
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry
+from quasarnet_al.tasks.task import Labelled
 
 TARGETS = list(range(39627640553871000, 39627640553871040))
 CLASSES = ("QSO", "GALAXY", "STAR")
@@ -116,7 +117,7 @@ def test_a_training_that_diverges_is_named(program, tmp_path):
 
 @pytest.mark.slow
 def test_wrong_labels_are_found_in_the_training_set(survey, training):
-    """One label in ten is wrong; most of those that no member believes are among them."""
+    """One label in ten is wrong; most of those that no member agrees with are among them."""
     _, spectra, labels = survey
     recipe = training.Recipe(
         *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
@@ -126,11 +127,9 @@ def test_wrong_labels_are_found_in_the_training_set(survey, training):
     wrong, quasar = labels.copy(), labels["SPECTYPE"] == "QSO"
     wrong["SPECTYPE"][flipped] = np.where(quasar[flipped], "STAR", "QSO")
     wrong["Z"][flipped] = np.where(quasar[flipped], 0, chance.uniform(0.5, 3, flipped.sum()))
-    quiet = {"tell": lambda line: None}
-    networks = [
-        task.train_member(spectra, wrong, grid.LOG, recipe, [1, m], **quiet)[0] for m in range(3)
-    ]
-    found = task.doubted(networks, spectra, wrong, Classification(c_thresh=0.5))
+    data, quiet = Labelled(spectra, wrong, grid.LOG), {"report": lambda line: None}
+    networks = [task.train_member(data, recipe, [1, m], **quiet)[0] for m in range(3)]
+    found = task.disputed(networks, spectra, wrong, Classification(c_thresh=0.5))
     precision = flipped[found].mean()
     recall = flipped[found].sum() / flipped.sum()
     print(len(found), precision, recall)

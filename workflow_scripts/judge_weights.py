@@ -1,4 +1,4 @@
-"""Tell the verdict of compare_weights.py; ends with status 1 where a threshold is broken."""
+"""Report the verdict of compare_weights.py; ends with status 1 where a threshold is violated."""
 
 import sys
 
@@ -8,27 +8,30 @@ from quasarnet_al.core.program import command_line, program
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--verdict", required=True, help="of compare_weights.py (JSON)")
+    parser.add_argument("--verdict", required=True, help="output of compare_weights.py (JSON)")
     args = parser.parse_args(argv)
 
     verdict = read_json(args.verdict)
     try:
         passed, broken, unjudged = (verdict[key] for key in ("passed", "broken", "not judged"))
-        told = [
-            f"gate: {'passed' if passed else 'BROKEN'}: {verdict['candidate']} against "
-            f"{verdict['incumbent']}, {len(broken)} of {verdict['judged']} thresholds broken",
+        outcome = "passed" if passed else "BROKEN" if verdict["judged"] else "NOTHING JUDGED"
+        lines = [
+            f"gate: {outcome}: {verdict['candidate']} against {verdict['incumbent']}, "
+            f"{len(broken)} of {verdict['judged']} thresholds violated",
             *(f"  {line}" for line in broken),
+            "the sample would reveal, in nine of ten cases:",
+            *(f"  {line}" for line in verdict["reveals"]),
         ]
         if unjudged:
             whole = [name.removesuffix(" (all)") for name in unjudged if name.endswith(" (all)")]
-            named = f", among them {', '.join(whole)} of the whole" if whole else ""
-            told.append(f"not judged for too few objects: {len(unjudged)} thresholds{named}")
-        told.append(f"all checks: {verdict['table']}")
+            named = f", among them {', '.join(whole)} of the whole sample" if whole else ""
+            lines.append(f"not judged for lack of objects: {len(unjudged)} thresholds{named}")
+        lines.append(f"all checks: {verdict['table']}")
     except (KeyError, TypeError) as error:
         raise InputError(
-            args.verdict, f"is no verdict ({error!r})", "run compare_weights.py"
+            args.verdict, f"is not a verdict ({error!r})", "run compare_weights.py"
         ) from error
-    print("\n".join(told))
+    print("\n".join(lines))
     if not passed:
         sys.exit(1)
 

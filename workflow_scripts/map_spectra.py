@@ -1,13 +1,14 @@
 """Find the best-matching unit on the self-organizing map of each spectrum of a pool file.
 
-The table MAP holds TARGETID, BMU (row x columns + column) and QERR; its rows are the pool file's.
+The table MAP holds TARGETID, BMU (row x columns + column), QERR and FLAW; its rows are those of
+the pool file.
 """
 
 import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.learning import som
+from quasarnet_al.learning import flaws, som
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import write_fits
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         "TARGETID": catalog["TARGETID"],
         "BMU": bmu.astype(np.int32),
         "QERR": fitted.distances(spectra, bmu).astype(np.float32),
+        "FLAW": flaws.measure(spectra, pool.read_grid(args.pool)),
     }
     write_fits(
         args.output,

@@ -2,7 +2,7 @@
 
 from quasarnet_al.core.files import provenance
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.network.weights import pack, read_network
+from quasarnet_al.network.weights import pack, read_networks
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     layout = TASKS[args.task].layout
-    networks = [read_network(path, layout) for path in args.weights]
+    networks = read_networks(args.weights, layout)
     pack(args.output, networks, provenance(members=len(networks)), layout)
     print(f"{args.output}: {len(networks)} members")
 

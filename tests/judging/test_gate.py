@@ -31,7 +31,8 @@ def made(is_qso, z, found, snr=None):
 
 def says(found, z):
     c = np.where(found, 0.99, 0.1)[:, None] * np.array([1, 0.5, 0, 0, 0, 0])
-    return gate.answers(c, np.repeat(np.asarray(z, float)[:, None], 6, axis=1), CUT)
+    line_z = np.repeat(np.asarray(z, float)[:, None], 6, axis=1)
+    return gate.answers(c, line_z, np.zeros(len(c)), gate.Settings(cut=CUT))
 
 
 def row(rows, check, label="all"):
@@ -46,7 +47,9 @@ def sample(n=3000, seed=0):
 
 
 def judged(candidate, incumbent, labels, snr, **more):
-    return gate.verdict(gate.compare_validation(candidate, incumbent, labels, snr, 0.9), **more)
+    settings = gate.Settings(cut=CUT, wanted_purity=0.9, **more)
+    rows = gate.compare_labelled(candidate, incumbent, labels, snr, settings)
+    return gate.verdict(rows, settings)
 
 
 def broken(table):
@@ -60,9 +63,10 @@ def test_numbers_are_those_that_can_be_counted():
     z = np.array([2.0, 2.0, 1.0, 3.0, 0.0])
     labels, incumbent = made(is_qso, z, np.array([1, 1, 1, 0, 0], bool))
     candidate = says(np.array([1, 1, 0, 1, 0], bool), [2.001, 1.0, 1.0, 3.0, 0.0])
-    rows = gate.compare_validation(
-        candidate, incumbent, labels, np.arange(5.0), 0.5, (0, 1.5, 2.5, 5), [2.5]
+    settings = gate.Settings(
+        cut=CUT, wanted_purity=0.5, redshift_edges=(0, 1.5, 2.5, 5), snr_edges=[2.5]
     )
+    rows = gate.compare_labelled(candidate, incumbent, labels, np.arange(5.0), settings)
     whole = row(rows, "completeness")
     assert whole["candidate"] == pytest.approx(1 / 3)
     assert (whole["incumbent"], whole["n"]) == (1, 3)
@@ -80,9 +84,10 @@ def test_a_network_against_itself_loses_nothing():
     rng, is_qso, z, snr = sample()
     labels, incumbent = made(is_qso, z, is_qso & (rng.random(3000) < 0.9))
     table = judged(incumbent, incumbent, labels, snr)
-    judgeable = np.isfinite(table["threshold"])
-    assert table.loc[judgeable, "passed"].eq(True).all()
-    assert (table["difference"] == 0).all()
+    table = table[np.isfinite(table["threshold"]) & (table["n"] > 0)]
+    assert len(table) > 50
+    assert table["passed"].eq(True).all()
+    assert (table[["difference", "loss"]] == 0).all(axis=None)
     assert ((table["low"] <= 0) & (table["high"] >= 0)).all()
 
 
@@ -98,12 +103,12 @@ def test_noise_breaks_nothing_and_a_fault_does():
             rows = [
                 gate._share(
                     *("completeness", label, np.arange(1500)),
-                    *((each & inside, is_qso & inside) for each in (found, one)),
+                    [(each & inside, is_qso & inside) for each in (found, one)],
                     rng,
                 )
                 for label, inside in places
             ]
-            rows = broken(gate.verdict(rows))
+            rows = broken(gate.verdict(rows, gate.Settings()))
             if found is two:
                 false_alarms += bool(rows)
             else:
@@ -145,10 +150,10 @@ def test_resampling_is_of_objects():
     """Ten spectra of an object tell as much as one: the error does not shrink."""
     found = np.arange(100) % 4 == 0
     parts = (found, np.ones(100, bool)), (np.zeros(100, bool), np.ones(100, bool))
-    once = gate._share("sky", "all", np.arange(100), *parts, np.random.default_rng(0))
+    once = gate._share("sky", "all", np.arange(100), parts, np.random.default_rng(0))
     tenfold = [tuple(np.repeat(array, 10) for array in part) for part in parts]
     many = gate._share(
-        "sky", "all", np.repeat(np.arange(100), 10), *tenfold, np.random.default_rng(0)
+        "sky", "all", np.repeat(np.arange(100), 10), tenfold, np.random.default_rng(0)
     )
     assert many["n"] == 1000
     assert many["error"] == pytest.approx(once["error"], rel=0.1)
@@ -189,7 +194,7 @@ def test_cut_for_a_purity():
 
 
 def test_bins_of_snr_have_no_end():
-    edges = gate.snr_edges(np.array([1.0, 2, 3, 4, np.nan]))
+    edges = gate.snr_bins(np.array([1.0, 2, 3, 4, np.nan]))
     labels = [label for label, _ in gate.bins(np.array([-9.0, 99]), edges, "S/N")]
     assert labels == ["S/N < 1.75", "S/N 1.75-2.5", "S/N 2.5-3.25", "S/N >= 3.25"]
     assert sum(inside.sum() for _, inside in gate.bins(np.array([-9.0, 99]), edges, "S/N")) == 2
@@ -250,9 +255,9 @@ def networks(survey, training):
         wanted = targets.line_targets(
             told["SPECTYPE"][kept] == "QSO", told["Z"][kept], told["BAL"][kept], grid.LOG
         )
-        network, _ = training.train(
-            spectra[kept], wanted, grid.LOG, recipe, seed, tell=lambda line: None
-        )
+        session = training.Session(seed, report=lambda line: None)
+        examples = training.Examples(spectra[kept], wanted)
+        network, _ = training.train(examples, grid.LOG, recipe, session)
         weights.write_network(folder / f"{name}.h5", network, {})
     return folder
 
@@ -326,7 +331,7 @@ def test_weights_pass_against_themselves_also_without_sky(networks):
 
 @pytest.mark.slow
 def test_too_few_quasars_are_no_pass(networks):
-    with pytest.raises(InputError, match=r"quasars, 10000 are asked for"):
+    with pytest.raises(InputError, match=r"quasars, but 10000 are needed"):
         compare(networks, "good", "--least", "10000")
 
 

@@ -43,3 +43,14 @@ def test_mutual_information_tells_disagreement_from_doubt():
     np.testing.assert_allclose(acquisition.mutual_information(p), [1, 0, 0], atol=1e-12)
     many = np.random.default_rng(2).dirichlet(np.ones(3), size=(7, 500))
     assert (acquisition.mutual_information(many) >= 0).all()
+
+
+def test_positive_is_what_is_not_of_the_first_class():
+    p = np.array([[[0.2, 0.5, 0.3]], [[0.4, 0.1, 0.5]]])
+    np.testing.assert_allclose(acquisition.positive(p), [0.7])
+
+
+def test_predicted_class_is_the_one_with_most_votes():
+    votes = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0]])
+    columns = acquisition.columns(votes, votes[None], np.arange(2), 0)
+    assert columns["PREDICTED"].tolist() == [2, 0]

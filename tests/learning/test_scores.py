@@ -5,7 +5,8 @@ import pytest
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import acquisition, scores
-from quasarnet_al.tasks import quasar
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.tasks.registry import TASKS
 
 
 def members(*lines):
@@ -19,7 +20,7 @@ def members(*lines):
 
 def score(monkeypatch, *lines):
     monkeypatch.setattr(scores, "lines_of_members", lambda *arguments: members(*lines))
-    return quasar.score([], None, np.array([7]), 0.95, 1, 2.1, 0)
+    return TASKS["quasar"].score([], None, np.array([7]), Classification(), 0)
 
 
 def test_votes_and_measures(monkeypatch):

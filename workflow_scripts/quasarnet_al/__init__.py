@@ -12,8 +12,9 @@ The wings, each of which imports only those before it (a test enforces it):
 * `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
   redshifts and classes of their output; `targets` turns labels into what `training`
   teaches, by a `recipe`, on a `gpu` where the job was given one.
-* `learning`: `som` finds a spectrum's cell, `scores` keeps the members' votes and what
-  `acquisition` makes of them, `selection` chooses, `batch` is what people are asked.
+* `learning`: `som` finds a spectrum's cell, `flaws` what the reduction left in it, `scores`
+  keeps the members' votes and what `acquisition` makes of them, `selection` chooses, `batch` is
+  what people are asked.
 * `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
   ensemble, `outliers` the map's rule, `stopping` a round, `gate` the released network,
   `experiment` the method.

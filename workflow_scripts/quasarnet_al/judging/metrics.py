@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CATASTROPHIC = 6000.0
 #: Purity at which the study of strategies and the gate compare completeness.
 WANTED_PURITY = 0.99
+#: A quasar has broad absorption lines where the BAL output exceeds this.
+BAL_CUT = 0.5
 #: A redshift of the check of a release is right within this, |dz| / (1 + z).
 RIGHT = 0.01
 #: Confidence cuts at which purity and completeness are given.
@@ -193,7 +195,7 @@ def evaluate(
     by_redshift = {f"{a}–{b}": (z_seen >= a) & (z_seen < b) for a, b in edges}
     by_line = {name: line == k for k, name in enumerate(LINES)}
     known_bal = is_qso & (bal >= 0)
-    is_bal, called = known_bal & (bal == 1), known_bal & (c_bal > 0.5)
+    is_bal, called = known_bal & (bal == 1), known_bal & (c_bal > BAL_CUT)
     return {
         "spectra": len(z),
         "quasars": int(is_qso.sum()),

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.grid import DIGIT, Grid
-from quasarnet_al.tasks.task import Task
+from quasarnet_al.tasks.task import Labelled, Task
 
 if TYPE_CHECKING:
     import h5py
@@ -225,19 +225,19 @@ def most_confusing(scores: np.ndarray, reason: np.ndarray, tie: np.ndarray) -> d
 
 
 def _from_group(path: object, group: "h5py.Group") -> Network:
-    from quasarnet_al.network.weights import Dense
+    from quasarnet_al.network.weights import Dense, read_array, read_attributes
 
     layers, inputs = [], DIGIT.size
     for number in range(1, len(group) + 1):
-        kernel = group[f"dense_{number}/kernel"][()].astype(np.float32)
-        bias = group[f"dense_{number}/bias"][()].astype(np.float32)
-        if kernel.shape != (inputs, len(bias)):
-            raise ValueError(f"dense_{number} has shape {kernel.shape}, takes {inputs}")
-        layers.append(Dense(kernel, bias))
-        inputs = len(bias)
-    if inputs != len(CLASSES):
-        raise ValueError(f"the last layer has {inputs} outputs")
-    return Network(layers, attributes={name: str(value) for name, value in group.attrs.items()})
+        name = f"dense_{number}"
+        kernel = read_array(group, f"{name}/kernel", (inputs, -1)).astype(np.float32)
+        inputs = kernel.shape[1]
+        layers.append(
+            Dense(kernel, read_array(group, f"{name}/bias", (inputs,)).astype(np.float32))
+        )
+    if not layers or inputs != len(CLASSES):
+        raise ValueError(f"its last layer has {inputs} outputs, not {len(CLASSES)}")
+    return Network(layers, attributes=read_attributes(group))
 
 
 def _to_group(group: "h5py.Group", network: Network) -> None:
@@ -258,21 +258,17 @@ class Digits(Task):
     pages = False
     headline = ("accuracy",)
 
-    def train(
-        self, spectra, labels, grid, recipe, seed, checkpoint=None, tell=print, validation=None
-    ):
-        from quasarnet_al.network import training
+    def train(self, training, recipe, session, validation=None):
+        from quasarnet_al.network.training import Examples, train_classifier
 
-        if validation is not None:
-            validation = validation[0], *targets(validation[1])
-        layers, history = training.train_classifier(
-            spectra,
-            targets(labels),
+        def examples(known: Labelled) -> Examples:
+            return Examples(known.spectra, targets(known.labels))
+
+        layers, history = train_classifier(
+            examples(training),
             recipe,
-            seed,
-            checkpoint,
-            tell,
-            validation,
+            session,
+            None if validation is None else examples(validation),
         )
         return Network(layers), history
 

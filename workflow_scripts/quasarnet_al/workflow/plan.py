@@ -111,6 +111,11 @@ def _tiles(config: dict, source: dict) -> dict:
     return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
 
 
+def tiles(config: dict, source: dict) -> list[str]:
+    """Return the tiles of a source, as the config or its table of tiles names them."""
+    return list(_tiles(config, source)["tiles"])
+
+
 def survey_truth(config: dict, survey: str) -> str:
     """Return the truth table of a mock survey: written last, it says that all is there."""
     return f"results/{config['run']}/mock/{survey}/truth.csv"
@@ -202,7 +207,7 @@ def teams(config: dict) -> dict[str, list[int]]:
 
 def sky_chunks(config: dict) -> list[str]:
     """Return the chunks whose sky fibres the gate looks at: each tile once."""
-    places = {}
+    places: dict[tuple, str] = {}
     for name, chunk in chunks(config).items():
         places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
     return list(places.values())
