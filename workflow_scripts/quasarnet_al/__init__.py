@@ -16,8 +16,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   the members' votes, `acquisition` measures their uncertainty, `selection` chooses spectra, and
   `batch` is the table of the chosen ones.
 * `judging`: `metrics`, `statistics` and `votes` judge an ensemble, whose probabilities
-  `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released network, `comparison` two sets of weights, and `experiment`
-  the query strategies.
+  `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released
+  network, `comparison` two sets of weights, and `experiment` the query strategies.
 * `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
   `production` of DESI says of them; `handed_in` records what inspectors hand in, `vi` reads it,
   `merge` makes labels from it, and `agreement` compares inspectors. `prospect` writes files for
