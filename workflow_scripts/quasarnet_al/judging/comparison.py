@@ -57,7 +57,7 @@ def compare(
             f"has {quasars} quasars, but {settings.least} are needed",
             "label more",
         )
-    rows = gate.compare_labelled(*answers(spectra), labels, catalog["SNR"], settings)
+    rows = gate.compare_labelled(*answers(spectra), labels, catalog["SNR"], grid, settings)
     changed = [pd.DataFrame(columns=["TARGETID"])]
     for paths, compare_files in ((files.pool, gate.compare_pool), (files.sky, gate.compare_sky)):
         parts = []
