@@ -58,7 +58,7 @@ rule compare_redshifts:
     shell:
         """
         python workflow_scripts/compare_redshifts.py \
-            --scores {input.scores:q} \
+            --scores @<(printf '%s\\n' {input.scores:q}) \
             --truth {input.truth:q} \
             --output {output.table:q} >{log} 2>&1
         """
@@ -88,7 +88,7 @@ rule advise_stopping:
             --task {params.task} \
             --batch {input.batch:q} \
             --labels {input.labels:q} \
-            --scores {input.scores:q} \
+            --scores @<(printf '%s\\n' {input.scores:q}) \
             --metrics {input.metrics:q} {input.following:q} \
             {params.z_split} \
             --output {output.advice:q} >{log} 2>&1
@@ -143,9 +143,9 @@ rule report_round:
             --metrics {input.metrics:q} \
             --summary {input.summary:q} \
             --selection {input.selection:q} \
-            --scores {input.scores:q} \
-            --map {input.map:q} \
-            --pool {input.pool:q} \
+            --scores @<(printf '%s\\n' {input.scores:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             --som {input.som:q} \
             {params.sparse} \
             --batch {input.batch:q} \

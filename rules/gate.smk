@@ -43,7 +43,8 @@ rule compare_weights:
     input:
         incumbent=incumbent,
         candidate=plan.release(config),
-        validation="results/<run>/validation.fits",
+        # A share of its own, where the config gives one: the network was chosen on the other.
+        validation=judging_sets()[-1],
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(config)),
     output:
@@ -77,8 +78,8 @@ rule compare_weights:
             --candidate {input.candidate:q} \
             --incumbent {input.incumbent:q} \
             --validation {input.validation:q} \
-            --pool {input.pool:q} \
-            --sky {input.sky:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --sky @<(printf '%s\\n' {input.sky:q}) \
             --cut {params.gate[cut]} \
             --n-thresh {params.classification[n_thresh]} \
             --z-split {params.classification[z_split]} \

@@ -80,7 +80,7 @@ rule write_adjudication:
         blind="yes" if config["inspection"]["blind"] else "no",
     shell:
         """
-        python workflow_scripts/write_pages.py \
+        python workflow_scripts/write_adjudication.py \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
@@ -89,7 +89,7 @@ rule write_adjudication:
             --blind {params.blind} \
             --som {input.som:q} \
             --vi {input.vi:q} \
-            --adjudicate {input.labels:q} \
+            --labels {input.labels:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
 

@@ -26,8 +26,8 @@ rule train_release:
         "../envs/gpu.yaml"
     threads: config["release"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        mem_mb=training_memory,
+        runtime=training_time(config["release"], config["release"]["seeds"]),
     params:
         seeds=list(range(config["release"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),

@@ -42,9 +42,9 @@ rule select_batch:
     shell:
         """
         python workflow_scripts/select_batch.py \
-            --scores {input.scores:q} \
-            --map {input.map:q} \
-            --pool {input.pool:q} \
+            --scores @<(printf '%s\\n' {input.scores:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             --som {input.som:q} \
             --labelled {input.labelled:q} {input.labels:q} \
             --exclude {input.exclude:q} \
@@ -73,6 +73,6 @@ rule judge_outliers:
         """
         python workflow_scripts/judge_outliers.py \
             --selection {input.selection:q} \
-            --pool {input.pool:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             --output {output.table:q} >{log} 2>&1
         """

@@ -20,14 +20,14 @@ rule fit_som:
     threads: 4
     resources:
         mem_mb=by_attempt(4000, 200),
-        runtime=by_attempt(60),
+        runtime=by_attempt(60 if config["som"]["engine"] == "batch" else 720),
     params:
         som=options.words(MapOptions, config["som"]),
         seed=som_seed,
     shell:
         """
         python workflow_scripts/fit_som.py \
-            --pool {input.pool:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             {params.som} \
             --seed {params.seed} \
             --threads {threads} \

@@ -20,8 +20,8 @@ rule train_members:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(120),
+        mem_mb=training_memory,
+        runtime=training_time(config["ensemble"], config["ensemble"]["members_per_team"]),
     params:
         task=config["task"],
         members=lambda wildcards: TEAMS[wildcards.team],

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from helpers import diagrams
 from helpers.paths import PYTHON, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
@@ -38,6 +39,16 @@ def test_every_document_is_reached_from_the_readme():
     text = (ROOT / "README.md").read_text()
     for path in ROOT.glob("docs/*"):
         assert f"docs/{path.name}" in text, path.name
+
+
+def test_the_diagrams_show_the_imports_and_the_graph():
+    assert diagrams.DOCUMENT.read_text() == diagrams.document(), "run `make docs`"
+
+
+def test_only_what_a_longer_path_implies_is_left_out():
+    assert diagrams.reduced({("a", "b"), ("b", "c"), ("a", "c"), ("a", "d")}) == {
+        *(("a", "b"), ("b", "c"), ("a", "d"))
+    }
 
 
 def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):

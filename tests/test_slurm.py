@@ -18,6 +18,7 @@ import pytest
 
 import estimate_cost
 from helpers.paths import PYTHON, ROOT
+from quasarnet_al.workflow import cost
 
 CONFIG = "tests/slurm/config.yaml"
 HOLD = "tests/slurm/hold"
@@ -84,7 +85,10 @@ class Head:
                 cwd=folder,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": str(folder / HOLD)} | environment,
+                # There is nothing behind the GPUs of the tests' SLURM.
+                env=os.environ
+                | {"PYTHONPATH": str(folder / HOLD), "QUASARNET_AL_TRAIN_ON_CPU": "yes"}
+                | environment,
             )
 
     @property
@@ -226,7 +230,7 @@ def test_a_round_runs_and_each_job_lands_where_it_should(site):
         ("cpu", "desi", "shared")
     }
     # The command that foretells the number of jobs has it right, rule by rule.
-    counted = estimate_cost.jobs_of_round(estimate_cost.read(CONFIG), 1)
+    counted = cost.jobs_of_round(estimate_cost.read(CONFIG), 1)
     assert {rule: count for rule, count in counted.items() if count} == {
         rule: sum(f"{job['Comment']}_".startswith(f"rule_{rule}_") for job in jobs)
         for rule in counted
@@ -261,7 +265,7 @@ def test_dry_run_of_dr1(site):
     path = site.folder / "config/dr1.yaml"
     path.write_text(re.sub(r"/\S+/redux/iron", str(data), path.read_text()))
     steps = dry_run(site, "--configfile", "config/dr1.yaml")
-    counted = estimate_cost.jobs_of_round(estimate_cost.read(path), 1)
+    counted = cost.jobs_of_round(estimate_cost.read(path), 1)
     assert counted["score_spectra"] == 28
     for rule, count in counted.items():
         assert sum(f"rule {rule}:" in text for text in steps) == count, rule
@@ -389,7 +393,7 @@ def test_orphans_of_a_killed_head_are_noticed(site):
         assert site.run("--unlock").process.returncode == 0
         head = site.run(MAP)
         assert head.process.returncode != 0
-        assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
+        assert f"earlier run of slurm are still in the queue: {job} (running)" in head.text
         assert f"scancel {job}" in head.text
         ask("scancel", job)
         eventually(lambda: not site.queue())
@@ -398,12 +402,12 @@ def test_orphans_of_a_killed_head_are_noticed(site):
     site.kept(before, MAP)
 
 
-def test_an_account_that_is_none_is_refused_before_anything_is_submitted(site):
+def test_an_account_that_cannot_be_charged_is_refused_before_anything_is_submitted(site):
     before = site.files()
     (site.folder / MAP).unlink()
     head = site.start(MAP, QUASARNET_AL_ACCOUNT="nobody")
     assert head.end() != 0
-    assert "account nobody: is none of yours (" in head.text
+    assert "account nobody: is not one that you can charge (" in head.text
     assert "set QUASARNET_AL_ACCOUNT" in head.text
     assert not head.submitted()
     assert site.run(MAP).process.returncode == 0

@@ -1,4 +1,4 @@
-"""Compare arms of the experiment: the labels each needs to reach what the baseline reaches."""
+"""Compare query strategies: the labels that each needs, over those that the baseline needs."""
 
 import pandas as pd
 
@@ -11,12 +11,22 @@ from quasarnet_al.spectra.tables import write_csv
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--curves", nargs="+", required=True, help="of run_arm.py (CSV)")
-    parser.add_argument("--metric", default="average_precision", help="column that is compared")
-    parser.add_argument("--baseline", default="random", help="arm")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument(
+        "--curves", nargs="+", required=True, help="learning curves by run_arm.py (CSV)"
+    )
+    parser.add_argument(
+        "--metric", default="average_precision", help="figure of merit of the figure"
+    )
+    parser.add_argument(
+        "--baseline",
+        default="random",
+        help="name of the strategy that the others are compared with",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the bootstrap")
     parser.add_argument("--arms", required=True, help="all learning curves (CSV)")
-    parser.add_argument("--figure", required=True, help="of the learning curves (PNG)")
+    parser.add_argument(
+        "--figure", required=True, help="output figure of the learning curves (PNG)"
+    )
     parser.add_argument("--output", required=True, help="label ratios (CSV)")
     args = parser.parse_args(argv)
 
@@ -27,10 +37,14 @@ def main(argv: list[str] | None = None) -> None:
             f"has no column {args.metric}",
             f"take one of {', '.join(curves.columns[3:])}",
         )
-    ratios = experiment.label_ratios(curves, args.metric, args.baseline, args.seed)
+    others = [name for name in experiment.FIGURES if name in curves and name != args.metric]
+    ratios = pd.concat(
+        experiment.compare(curves, figure, args.baseline, args.seed)
+        for figure in (args.metric, *others)
+    )
     for path, table in ((args.arms, curves), (args.output, ratios)):
         write_csv(path, table, "%.6g")
-    write_bytes(args.figure, style.draw(studies.arms, curves, args.metric, ratios))
+    write_bytes(args.figure, style.draw(studies.strategies, curves, ratios))
     print(ratios.to_string(index=False))
 
 
@@ -39,9 +53,11 @@ def _read(path: str) -> pd.DataFrame:
         curve = pd.read_csv(path)
         missing = {"arm", "seed", "labels"} - set(curve)
         if missing or curve["labels"].dtype.kind not in "fi":
-            raise ValueError(f"it has no numbers of {', '.join(sorted(missing)) or 'labels'}")
+            raise ValueError(f"it has no column of {', '.join(sorted(missing)) or 'labels'}")
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is no learning curve ({error})", "run its arm again") from error
+        raise InputError(
+            path, f"is not a learning curve ({error})", "make it again with run_arm.py"
+        ) from error
     return curve
 
 

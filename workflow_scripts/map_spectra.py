@@ -4,14 +4,14 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.learning import som
+from quasarnet_al.learning import flaws, som
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import write_fits
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write table MAP: TARGETID, BMU (row * columns + column), QERR; rows as in the pool."""
+    """Write table MAP: TARGETID, BMU (row * columns + column), QERR, FLAW; rows as in the pool."""
     parser = command_line(__doc__)
     parser.add_argument("--som", required=True, help="map of fit_som.py (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file")
@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         "TARGETID": catalog["TARGETID"],
         "BMU": bmu.astype(np.int32),
         "QERR": fitted.distances(spectra, bmu).astype(np.float32),
+        "FLAW": flaws.measure(spectra, pool.read_grid(arguments.pool)),
     }
     size = dict(zip(("rows", "columns"), fitted.shape, strict=True))
     write_fits(arguments.output, "MAP", columns, COMMENTS, size)

@@ -46,6 +46,17 @@ def test_mutual_information_tells_disagreement_from_doubt():
     assert (acquisition.mutual_information(many) >= 0).all()
 
 
+def test_positive_is_what_is_not_of_the_first_class():
+    p = np.array([[[0.2, 0.5, 0.3]], [[0.4, 0.1, 0.5]]])
+    np.testing.assert_allclose(acquisition.positive(p), [0.7])
+
+
+def test_predicted_class_is_the_one_with_most_votes():
+    votes = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0]])
+    columns = acquisition.columns(votes, votes[None], np.arange(2), 0)
+    assert columns["PREDICTED"].tolist() == [2, 0]
+
+
 def test_random_belongs_to_the_target_and_the_seed():
     targetid = np.random.default_rng(3).integers(-(2**62), 2**62, size=100_000)
     x = chance.random(targetid, seed=5)

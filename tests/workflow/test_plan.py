@@ -31,13 +31,24 @@ def config(**changes):
     return check({**base, **changes}, SCHEMA)
 
 
+def merged(config, other):
+    """The config of several files, as Snakemake merges them: the later one's keys replace."""
+    both = {key: merged(config[key], other[key]) for key in config.keys() & other.keys()
+            if isinstance(config[key], dict)}  # fmt: skip
+    return config | other | both
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
 def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((ROOT / "config" / name).read_text())
-    if name == "real-check.yaml":  # stands beside another
-        large = yaml.safe_load((ROOT / "config" / "mock-large.yaml").read_text())
-        content = large | content | {"labelled": large["labelled"] | content["labelled"]}
+    beside = {"real-check.yaml": "mock-large.yaml"} | dict.fromkeys(
+        ("experiment-night.yaml", "experiment-rare.yaml", "experiment-shift.yaml"),
+        "experiment.yaml",
+    )
+    if name in beside:
+        other = yaml.safe_load((ROOT / "config" / beside[name]).read_text())
+        content = merged(other, content)
     if "data" in content:
         (tmp_path / "data" / "boss").mkdir(parents=True)
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()

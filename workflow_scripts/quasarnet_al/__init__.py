@@ -6,14 +6,15 @@ The wings, each of which imports only those before it (a test enforces it):
   for the config and for programs, random numbers of a TARGETID.
 * `spectra`: a spectrum is read (`desi`, `boss`), put on the pixels of a `grid` and
   normalised (`rebin`), kept with its catalogue (`pool`), and joined with labels (`truth`,
-  `sets`). `columns` says what every column means, `tables` reads and writes them, `tiles`
-  reads a production's list of tiles.
+  `sets`). `hdus` opens what others wrote, `columns` says what every column means, `tables`
+  reads and writes them, `tiles` reads a production's list of tiles.
 * `mock`: a `survey` made of `templates`.
 * `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
   redshifts and classes of their output; `targets` turns labels into what `training`
-  teaches, by a `recipe`.
-* `learning`: `som` finds a spectrum's cell, `scores` keeps the members' votes and what
-  `acquisition` makes of them, `selection` chooses, `batch` is what people are asked.
+  teaches, by a `recipe`, on a `gpu` where the job was given one.
+* `learning`: `som` finds a spectrum's cell, `flaws` what the reduction left in it, `scores`
+  keeps the members' votes and what `acquisition` makes of them, `selection` chooses, `batch` is
+  what people are asked.
 * `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
   ensemble, `outliers` the map's rule, `stopping` a round, `gate` the released network,
   `experiment` the method.

@@ -27,7 +27,7 @@ class Exposures:
     Attributes
     ----------
     scores : (n,), some columns of the score tables
-    cells : (n,), BMU and QERR of the map
+    cells : (n,), BMU, QERR and FLAW (see `som.read_map`)
     files : the score table and the pool file of each chunk
     lengths : number of exposures in each
     """
@@ -83,7 +83,9 @@ def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates
         exposures.scores["ARMS"],
         exposures.cells["BMU"],
         exposures.cells["QERR"],
+        exposures.cells["FLAW"],
         cells=fitted.size,
+        predicted=exposures.scores["PREDICTED"],
     )
 
 
@@ -132,7 +134,7 @@ def make(
 def _frame(scores: np.ndarray, cells: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
     members = [name for name in scores.dtype.names if name.startswith("MEMBER_")]
     columns = {name: scores[name] for name in scores.dtype.names if name not in members}
-    columns |= {name: cells[name] for name in ("BMU", "QERR")}
+    columns |= {name: cells[name] for name in ("BMU", "QERR", "FLAW")}
     columns |= {name: catalog[column] for column, name in _CATALOG.items()}
     for member in members:
         values = member_values(scores, member)

@@ -7,6 +7,7 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.options import option
+from quasarnet_al.network import gpu
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Recipe:
         return self.learning_rate * (1 + np.cos(np.pi * step / steps)) / 2
 
 
-def need_tensorflow() -> None:
-    """Raise `InputError` where networks cannot be trained."""
+def need_tensorflow(devices: bool = True) -> None:
+    """Raise `InputError` where networks cannot be trained, or not on the GPUs of the job."""
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
             "TensorFlow",
             "is not in this environment",
             "make it with `make env`, or at NERSC from envs/gpu.txt",
         )
+    if devices:
+        gpu.need_devices()

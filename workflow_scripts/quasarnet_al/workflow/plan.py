@@ -28,17 +28,18 @@ def check(config: dict, schema: str | Path) -> dict:
                 f"catalog: the tile {name} is another than the pool's",
                 "run it in a config of its own",
             )
-    count = max(len(pool), len(catalog))
-    if count > 1000:
-        # Some steps name the files of all in one command line, which holds 128 kB.
-        raise InputError(
-            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
-        )
     sets = labelled_sets(config).values()
     if not any(labelled.validation for labelled in sets if not labelled.check):
         raise InputError(
             "config", "no labelled set gives a validation set", "set labelled.*.validation above 0"
         )
+    for labelled in sets:
+        if labelled.validation + labelled.gate > 1:
+            raise InputError(
+                "config",
+                f"labelled.{labelled.name}: validation and gate are more than the whole set",
+                "lower one of them",
+            )
     return config
 
 
@@ -110,6 +111,11 @@ def _tiles(config: dict, source: dict) -> dict:
     return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
 
 
+def tiles(config: dict, source: dict) -> list[str]:
+    """Return the tiles of a source, as the config or its table of tiles names them."""
+    return list(_tiles(config, source)["tiles"])
+
+
 def survey_truth(config: dict, survey: str) -> str:
     """Return the truth table of a mock survey: written last, it says that all is there."""
     return f"results/{config['run']}/mock/{survey}/truth.csv"
@@ -135,7 +141,8 @@ class LabelledSet:
     arguments : of extract_spectra.py, that make it
     files : that must be there first; the coadds of a production are not looked for
     survey : name of the mock survey that makes its spectra, or ""
-    validation : share of its objects that only serve to judge the ensembles
+    validation, gate : shares of its objects that only serve to judge, the ensembles and the
+        released network
     check : whether it serves `snakemake check` alone
     """
 
@@ -144,6 +151,7 @@ class LabelledSet:
     files: tuple[str, ...]
     survey: str
     validation: float
+    gate: float
     check: bool
 
 
@@ -156,7 +164,13 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
         if survey:
             files.append(survey_truth(config, survey))
         found[name] = LabelledSet(
-            name, tuple(arguments), tuple(files), survey, source["validation"], source["check"]
+            name,
+            tuple(arguments),
+            tuple(files),
+            survey,
+            source["validation"],
+            source.get("gate", 0),
+            source["check"],
         )
     return found
 
@@ -193,7 +207,7 @@ def teams(config: dict) -> dict[str, list[int]]:
 
 def sky_chunks(config: dict) -> list[str]:
     """Return the chunks whose sky fibres the gate looks at: each tile once."""
-    places = {}
+    places: dict[tuple, str] = {}
     for name, chunk in chunks(config).items():
         places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
     return list(places.values())
