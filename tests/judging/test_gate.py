@@ -9,9 +9,11 @@ import yaml
 
 import compare_weights
 from helpers.paths import ROOT
+from helpers.survey import QUICK
 from quasarnet_al.core.files import InputError, write_json
 from quasarnet_al.judging import gate
 from quasarnet_al.network import targets, weights
+from quasarnet_al.network.lines import Lines
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.plan import check
@@ -32,7 +34,7 @@ def made(is_qso, z, found, snr=None):
 def says(found, z):
     c = np.where(found, 0.99, 0.1)[:, None] * np.array([1, 0.5, 0, 0, 0, 0])
     line_z = np.repeat(np.asarray(z, float)[:, None], 6, axis=1)
-    return gate.answers(c, line_z, np.zeros(len(c)), gate.Settings(cut=CUT))
+    return gate.answers(Lines(c, line_z, np.zeros(len(c))), gate.Settings(cut=CUT))
 
 
 def row(rows, check, label="all"):
@@ -239,7 +241,8 @@ def network(labels, seed, offset=0.0, lya=0.0, rescaled=True, bal=True):
     c = np.where(on_grid, rng.beta(4, 0.5, (SIZE, 6)), rng.beta(0.5, 8, (SIZE, 6)))
     c[quasar & (rng.random(SIZE) < 0.1)] *= 0.4
     c_bal = np.where(labels["BAL"] == 1, rng.beta(4, 1, SIZE), rng.beta(0.5, 8, SIZE))
-    return gate.answers(c, z, c_bal if bal else 1e-6 * c_bal, gate.Settings(cut=CUT))
+    found = Lines(c, z, c_bal if bal else 1e-6 * c_bal)
+    return gate.answers(found, gate.Settings(cut=CUT))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -372,9 +375,7 @@ OUTPUTS = ("gate.csv", "changes.csv", "gate.png", "verdict.json")
 def networks(survey, training):
     """Weights by name: two good ones, and two with the faults that went into production."""
     folder, spectra, labels = survey
-    recipe = training.Recipe(
-        *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
-    )
+    recipe = training.Recipe(**QUICK)
     sky = labels["SPECTYPE"] == "SKY"
     mistaken = labels.copy()
     mistaken["SPECTYPE"][sky] = "QSO"

@@ -44,7 +44,7 @@ def compare(
 
     def answers(spectra: np.ndarray) -> tuple[gate.Answers, gate.Answers]:
         one, two = (
-            gate.answers(*line_redshifts(*network(spectra, threads), grid), settings)
+            gate.answers(line_redshifts(*network(spectra, threads), grid), settings)
             for network in networks
         )
         return one, two

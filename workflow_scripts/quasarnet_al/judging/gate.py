@@ -18,7 +18,7 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.judging.metrics import BAL_CUT, CATASTROPHIC
 from quasarnet_al.judging.statistics import sigma_nmad, velocity
-from quasarnet_al.network.lines import CLASSES, Z_SPLIT, best_redshift, classes
+from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Lines, best_redshift, classes
 from quasarnet_al.spectra.grid import BOXES, LINES, Grid
 
 #: How much worse than the incumbent the candidate may be: shares, and km/s for
@@ -146,8 +146,9 @@ class Answers:
         return self.kind > 0
 
 
-def answers(c: np.ndarray, z: np.ndarray, c_bal: np.ndarray, settings: Settings) -> Answers:
-    """Return the answers of a network: `c`, `z` (n, 6) and `c_bal` (n,) of `line_redshifts`."""
+def answers(lines: Lines, settings: Settings) -> Answers:
+    """Return the answers of a network that sees `lines`."""
+    c, z, c_bal = lines
     cut, n_thresh = settings.cut, settings.n_thresh
     return Answers(
         kind=classes(c, z, cut, n_thresh, settings.z_split),
