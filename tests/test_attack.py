@@ -91,7 +91,7 @@ def test_the_report_warns_of_a_member_with_random_weights():
     told = {"members": 4, "training_spectra": 9, "labels_of_rounds": 0, "doubted": 0} | found
     page = "".join(round_report.ensemble(task, told | {"round": 1}))
     assert page.count('class="warning"') == 1
-    assert "Member 03 classifies 0.00 of it right" in page
+    assert "Member 03 classifies 0 % of it correctly" in page
 
 
 def quiet(network, bias):
