@@ -1,6 +1,6 @@
-"""The self-organizing map, fitted once a run and again for the rounds in som.refit_rounds.
+"""The self-organizing map, fitted once per run and again for the rounds in som.refit_rounds.
 
-results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
+results/<run>/som/run/som.h5              the map; in som/round-NN/ where it is fitted again
 results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
 """
 
