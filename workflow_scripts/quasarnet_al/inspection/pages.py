@@ -101,8 +101,8 @@ def render_index(data: Record) -> str:
     Parameters
     ----------
     data : title, labels_dir, command (the next one to type), inspectors (wanted per
-        spectrum), complete (share of a page that counts as all of it) and minibatches, each with title, href, spectra and answers
-        ({inspector: number answered})
+        spectrum), complete (share of a page that counts as all of it) and minibatches, each
+        with title, href, spectra and answers ({inspector: number answered})
     """
     rows, missing = [], []
     for part in data["minibatches"]:
