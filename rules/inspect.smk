@@ -55,6 +55,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --command "$QUASARNET_AL_COMMAND" \
                 --blind {params.blind} \
                 --inspectors {params.inspection[inspectors]} \
+                --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
                 --seed {params.seed} \
                 --som {input.som:q} \
