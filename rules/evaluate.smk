@@ -43,7 +43,7 @@ rule evaluate_ensemble:
 rule compare_redshifts:
     """Compare the redshifts of round {wildcards.round} with published ones."""
     input:
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
         truth=[s["truth"] for s in config["pool"]["sources"] if s.get("truth")],
     output:
         table="results/<run>/round-{round}/redshifts.csv",
@@ -66,7 +66,7 @@ rule advise_stopping:
     input:
         batch="results/<run>/round-{round}/batch.csv",
         labels="results/<run>/round-{round}/labels.csv",
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
         metrics="results/<run>/round-{round}/metrics.json",
         following=metrics_after,
     output:

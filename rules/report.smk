@@ -12,11 +12,9 @@ rule report_round:
         metrics="results/<run>/round-{round}/metrics.json",
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
-        map=lambda wildcards: expand(
-            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
-        ),
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
+        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
+        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
@@ -41,7 +39,9 @@ rule report_round:
     params:
         task=config["task"],
         run=config["run"],
-        sparse=options.words(Strategy, config["batch"], "outliers", "percentile"),
+        sparse=lambda wildcards: options.words(
+            Strategy, settings(wildcards)["batch"], "outliers", "percentile"
+        ),
         # Benchmarks are read where they exist; a change in them is not a reason to run again.
         benchmarks=lambda wildcards: (f"results/{config['run']}/benchmarks/round-{wildcards.round}"),
         z_split=options.words(Classification, config["classification"], "z_split"),

@@ -95,10 +95,11 @@ def test_names_in_tables_are_text_on_the_pages():
 
     row = pd.Series({"VOTE_NOT_QSO": 1.0, "ACQUISITION": HOSTILE, "SCORE": 1.0, "RANK": 1})
     shown = spectrum(row, catalog[0], np.zeros(LOG.size), None)
+    common = pages.Common(HOSTILE, labels_dir=HOSTILE)
     for text in (
         pages.render_index(index | {"minibatches": [part]}),
         pages.render_note(HOSTILE, HOSTILE),
-        pages.render(pages.minibatch(HOSTILE, [shown], labels_dir=HOSTILE, part=HOSTILE)),
+        pages.render(pages.page_data(HOSTILE, [shown], common, HOSTILE)),
     ):
         assert "<img src=x" not in text
         assert "<b>'" not in text
@@ -171,8 +172,8 @@ def test_names_reach_the_programs_as_they_are(dry_run):
     assert sum(truth in words for words in commands) == 2 * 2
     for words in commands:
         split = [w for w in words if "touch owned" in w and w not in (truth, exclude)]
-        # The command that a person is told to type is quoted once more.
-        assert all(shlex.split(word)[-1].endswith("run0/my config.yaml") for word in split)
+        # What a batch is chosen by is one word of JSON.
+        assert all(json.loads(word)["settings"]["batch"]["exclude"] == [exclude] for word in split)
 
 
 def test_only_the_oracle_is_told_the_truth(dry_run):

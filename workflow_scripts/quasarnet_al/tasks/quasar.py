@@ -70,7 +70,7 @@ class Quasars(Task):
         return columns
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
-        from quasarnet_al.judging import metrics
+        from quasarnet_al.judging import calibration, metrics
         from quasarnet_al.judging import votes as judged
         from quasarnet_al.learning import acquisition, scores
 
@@ -81,10 +81,15 @@ class Quasars(Task):
             [lines.classes(*member, *cuts) for member in zip(members.c, members.z, strict=True)]
         )
         votes = acquisition.votes(classes, len(self.classes))
+        each = [
+            lines.class_probabilities(*member, *cuts)
+            for member in zip(members.c, members.z, strict=True)
+        ]
         right = lines.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
         return found | {
             **judged.members(classes, right),
             "calibration": judged.calibration(votes, right),
+            "probabilities": calibration.judge(np.mean(each, axis=0), right, labels["OBJECT"]),
             "confusion": judged.confusion_matrix(votes, right),
         }
 
