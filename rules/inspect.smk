@@ -34,6 +34,7 @@ rule write_pages:
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
+        cutouts=config["inspection"]["cutouts"],
         inspection=config["inspection"],
         seed=config["seed"],
         command=next_command(),
@@ -47,6 +48,7 @@ rule write_pages:
             --input-root {params.roots:q} \
             --command {params.command:q} \
             --blind {params.blind} \
+            --cutouts {params.cutouts:q} \
             --inspectors {params.inspection[inspectors]} \
             --repeats {params.inspection[repeats]} \
             --seed {params.seed} \
@@ -78,6 +80,7 @@ rule write_adjudication:
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind="yes" if config["inspection"]["blind"] else "no",
+        cutouts=config["inspection"]["cutouts"],
     shell:
         """
         python workflow_scripts/write_adjudication.py \
@@ -87,6 +90,7 @@ rule write_adjudication:
             --labels-dir {params.labels:q} \
             --input-root {params.roots:q} \
             --blind {params.blind} \
+            --cutouts {params.cutouts:q} \
             --som {input.som:q} \
             --vi {input.vi:q} \
             --labels {input.labels:q} \
