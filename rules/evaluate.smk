@@ -46,7 +46,7 @@ rule evaluate_ensemble:
 rule compare_redshifts:
     """Compare the redshifts of round {wildcards.round} with published ones."""
     input:
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
         truth=[s["truth"] for s in config["pool"]["sources"] if s.get("truth")],
     output:
         table="results/<run>/round-{round}/redshifts.csv",
@@ -69,7 +69,7 @@ rule advise_stopping:
     input:
         batch="results/<run>/round-{round}/batch.csv",
         labels="results/<run>/round-{round}/labels.csv",
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
         metrics="results/<run>/round-{round}/metrics.json",
         following=metrics_after,
     output:
@@ -101,11 +101,9 @@ rule report_round:
         metrics="results/<run>/round-{round}/metrics.json",
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
-        map=lambda wildcards: expand(
-            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
-        ),
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
+        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
+        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
@@ -130,7 +128,9 @@ rule report_round:
     params:
         task=config["task"],
         run=config["run"],
-        sparse=options.words(Strategy, config["batch"], "outliers", "percentile"),
+        sparse=lambda wildcards: options.words(
+            Strategy, settings(wildcards)["batch"], "outliers", "percentile"
+        ),
         # What jobs took is read where it is known; it is no reason to write the page again.
         benchmarks=lambda wildcards: (f"results/{config['run']}/benchmarks/round-{wildcards.round}"),
         z_split=options.words(Classification, config["classification"], "z_split"),

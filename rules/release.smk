@@ -81,9 +81,13 @@ rule release:
 
 
 rule check_release:
-    """Try the released weights on spectra of known redshift that taught nothing."""
+    """Test the released weights on spectra of known redshift that were not used for training."""
     input:
         weights=plan.release(config),
+        training=expand(
+            "results/<run>/round-{round}/training.fits",
+            round=two_digits([len(labelled_rounds()) + 1]),
+        ),
         labelled=asked_for(
             "results/<run>/labelled/{set}.fits",
             "no labelled set has `check: true`; add config/real-check.yaml",
@@ -103,6 +107,7 @@ rule check_release:
         """
         python workflow_scripts/check_release.py \
             --weights {input.weights:q} \
+            --training {input.training:q} \
             --labelled {input.labelled:q} \
             --cuts {params.classification[catalogue_cut]} {params.classification[c_thresh]} \
             --n-thresh {params.classification[n_thresh]} \

@@ -100,7 +100,7 @@ PROGRAMS = {
     ),
     "merge_labels": (
         "--batch {batch} --vi {vi} --output @labels.csv --refused @refused.csv "
-        "--agreement @agreement.json --record @record",
+        "--agreement @agreement.json",
         {"batch": corpus.BATCH, "vi": corpus.VI},
     ),
     "assemble_training": (

@@ -172,8 +172,8 @@ def test_names_reach_the_programs_as_they_are(dry_run):
     assert sum(truth in words for words in commands) == 2 * 2
     for words in commands:
         split = [w for w in words if "touch owned" in w and w not in (truth, exclude)]
-        # The command that a person is told to type is quoted once more.
-        assert all(shlex.split(word)[-1].endswith("run0/my config.yaml") for word in split)
+        # What a batch is chosen by is one word of JSON.
+        assert all(json.loads(word)["settings"]["batch"]["exclude"] == [exclude] for word in split)
 
 
 def test_only_the_oracle_is_told_the_truth(dry_run):

@@ -19,6 +19,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--weights", required=True, help="network that QuasarNP can read (HDF5)")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument(
+        "--training", help="training set of the weights (FITS): its objects are left out"
+    )
+    parser.add_argument(
         "--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidence cuts"
     )
     parser.add_argument(
@@ -29,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     network = read_network(args.weights)
+    learned = pool.read_labelled(args.training)[2] if args.training else pool.labels(0, "")
     tables = []
     for path in args.labelled:
         spectra, catalog, labels = pool.read_labelled(path)
@@ -36,6 +40,11 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(
                 path, f"is on another grid than {args.weights}", "set the same grid for both"
             )
+        known = np.isin(labels["OBJECT"], learned["OBJECT"])
+        known |= np.isin(labels["TARGETID"], learned["TARGETID"])
+        if known.any():
+            print(f"{path}: {known.sum()} spectra of objects in the training set are left out")
+        spectra, catalog, labels = spectra[~known], catalog[~known], labels[~known]
         c, z, _ = line_redshifts(*inference.predict(network, spectra), network.grid)
         table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})
         table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]

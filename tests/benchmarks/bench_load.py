@@ -98,7 +98,7 @@ def merge(folder: Path, rows: int) -> tuple[float, float]:
     return measured(
         "merge_labels.py", "--batch", folder / "all.csv", "--vi", *files,
         "--output", folder / "labels.csv", "--refused", folder / "refused.csv",
-        "--agreement", folder / "agreement.json", "--record", folder / "record",
+        "--agreement", folder / "agreement.json",
     )  # fmt: skip
 
 

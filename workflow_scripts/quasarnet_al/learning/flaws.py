@@ -15,6 +15,8 @@ SKY_LINES, DARK = (7600, 9800), (4500, 7000)
 #: A spectrum with a larger share of flat pixels has stretches without data: the mock survey's
 #: have at least 0.085, its others at most 0.016, of which 0.014 lie beyond DESI's range.
 GAPS = 0.03
+#: The measure of these: more than any residual of the sky, and finite, as tables must be.
+MISSING = 1e6
 
 
 def measure(spectra: np.ndarray, grid: Grid) -> np.ndarray:
@@ -22,7 +24,7 @@ def measure(spectra: np.ndarray, grid: Grid) -> np.ndarray:
 
     The roughness among the sky's lines over that in the dark: medians of a pixel's absolute
     distance from the mean of its two neighbours, which neither continuum nor broad lines
-    contribute to. Infinite where data are missing (see `GAPS`); zero on a grid without
+    contribute to. `MISSING` where data are missing (see `GAPS`); zero on a grid without
     wavelengths.
     """
     if grid.kind not in GRIDS:
@@ -34,5 +36,5 @@ def measure(spectra: np.ndarray, grid: Grid) -> np.ndarray:
         np.median(distance[:, (inner > low) & (inner < high)], axis=1)
         for low, high in (SKY_LINES, DARK)
     )
-    rough = np.divide(sky, dark, out=np.full_like(sky, np.inf), where=dark > 0)
-    return np.where(flat > GAPS, np.inf, rough).astype(np.float32)
+    rough = np.divide(sky, dark, out=np.full_like(sky, MISSING), where=dark > 0)
+    return np.where(flat > GAPS, MISSING, np.minimum(rough, MISSING)).astype(np.float32)

@@ -122,7 +122,6 @@ def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
 
 def above(values: np.ndarray, percentile: float) -> np.ndarray:
     """Return which values, bool (n,), lie above their `percentile`, which is one of them."""
-    # No interpolation: flaws may be infinite.
     return values > np.percentile(values, percentile, method="lower") if len(values) else values > 0
 
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 #: Caption of `reliability`.
 RELIABILITY = (
     "Reliability: how often the class with most votes is right, by its share of the votes; error: "
-    "the expected calibration error. If one round is shown, the numbers are those of spectra."
+    "the expected calibration error. If one round is shown, the numbers are those of spectra, and "
+    "lines show the mean class probabilities, raw and calibrated on half of the validation set; "
+    "both are judged on the other half."
 )
 
 
@@ -96,9 +98,20 @@ def reliability(rounds: Sequence[dict]) -> "Figure":
             [b["vote"] for b in bins],
             [b["right"] for b in bins],
             marker=MARKERS[number % len(MARKERS)],
-            label=f"round {entry['round']}: error {error:.3f}",
+            label=f"votes of round {entry['round']}: error {error:.3f}",
         )
-    axis.set(xlabel="votes for the class, share of the members", ylabel="share that is correct")
+        # Where several rounds are shown, theirs alone.
+        known = entry.get("probabilities", {}) if len(rounds) == 1 else {}
+        for name, style in (("raw", ":"), ("calibrated", "--")):
+            if name in known:
+                points, error = known[name]["bins"], known[name]["expected_error"]
+                axis.plot(
+                    [b["vote"] for b in points],
+                    [b["right"] for b in points],
+                    linestyle=style,
+                    label=f"{name} probabilities: error {error:.3f}",
+                )
+    axis.set(xlabel="share of the votes, or probability", ylabel="share that is correct")
     lowest = min((b["vote"] for e in rounds for b in e["calibration"]["bins"]), default=1)
     axis.set(xlim=(min(0.3, lowest - 0.03), 1.02), ylim=(0, 1.02))
     if len(rounds) == 1:

@@ -24,7 +24,7 @@ COMMENTS = {
     "MEMBER_C": "confidence of each member's best line",
     "BMU": "best-matching unit, row x columns + column",
     "QERR": "distance to the BMU's weights",
-    "FLAW": "roughness at sky lines; inf: data missing",
+    "FLAW": "roughness at sky lines; 1e6: data missing",
     "LEAST_CONFIDENCE": "1 - largest vote",
     "MARGIN": "1 - (largest vote - next)",
     "ENTROPY": "of the votes",

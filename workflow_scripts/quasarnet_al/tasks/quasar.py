@@ -70,7 +70,7 @@ class Quasars(Task):
         return columns
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
-        from quasarnet_al.judging import metrics
+        from quasarnet_al.judging import calibration, metrics
         from quasarnet_al.judging import votes as judged
         from quasarnet_al.learning import acquisition, scores
 
@@ -84,10 +84,12 @@ class Quasars(Task):
         cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
         classes = np.array([lines.classes(*each, *cuts) for each in zip(*members[:2], strict=True)])
         votes = acquisition.votes(classes, len(self.classes))
+        each = [lines.class_probabilities(*each, *cuts) for each in zip(*members[:2], strict=True)]
         right = lines.true_classes(*truth[:2], classification.z_split)
         return found | {
             **judged.members(classes, right),
             "calibration": judged.calibration(votes, right),
+            "probabilities": calibration.judge(np.mean(each, axis=0), right, labels["OBJECT"]),
             "confusion": judged.confusion_matrix(votes, right),
         }
 
