@@ -181,7 +181,8 @@ def _document(title: str, data: Record) -> str:
         text = text.replace(character, f"\\u{ord(character):04x}")
     parts = {
         "TITLE": _text(title),
-        "POLICY": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}",
+        "POLICY": "default-src 'none'; img-src data:; "
+        f"script-src {_hash(script)}; style-src {_hash(style)}",
         "STYLE": style,
         "DATA": text,
         "SCRIPT": script,
