@@ -1,59 +1,65 @@
-"""Functions that several rules ask; the config's meaning is in quasarnet_al.workflow."""
+"""What several rules need: names from the config, and functions of wildcards.
+
+`snakemake --lint` wants functions here, apart from the rules. What the config means is decided in
+`quasarnet_al.workflow`.
+"""
 
 import os
 import shlex
 
-TASK = TASKS[config["task"]]
+from quasarnet_al.core import options
+from quasarnet_al.learning.selection import Selection, Strategy
+from quasarnet_al.learning.som import MapOptions
+from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.recipe import Recipe
+
 CHUNKS = plan.chunks(config)
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
-#: Where the tiles of any chunk lie.
+#: The chunks of the pool and of the catalogue, by name.
 PLACES = CHUNKS | CATALOG_CHUNKS
 LABELLED = plan.labelled_sets(config)
-#: The labelled sets that teach and validate, and those for the check of the release alone.
+#: The labelled sets for training and validation; those that only check the release.
 SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
 CHECKS = LABELLED.keys() - SETS.keys()
 TEAMS = plan.teams(config)
 MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
-#: From line confidences to classes: the options of all programs that classify.
-CLASSIFICATION = (
-    "--c-thresh {c_thresh} --n-thresh {n_thresh} --z-split {z_split} --cut {catalogue_cut}"
-).format(**config["classification"])
+#: Options of all programs that turn line confidences into classes.
+CLASSIFICATION = options.words(Classification, config["classification"])
 MINIBATCHES = rounds.minibatches(config)
-#: What the rules of a task add to the targets.
+#: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []
 
 
-def by_attempt(amount, a_thread=0):
-    """Memory (MB) or time limit (minutes) of a job: grows each time that it has failed."""
-    return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
+def by_attempt(amount, per_thread=0):
+    """Memory (MB) or time limit (minutes) of a job; each retry gets as much again."""
+    return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
 
 
-def recipe_options(recipe):
-    """How networks are built and trained: the options of all programs that train."""
-    names = ("layers", "filters", "epochs", "min_steps", "batch_size", "learning_rate")
-    names += ("schedule", "dropout", "shift", "threads")
-    return " ".join(f"--{name.replace('_', '-')} {recipe[name]}" for name in names)
+def judging_sets():
+    """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
+    gate = any(labelled.gate for labelled in SETS.values())
+    return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
 
 
 def two_digits(numbers):
-    """Rounds as they stand in paths."""
+    """Rounds as paths name them: 01, 02 ..."""
     return [f"{number:02d}" for number in numbers]
 
 
 def labelled_rounds():
-    """Rounds whose labels are in, or come from the oracle."""
+    """Rounds whose labels people have handed in, or the oracle gives."""
     return [number for number in ROUNDS if not rounds.waiting(config, number)]
 
 
 def earlier_rounds(wildcards):
-    """Rounds before this one, as they stand in paths."""
+    """The rounds before this one, as paths name them."""
     return two_digits(range(1, int(wildcards.round)))
 
 
 def metrics_after(wildcards):
-    """Metrics of the ensemble that a round's labels taught, if it is part of the graph."""
+    """Metrics of the next round, whose ensemble learned from this round's labels, if there is one."""
     after = int(wildcards.round) + 1
     if after not in ROUNDS:
         return []
@@ -61,41 +67,43 @@ def metrics_after(wildcards):
 
 
 def is_oracle_round(number):
+    """Whether the oracle answers this round, and not people."""
     return int(number) <= config["oracle"]["rounds"]
 
 
 def fit_of_round(wildcards):
-    """The map of a round: the run's, unless the config refits it."""
+    """The name of a round's map: the run's own, unless the config fits it again."""
     refit = int(wildcards.round) in config["som"]["refit_rounds"]
     return f"round-{wildcards.round}" if refit else "run"
 
 
 def som_of_round(wildcards):
+    """The file of a round's map."""
     return f"results/{config['run']}/som/{fit_of_round(wildcards)}/som.h5"
 
 
 def handed_in(wildcards):
-    """What people handed in for a round; an oracle's answers come after the pages."""
+    """The CSV files that people handed in for a round; none where the oracle answers."""
     if is_oracle_round(wildcards.round):
         return []
     return rounds.handed_in(config, int(wildcards.round))
 
 
 def next_command():
-    """What a person types to go on with this config."""
-    # As they are from here: where the folder lies is no part of a result.
+    """The command that continues a run of this config."""
+    # Relative paths: results must not depend on where the checkout is.
     files = shlex.join(map(os.path.relpath, workflow.overwrite_configfiles or []))
     return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
 
 
 def som_seed(wildcards):
-    """A refit draws another sample of the pool: its round is in the seed."""
+    """Random seed of a map; a refit gets its own, so that it draws another sample of the pool."""
     number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))
     return 100 * config["seed"] + number
 
 
 def answers(wildcards):
-    """The CSV files of a round: the oracle's, or what people handed in."""
+    """The CSV files of a round: from the oracle, or from people."""
     if is_oracle_round(wildcards.round):
         return expand(
             "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
@@ -106,13 +114,13 @@ def answers(wildcards):
 
 
 def survey_of_tiles(wildcards):
-    """What must be there before a mock survey's tiles can be read."""
+    """The file that says that a mock survey's tiles are complete; nothing for real tiles."""
     survey = PLACES[wildcards.tiles].survey
     return plan.survey_truth(config, survey) if survey else []
 
 
 def adjudications():
-    """Pages on which the conflicts of people's rounds are decided."""
+    """The pages on which somebody decides where inspectors disagree."""
     return [
         f"results/{config['run']}/round-{number:02d}/inspect/adjudication.html"
         for number in labelled_rounds()
@@ -121,14 +129,16 @@ def adjudications():
 
 
 def what_to_build():
-    """Targets of the rounds that have labels and of the first that waits; a run without
-    rounds is for its experiment or comparison, or for its release."""
+    """What `snakemake` builds: every round that has labels, and the first that waits for them.
+
+    A run without rounds is for its studies, or else for its release.
+    """
     results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
     studies = [f"{results}/label_ratio.csv"] if ARMS else []
     studies += [f"{results}/compare.csv"] if VARIANTS else []
     if not ROUNDS:
         return studies or [plan.release(config)]
-    pages = ["inspect/index.html"] if TASK.pages else []
+    pages = ["inspect/index.html"] if TASKS[config["task"]].pages else []
     return [
         *studies,
         *expand(
@@ -147,7 +157,7 @@ def what_to_build():
 
 
 def if_labelled(file):
-    """A file of a round that is there once its labels are."""
+    """A file of a round that exists only once the round has labels."""
     return lambda wildcards: (
         f"results/{config['run']}/round-{wildcards.round}/{file}"
         if int(wildcards.round) in labelled_rounds()
@@ -156,14 +166,14 @@ def if_labelled(file):
 
 
 def redshift_tables():
-    """Tables that compare the ensemble's redshifts with published ones, where there are any."""
+    """The tables that compare redshifts with published ones, where the config names any."""
     known = any(source.get("truth") for source in config["pool"]["sources"])
     rounds = two_digits(ROUNDS) if known else []
     return [f"results/{config['run']}/round-{number}/redshifts.csv" for number in rounds]
 
 
 def incumbent(wildcards):
-    """The weights in use; only the gate asks for them."""
+    """The weights in use; a config without them is refused only when the gate needs them."""
     try:
         return plan.incumbent(config)
     except InputError as error:
@@ -182,8 +192,10 @@ def catalog_weights(wildcards):
 
 
 def asked_for(pattern, fault, **names):
-    """Files for the names in a config; only their target asks for them, and where there are
-    none it ends with the fault."""
+    """Files for names in the config; without any, Snakemake ends and says `fault`.
+
+    It is a function, so that the fault counts only for the target that needs the files.
+    """
 
     def files(wildcards):
         return expand(pattern, **names) or sys.exit(f"config: {fault}")
@@ -192,7 +204,7 @@ def asked_for(pattern, fault, **names):
 
 
 def outlier_tables():
-    """Tables of what the outlier rule discarded, where the pool is a mock survey's."""
+    """The tables of what the outlier rule discarded, where the whole pool is a mock survey."""
     if config["batch"]["outliers"] == "none" or not all(c.survey for c in CHUNKS.values()):
         return []
     return [f"results/{config['run']}/round-{n}/outliers.csv" for n in two_digits(ROUNDS)]

@@ -48,7 +48,7 @@ rule train_variant:
     params:
         seeds=list(range(config["compare"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),
-        recipe=lambda wildcards: recipe_options(VARIANTS[wildcards.variant]),
+        recipe=lambda wildcards: options.words(Recipe, VARIANTS[wildcards.variant]),
         task=config["task"],
         seed=config["seed"],
     shell:

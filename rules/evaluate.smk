@@ -81,7 +81,7 @@ rule advise_stopping:
         "../envs/cpu.yaml"
     params:
         task=config["task"],
-        z_split=config["classification"]["z_split"],
+        z_split=options.words(Classification, config["classification"], "z_split"),
     shell:
         """
         python workflow_scripts/advise_stopping.py \
@@ -90,7 +90,7 @@ rule advise_stopping:
             --labels {input.labels:q} \
             --scores {input.scores:q} \
             --metrics {input.metrics:q} {input.following:q} \
-            --z-split {params.z_split} \
+            {params.z_split} \
             --output {output.advice:q} >{log} 2>&1
         """
 
@@ -102,6 +102,9 @@ rule report_round:
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        map=lambda wildcards: expand(
+            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
+        ),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
@@ -127,10 +130,10 @@ rule report_round:
     params:
         task=config["task"],
         run=config["run"],
-        batch=config["batch"],
+        sparse=options.words(Strategy, config["batch"], "outliers", "percentile"),
         # What jobs took is read where it is known; it is no reason to write the page again.
         benchmarks=lambda wildcards: (f"results/{config['run']}/benchmarks/round-{wildcards.round}"),
-        z_split=config["classification"]["z_split"],
+        z_split=options.words(Classification, config["classification"], "z_split"),
         seed=config["seed"],
     shell:
         """
@@ -141,10 +144,10 @@ rule report_round:
             --summary {input.summary:q} \
             --selection {input.selection:q} \
             --scores {input.scores:q} \
+            --map {input.map:q} \
             --pool {input.pool:q} \
             --som {input.som:q} \
-            --outliers {params.batch[outliers]} \
-            --percentile {params.batch[percentile]} \
+            {params.sparse} \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --labels {input.labels:q} \
@@ -152,7 +155,7 @@ rule report_round:
             --stopping {input.stopping:q} \
             --flaws {input.flaws:q} \
             --benchmarks {params.benchmarks:q} \
-            --z-split {params.z_split} \
+            {params.z_split} \
             --seed {params.seed} \
             --output {output.report:q} >{log} 2>&1
         """

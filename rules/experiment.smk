@@ -24,7 +24,7 @@ rule start_arms:
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
-        recipe=recipe_options(config["ensemble"]),
+        recipe=options.words(Recipe, config["ensemble"]),
         task=config["task"],
     shell:
         """
@@ -62,24 +62,21 @@ rule run_arm:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
     params:
-        arm=lambda wildcards: ARMS[wildcards.arm],
+        strategy=lambda wildcards: options.words(Strategy, ARMS[wildcards.arm]),
+        size=config["batch"]["size"],
         experiment=config["experiment"],
         classification=CLASSIFICATION,
-        recipe=recipe_options(config["ensemble"]),
+        recipe=options.words(Recipe, config["ensemble"]),
         task=config["task"],
     shell:
         """
         python workflow_scripts/run_arm.py \
             --task {params.task} \
             --arm {wildcards.arm} \
-            --acquisition {params.arm[acquisition]} \
-            --outliers {params.arm[outliers]} \
-            --percentile {params.arm[percentile]} \
-            --error-percentile {params.arm[error_percentile]} \
-            --diversity {params.arm[diversity]} \
+            {params.strategy} \
             --seed {wildcards.seed} \
             --rounds {params.experiment[rounds]} \
-            --size {params.arm[size]} \
+            --size {params.size} \
             --start {input.start:q} \
             --training {input.training:q} \
             --validation {input.validation:q} \

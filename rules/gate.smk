@@ -43,7 +43,8 @@ rule compare_weights:
     input:
         incumbent=incumbent,
         candidate=plan.release(config),
-        validation="results/<run>/validation.fits",
+        # A share of its own, where the config gives one: the network was chosen on the other.
+        validation=judging_sets()[-1],
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(config)),
     output:

@@ -1,4 +1,4 @@
-"""The task `quasar`: spectra from coadds, real or of a mock survey; weights for the pipeline."""
+"""The task `quasar`: it reads coadds, real ones or those of a mock survey, and releases weights."""
 
 
 include: "simulate.smk"

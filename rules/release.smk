@@ -31,7 +31,7 @@ rule train_release:
     params:
         seeds=list(range(config["release"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),
-        recipe=recipe_options(config["release"]),
+        recipe=options.words(Recipe, config["release"]),
         seed=config["seed"],
     shell:
         """

@@ -9,7 +9,6 @@ rule score_spectra:
     input:
         ensemble="results/<run>/round-{round}/ensemble.h5",
         pool="results/<run>/pool/{tiles}.fits",
-        map=lambda wildcards: f"results/<run>/som/{fit_of_round(wildcards)}/{wildcards.tiles}.fits",
     output:
         scores="results/<run>/round-{round}/scores/{tiles}.fits",
     log:
@@ -31,7 +30,6 @@ rule score_spectra:
             --task {params.task} \
             --ensemble {input.ensemble:q} \
             --pool {input.pool:q} \
-            --map {input.map:q} \
             {params.classification} \
             --seed {params.seed} \
             --threads {threads} \

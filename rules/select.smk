@@ -12,6 +12,9 @@ rule select_batch:
     """Select the batch of round {wildcards.round}."""
     input:
         scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
+        map=lambda wildcards: expand(
+            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
+        ),
         pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
         som=som_of_round,
         labelled=expand("results/<run>/labelled/{set}.fits", set=LABELLED),
@@ -34,24 +37,19 @@ rule select_batch:
         mem_mb=by_attempt(8000),
         runtime=by_attempt(30),
     params:
-        batch=config["batch"],
+        selection=options.words(Selection, config["batch"]),
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/select_batch.py \
             --scores {input.scores:q} \
+            --map {input.map:q} \
             --pool {input.pool:q} \
             --som {input.som:q} \
             --labelled {input.labelled:q} {input.labels:q} \
             --exclude {input.exclude:q} \
-            --acquisition {params.batch[acquisition]} \
-            --outliers {params.batch[outliers]} \
-            --percentile {params.batch[percentile]} \
-            --error-percentile {params.batch[error_percentile]} \
-            --diversity {params.batch[diversity]} \
+            {params.selection} \
             --seed {params.seed} \
-            --size {params.batch[size]} \
-            --minibatch {params.batch[minibatch]} \
             --batch {output.batch:q} \
             --batch-pool {output.batch_pool:q} \
             --selection {output.selection:q} \

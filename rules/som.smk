@@ -20,21 +20,16 @@ rule fit_som:
     threads: 4
     resources:
         mem_mb=by_attempt(4000, 200),
-        runtime=by_attempt(60),
+        runtime=by_attempt(60 if config["som"]["engine"] == "batch" else 720),
     params:
-        som=config["som"],
-        plane="" if config["som"]["torus"] else "--plane",
+        som=options.words(MapOptions, config["som"]),
         seed=som_seed,
     shell:
         """
         python workflow_scripts/fit_som.py \
             --pool {input.pool:q} \
-            --rows {params.som[rows]} \
-            --columns {params.som[columns]} \
-            --epochs {params.som[epochs]} \
-            --sigma-end {params.som[sigma_end]} \
-            --sample {params.som[sample]} \
-            --seed {params.seed} {params.plane} \
+            {params.som} \
+            --seed {params.seed} \
             --threads {threads} \
             --output {output.som:q} >{log} 2>&1
         """

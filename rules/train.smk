@@ -26,7 +26,7 @@ rule train_members:
         task=config["task"],
         members=lambda wildcards: TEAMS[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
-        recipe=recipe_options(config["ensemble"]),
+        recipe=options.words(Recipe, config["ensemble"]),
         seed=lambda wildcards: [config["seed"], int(wildcards.round)],
     shell:
         """

@@ -1,11 +1,13 @@
 """The documents: links lead somewhere, files and options that they name exist."""
 
+import os
 import re
 import shutil
 import subprocess
 
 import pytest
 
+from helpers import diagrams
 from helpers.paths import PYTHON, ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
@@ -39,6 +41,16 @@ def test_every_document_is_reached_from_the_readme():
         assert f"docs/{path.name}" in text, path.name
 
 
+def test_the_diagrams_show_the_imports_and_the_graph():
+    assert diagrams.DOCUMENT.read_text() == diagrams.document(), "run `make docs`"
+
+
+def test_only_what_a_longer_path_implies_is_left_out():
+    assert diagrams.reduced({("a", "b"), ("b", "c"), ("a", "c"), ("a", "d")}) == {
+        *(("a", "b"), ("b", "c"), ("a", "d"))
+    }
+
+
 def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     for name in ("config", "tests", "workflow_scripts", "pyproject.toml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -47,10 +59,15 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     apply = {"input": diff, "text": True, "cwd": tmp_path}
     if subprocess.run(["git", "apply", "--reverse", "--check"], **apply).returncode:
         subprocess.run(["git", "apply"], **apply, check=True)
+    make_docs = [PYTHON, "-m", "quasarnet_al.workflow.schema"]
+    library = {"PYTHONPATH": str(tmp_path / "workflow_scripts")}
+    subprocess.run(make_docs, env=os.environ | library, check=True)
+    assert "`mean_gini`" in (tmp_path / "config/README.md").read_text()
     tests = [
         "tests/learning/test_acquisition.py",
         "tests/learning/test_scores.py",
         "tests/workflow/test_plan.py",
+        "tests/workflow/test_schema.py",
     ]
     run = subprocess.run(
         [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],

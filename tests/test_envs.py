@@ -8,7 +8,10 @@ import yaml
 
 ENVS = Path(__file__).resolve().parents[1] / "envs"
 #: For developing, not for running a rule.
-DEVELOPMENT = {"pytest", "pytest-xdist", "hypothesis", "ruff", "snakefmt", "playwright", "desispec"}
+DEVELOPMENT = {
+    *("pytest", "pytest-xdist", "pytest-cov", "hypothesis", "playwright", "desispec"),
+    *("ruff", "snakefmt", "codespell", "mypy", "pandas-stubs", "types-PyYAML", "types-jsonschema"),
+}
 
 
 def asked(name):
@@ -25,7 +28,7 @@ def pinned(name):
 def test_pins_are_what_was_asked_for(name):
     pins = pinned(name)
     for package, version in asked(name).items():
-        assert pins[package.split("[")[0]] == version
+        assert pins[package.split("[")[0].lower()] == version
 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu"])

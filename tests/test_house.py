@@ -2,31 +2,13 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
+from helpers.diagrams import LIBRARY, WINGS, wings_imported
 from helpers.paths import ROOT
 
-LIBRARY = ROOT / "workflow_scripts/quasarnet_al"
-#: As `__init__` names them: each imports only those before it.
-WINGS = re.findall(r"^\* `(\w+)`:", (LIBRARY / "__init__.py").read_text(), flags=re.MULTILINE)
 MODULES = sorted(LIBRARY.rglob("*.py"))
-
-
-def wings_imported(path: Path) -> set[str]:
-    """The wings that a module imports, anywhere in it."""
-    tree = ast.parse(path.read_text())
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: import by the full name"
-            whole = f"{node.module}."
-            names |= {whole + alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    ours = [name.split(".") for name in names if name.startswith("quasarnet_al.")]
-    return {parts[1] for parts in ours} & set(WINGS)
 
 
 def test_the_list_of_wings_is_complete():

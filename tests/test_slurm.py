@@ -84,7 +84,10 @@ class Head:
                 cwd=folder,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": str(folder / HOLD)} | environment,
+                # There is nothing behind the GPUs of the tests' SLURM.
+                env=os.environ
+                | {"PYTHONPATH": str(folder / HOLD), "QUASARNET_AL_TRAIN_ON_CPU": "yes"}
+                | environment,
             )
 
     @property

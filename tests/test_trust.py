@@ -96,7 +96,7 @@ def write_set(path, targetid, objects, spectype="QSO"):
     labels = pool.labels(len(targetid), path.stem)
     catalog["TARGETID"] = labels["TARGETID"] = targetid
     labels["OBJECT"], labels["SPECTYPE"], labels["Z"] = objects, spectype, 2.0
-    rng = np.random.default_rng(len(targetid))
+    rng = np.random.default_rng(list(path.stem.encode()))
     pool.write(path, rng.normal(size=(len(targetid), LOG.size)), catalog, LOG, labels)
     return str(path)
 

@@ -363,7 +363,8 @@ def test_experiment(run):
     assert start.groupby("seed")["average_precision"].nunique().eq(1).all()
     assert set(curves["labels"]) == {0, 8}
     ratios = pd.read_csv(folder / "results/tiny/label_ratio.csv")
-    assert list(ratios["arm"]) == ["random", "entropy"]
+    assert list(ratios["arm"][:2]) == ["random", "entropy"]
+    assert ratios["figure"].nunique() == 5 and ratios["figure"][0] == "average_precision"
     assert (ratios["seeds"] == 2).all()
     assert (folder / "results/tiny/arms.png").stat().st_size > 10_000
 

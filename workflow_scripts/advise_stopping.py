@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, read_json, write_json
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import stopping
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--metrics", nargs="+", required=True, help="of the round, and of the next if there is one"
     )
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--output", required=True, help="the signs and the advice (JSON)")
     args = parser.parse_args(argv)
 

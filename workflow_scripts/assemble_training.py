@@ -1,14 +1,12 @@
 """Assemble the training set of a round: the labelled sets and every earlier round's labels.
 
-No object of the validation set enters, whichever set it comes from.
+No object of the sets that judge enters, whichever set it comes from: an object is known by
+its identifiers and by its place on the sky.
 """
-
-import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.spectra import pool, sets
-from quasarnet_al.spectra.tables import stack
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -18,35 +16,34 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument("--batch-pool", nargs="*", default=[], help="batches of earlier rounds")
     parser.add_argument("--labels", nargs="*", default=[], help="their labels (CSV), same order")
-    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument(
+        "--validation",
+        nargs="+",
+        required=True,
+        help="the validation set, and the gate's where there is one (FITS)",
+    )
     parser.add_argument("--output", required=True, help="the training set (FITS)")
     args = parser.parse_args(argv)
 
     if len(args.batch_pool) != len(args.labels):
         parser.error("--batch-pool and --labels go in pairs")
-    grid = pool.read_grid(*args.labelled, *args.batch_pool, args.validation)
-    parts = [pool.read_labelled(path) for path in args.labelled]
+    grid = pool.read_grid(*args.labelled, *args.batch_pool, *args.validation)
+    rounds = []
     for batch, path in zip(args.batch_pool, args.labels, strict=True):
         spectra, catalog = pool.read(batch)
         table = sets.read_labels(path, TASKS[args.task].spectypes)
         accepted, labels = sets.batch_labels(catalog, table, path, "inspection")
-        parts.append((spectra[accepted], catalog[accepted], labels))
-    spectra, catalog, labels = (
-        np.concatenate([part[0] for part in parts]),
-        stack([part[1] for part in parts]),
-        stack([part[2] for part in parts]),
+        rounds.append(sets.Labelled(spectra[accepted], catalog[accepted], labels))
+    parts, judged = (
+        [sets.Labelled.read(path) for path in paths] for paths in (args.labelled, args.validation)
     )
-    held_out = sets.held_out(labels, pool.read_labelled(args.validation)[2])
-    keep = ~held_out
-    if not keep.any():
+    made, dropped, wrong = sets.training(parts, rounds, judged)
+    if not len(made.labels):
         raise InputError(
             args.labelled[0], "leaves nothing to train on", "lower labelled.*.validation"
         )
-    dropped = {"in validation": int(held_out.sum())}
-    pool.write(args.output, spectra[keep], catalog[keep], grid, labels[keep], dropped)
-    origins, counts = np.unique(labels["ORIGIN"][keep], return_counts=True)
-    told = ", ".join(f"{count} {origin}" for origin, count in zip(origins, counts, strict=True))
-    print(f"{args.output}: {keep.sum()} spectra ({told}); held out {held_out.sum()}")
+    pool.write(args.output, made.spectra, made.catalog, grid, made.labels, dropped)
+    print(sets.report(args.output, made.labels["ORIGIN"].tolist(), dropped, wrong))
 
 
 if __name__ == "__main__":

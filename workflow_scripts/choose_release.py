@@ -1,5 +1,6 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, write_json
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network.lines import Classification
@@ -14,7 +15,7 @@ def main(argv: list[str] | None = None) -> None:
         "--trained", required=True, help="networks of train_members.py --validation (HDF5)"
     )
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
-    Classification.add_arguments(parser)
+    options.add_arguments(parser, Classification)
     parser.add_argument("--output", required=True, help="weights as QuasarNP reads them (HDF5)")
     parser.add_argument("--summary", required=True, help="the seeds and the choice (JSON)")
     args = parser.parse_args(argv)
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     losses = [float(network.attributes["validation_loss"]) for network in networks]
     best = networks[losses.index(min(losses))]
     spectra, _, labels = pool.read_labelled(args.validation)
-    classification = Classification.from_arguments(args)
+    classification = options.from_arguments(Classification, args)
     found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     write_network(args.output, best, provenance())
     summary = {

@@ -1,4 +1,4 @@
-"""Compare arms of the experiment: the labels each needs to reach what the baseline reaches."""
+"""Compare query strategies: the labels that each needs, over those that the baseline needs."""
 
 import pandas as pd
 
@@ -11,37 +11,55 @@ from quasarnet_al.spectra.tables import write_csv
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--curves", nargs="+", required=True, help="of run_arm.py (CSV)")
-    parser.add_argument("--metric", default="average_precision", help="column that is compared")
-    parser.add_argument("--baseline", default="random", help="arm")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument(
+        "--curves", nargs="+", required=True, help="learning curves by run_arm.py (CSV)"
+    )
+    parser.add_argument(
+        "--metric", default="average_precision", help="figure of merit of the figure"
+    )
+    parser.add_argument(
+        "--baseline",
+        default="random",
+        help="name of the strategy that the others are compared with",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the bootstrap")
     parser.add_argument("--arms", required=True, help="all learning curves (CSV)")
-    parser.add_argument("--figure", required=True, help="of the learning curves (PNG)")
+    parser.add_argument(
+        "--figure", required=True, help="output figure of the learning curves (PNG)"
+    )
     parser.add_argument("--output", required=True, help="label ratios (CSV)")
     args = parser.parse_args(argv)
 
-    curves = pd.concat([_read(path) for path in args.curves], ignore_index=True)
-    if args.metric not in curves:
+    curves = pd.concat([_read(path, args.metric) for path in args.curves], ignore_index=True)
+    if args.baseline not in set(curves["arm"]):
         raise InputError(
             args.curves[0],
-            f"has no column {args.metric}",
-            f"take one of {', '.join(curves.columns[3:])}",
+            f"has no strategy {args.baseline}, and no other curve has it",
+            "give the baseline's curves too",
         )
-    ratios = experiment.label_ratios(curves, args.metric, args.baseline, args.seed)
+    others = [name for name in experiment.FIGURES if name in curves and name != args.metric]
+    ratios = pd.concat(
+        experiment.compare(curves, figure, args.baseline, args.seed)
+        for figure in (args.metric, *others)
+    )
     for path, table in ((args.arms, curves), (args.output, ratios)):
         write_csv(path, table, "%.6g")
-    write_bytes(args.figure, style.draw(studies.arms, curves, args.metric, ratios))
+    write_bytes(args.figure, style.draw(studies.strategies, curves, ratios))
     print(ratios.to_string(index=False))
 
 
-def _read(path: str) -> pd.DataFrame:
+def _read(path: str, metric: str) -> pd.DataFrame:
     try:
         curve = pd.read_csv(path)
-        missing = {"arm", "seed", "labels"} - set(curve)
-        if missing or curve["labels"].dtype.kind not in "fi":
-            raise ValueError(f"it has no numbers of {', '.join(sorted(missing)) or 'labels'}")
+        missing = [name for name in ("arm", "seed", "labels", metric) if name not in curve]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(missing)} among {', '.join(curve)}")
+        if curve.empty or any(curve[n].dtype.kind not in "fi" for n in ("seed", "labels", metric)):
+            raise ValueError(f"seed, labels and {metric} are not columns of numbers")
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is no learning curve ({error})", "run its arm again") from error
+        raise InputError(
+            path, f"is not a learning curve ({error})", "make it again with run_arm.py"
+        ) from error
     return curve
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network.lines import Classification
@@ -18,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--variants", nargs="+", required=True, help="their names")
     parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
-    Classification.add_arguments(parser)
+    options.add_arguments(parser, Classification)
     parser.add_argument("--seeds", required=True, help="metrics of every network (CSV)")
     parser.add_argument("--table", required=True, help="means over seeds, their errors (CSV)")
     parser.add_argument("--figure", required=True, help="(PNG)")
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     if len(args.variants) != len(args.trained):
         parser.error("--variants and --trained go in pairs")
     task = TASKS[args.task]
-    classification = Classification.from_arguments(args)
+    classification = options.from_arguments(Classification, args)
     spectra, _, labels = pool.read_labelled(args.validation)
     rows = []
     for variant, path in zip(args.variants, args.trained, strict=True):

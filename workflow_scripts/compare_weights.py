@@ -9,6 +9,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, write_bytes, write_json
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.judging import gate
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
     parser.add_argument("--cut", type=float, default=0.95, help="confidence cut")
     parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--wanted-purity", type=float, default=0.99, help="to give the cut for")
     parser.add_argument(
         "--redshift-edges", type=float, nargs="+", default=gate.REDSHIFT_EDGES, help="of bins"

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.learning.scores import ACQUISITIONS, read_scores
+from quasarnet_al.learning import selection
+from quasarnet_al.learning.acquisition import MEASURES, column
+from quasarnet_al.learning.scores import read_scores
 from quasarnet_al.report import style
 from quasarnet_al.report.digits import confusing_digits
 from quasarnet_al.spectra import pool, truth
-from quasarnet_al.spectra.tables import read_table, write_csv
+from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.digits import CLASSES, most_confusing
 
 
@@ -26,12 +27,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     images, _ = pool.read(args.pool)
-    scores = read_scores(args.scores)
-    selection = read_table(args.selection, "SELECTION", "select_batch.py")
-    if not np.array_equal(scores["TARGETID"], selection["TARGETID"]):
+    names = [column(name) for name in MEASURES] + [f"VOTE_{name}" for name in CLASSES]
+    scores = read_scores(args.scores, ["TARGETID", "CLASS", *names])
+    selected = selection.read_selection(args.selection)
+    if not np.array_equal(scores["TARGETID"], selected["TARGETID"]):
         raise InputError(args.selection, f"is not of {args.scores}", "select the batch again")
-    reason = np.char.strip(selection["REASON"])
-    tie = chance.random(scores["TARGETID"], args.seed + 1)
+    reason = np.char.strip(selected["REASON"])
+    tie = selection.tie_breaker(scores["TARGETID"], args.seed)
     picked = most_confusing(scores, reason, tie)
     rows = list(picked.values())
     table = pd.DataFrame(
@@ -40,8 +42,8 @@ def main(argv: list[str] | None = None) -> None:
             "TARGETID": scores["TARGETID"][rows],
             "TRUTH": truth.read(args.truth)["SPECTYPE"].reindex(scores["TARGETID"][rows]).values,
             "CLASS": scores["CLASS"][rows],
-            "VALUE": [scores[ACQUISITIONS[name]][row] for name, row in picked.items()],
-            **{ACQUISITIONS[n]: scores[ACQUISITIONS[n]][rows] for n in picked},
+            "VALUE": [scores[column(name)][row] for name, row in picked.items()],
+            **{column(n): scores[column(n)][rows] for n in picked},
             **{f"VOTE_{name}": scores[f"VOTE_{name}"][rows] for name in CLASSES},
         }
     )

@@ -1,5 +1,6 @@
 """Evaluate a round's ensemble on the validation set."""
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network.lines import Classification
@@ -18,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--training", required=True, help="the training set (FITS)")
     parser.add_argument("--round", type=int, required=True, help="number of the round")
-    Classification.add_arguments(parser)
+    options.add_arguments(parser, Classification)
     parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
     parser.add_argument("--output", required=True, help="metrics (JSON)")
     args = parser.parse_args(argv)
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(
             args.validation, "is on another grid than the ensemble", "extract it again"
         )
-    classification = Classification.from_arguments(args)
+    classification = options.from_arguments(Classification, args)
     learnt, _, training = pool.read_labelled(args.training)
     if learnt.shape[1] != spectra.shape[1]:
         raise InputError(args.training, "is on another grid than the ensemble", "extract it again")

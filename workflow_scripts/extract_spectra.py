@@ -7,6 +7,7 @@ Sources: DESI coadds (--coadd, or whole tiles with --tile), BOSS/SDSS spec files
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
         else:
             parts = [work(path) for path in progress(coadds, "coadds")]
         extraction = desi.concatenate(parts)
-    dropped = Counter(extraction.dropped)
+    dropped, record = Counter(extraction.dropped), {}
     spectra, catalog = extraction.spectra, extraction.catalog
     if args.truth and not args.training_data:
         from quasarnet_al.spectra import truth  # pandas takes longer to start than the rest
@@ -70,7 +71,9 @@ def main(argv: list[str] | None = None) -> None:
         known = truth.read(args.truth)
         spectra, catalog, labels, more = truth.label(spectra, catalog, known, args.origin)
         dropped.update(more)
-    pool.write(args.output, spectra, catalog, grid, labels, dict(sorted(dropped.items())))
+        record["truth"] = f"{Path(args.truth).name}: {known.attrs['taken']}"
+        print(f"labels, rows by judge: {record['truth']}")
+    pool.write(args.output, spectra, catalog, grid, labels, dict(sorted(dropped.items())), record)
     left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
     print(f"{args.output}: {len(spectra)} spectra; left out: {left_out or 'none'}")
 

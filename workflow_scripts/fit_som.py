@@ -1,81 +1,56 @@
 """Fit the self-organizing map to a sample of the pool."""
 
+import time
 from pathlib import Path
 
-import numpy as np
-
-from quasarnet_al.core import chance
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import som
-from quasarnet_al.spectra import pool
+
+#: Spectra of the sample, drawn at random, of which the errors are printed.
+ERRORS_OF = 10_000
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the pool file by file, keep the sample, fit the map, write it."""
     parser = command_line(__doc__)
-    parser.add_argument("--pool", nargs="+", required=True, metavar="FILE", help="pool files")
-    parser.add_argument("--rows", type=positive, default=45, help="rows of cells")
-    parser.add_argument("--columns", type=positive, default=45, help="columns of cells")
-    parser.add_argument("--epochs", type=positive, default=10, help="passes over the sample")
+    parser.add_argument("--pool", nargs="+", required=True, help="pool files (FITS)")
+    options.add_arguments(parser, som.MapOptions)
     parser.add_argument(
-        "--sigma-end",
-        type=float,
-        default=1.5,
-        help="last width of the neighbourhood, in cells; wider is smoother",
+        "--seed", type=int, default=0, help="random seed of the sample, and of the engine minisom"
     )
-    parser.add_argument("--sample", type=int, default=0, help="spectra to fit to; 0 takes all")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
-    parser.add_argument("--plane", action="store_true", help="edges that do not meet")
-    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
-    parser.add_argument("--output", required=True, help="map to write (HDF5)")
-    arguments = parser.parse_args(argv)
-    if not arguments.sigma_end > 0:
-        parser.error("--sigma-end is a width, larger than 0")
+    parser.add_argument("--threads", type=positive, default=1, help="number of threads")
+    parser.add_argument("--output", required=True, help="the map (HDF5)")
+    args = parser.parse_args(argv)
 
-    spectra = sample_of_files(arguments.pool, arguments.sample, arguments.seed)
-    cells = arguments.rows * arguments.columns
+    wanted = options.from_arguments(som.MapOptions, args)
+    spectra = som.sample(args.pool, wanted.sample, args.seed)
+    cells = wanted.rows * wanted.columns
     if len(spectra) < cells:
         raise InputError(
-            arguments.pool[0],
+            args.pool[0],
             f"and the other pool files give {len(spectra)} spectra for a map of {cells} cells",
             "ask for fewer --rows and --columns, or for a larger --sample",
         )
-    fitted = som.fit(
-        spectra,
-        arguments.rows,
-        arguments.columns,
-        epochs=arguments.epochs,
-        sigma_end=arguments.sigma_end,
-        torus=not arguments.plane,
-        threads=arguments.threads,
-    )
+    start = time.perf_counter()
+    fitted = som.fit(spectra, wanted, args.seed, args.threads)
+    seconds = time.perf_counter() - start
     record = provenance(
-        pool=" ".join(Path(path).name for path in sorted(arguments.pool)),
-        seed=arguments.seed,
+        pool=" ".join(Path(path).name for path in sorted(args.pool)),
+        seed=args.seed,
         spectra=len(spectra),
-        epochs=arguments.epochs,
-        sigma_end=arguments.sigma_end,
+        epochs=wanted.epochs,
+        sigma_end=wanted.sigma_end,
+        engine=wanted.engine,
     )
-    som.write(arguments.output, fitted, record)
-
-
-def sample_of_files(paths: list[str], size: int, seed: int) -> np.ndarray:
-    """Return `size` spectra (all for 0) of the pool, the same for any order of its files."""
-    keys = [chance.sampling_keys(pool.read_catalog(path), seed) for path in paths]
-    place = np.argsort(np.concatenate(keys), kind="stable").argsort()
-    size = min(size or len(place), len(place))
-    sample = np.empty((size, pool.read_grid(paths[0]).size), np.float32)
-    places = np.split(place, np.cumsum([len(part) for part in keys])[:-1])
-    for path, part in zip(paths, places, strict=True):
-        chosen = part < size
-        if not chosen.any():
-            continue
-        spectra = pool.read(path)[0]
-        if spectra.shape[1] != sample.shape[1]:
-            raise InputError(path, f"is on another grid than {paths[0]}", "give files of one grid")
-        sample[part[chosen]] = spectra[chosen]
-    return sample
+    som.write(args.output, fitted, record)
+    seen = spectra[:ERRORS_OF]
+    print(
+        f"{args.output}: {len(spectra)} spectra, engine {wanted.engine}, {seconds:.1f} s; of "
+        f"{len(seen)} spectra: quantization error "
+        f"{fitted.quantization_error(seen, args.threads):.4f}, topographic error "
+        f"{fitted.topographic_error(seen):.4f}"
+    )
 
 
 if __name__ == "__main__":

@@ -5,17 +5,17 @@ import argparse
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, read_json, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging.votes import surprises
-from quasarnet_al.learning import scores, selection, som
-from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.learning import selection, som
+from quasarnet_al.learning.batch import read_batch, read_exposures
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import html
 from quasarnet_al.report import round as round_report
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
-from quasarnet_al.spectra.tables import read_table
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Task
 from quasarnet_al.workflow import cost
@@ -29,9 +29,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--summary", required=True, help="selection.json")
     parser.add_argument("--selection", required=True, help="selection.fits")
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
+    parser.add_argument("--map", nargs="+", required=True, help="their cells, same order (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="their pool files, same order")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
-    selection.add_occupancy_arguments(parser)
+    options.add_arguments(parser, selection.Strategy, "outliers", "percentile")
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
     parser.add_argument("--labels", nargs="*", default=[], help="labels.csv, where there is one")
@@ -39,13 +40,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--stopping", nargs="*", default=[], help="stopping.json, likewise")
     parser.add_argument("--flaws", nargs="*", default=[], help="outliers.csv, likewise")
     parser.add_argument("--benchmarks", help="folder of the round's benchmark files")
-    Classification.add_z_split(parser)
+    options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--seed", type=int, required=True, help="the run's, to name it")
     parser.add_argument("--output", required=True, help="the report (HTML)")
     args = parser.parse_args(argv)
 
-    if len(args.scores) != len(args.pool):
-        parser.error("--scores and --pool go in pairs")
     task = TASKS[args.task]
     found = read_json(args.metrics, "round", "members", "confusion", *task.headline)
     summary = selection.read_summary(args.summary)
@@ -84,27 +83,28 @@ def _choice(
     grid: Grid,
 ) -> list[str]:
     """Return what was chosen from the pool and what was not; `spectra` are the batch's."""
-    reasons = read_table(args.selection, "SELECTION", "select_batch.py")
-    names = ["TARGETID", "BMU", *task.vote_columns]
+    reasons = selection.read_selection(args.selection)
+    names = list(task.vote_columns)
     names += ["Z_QN", "Z_STD"] if task.redshifts else []
-    parts = [scores.read_scores(path, names) for path in args.scores]
-    rows = np.concatenate(parts)
+    fitted = som.read(args.som)
+    exposures = read_exposures(args.scores, args.map, args.pool, fitted, names)
+    rows = exposures.scores
     if not np.array_equal(rows["TARGETID"], reasons["TARGETID"]):
         raise InputError(args.selection, "is not of these score tables", "select the batch again")
     left = round_report.discarded(reasons)
-    place, row = selection.locate(left, [len(part) for part in parts])
+    place, row = exposures.locate(left)
     images = {number: pool.read(args.pool[number])[0] for number in np.unique(place)}
     outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
     percentile = args.percentile if args.outliers in ("occupancy", "both") else None
-    chosen, cells = reasons["REASON"] == "", som.read(args.som).weights
+    chosen = reasons["REASON"] == ""
     few = round_report.GALLERY
     return [
         *round_report.choice(summary),
         html.row_of(
             [
                 round_report.scores(reasons, batch["ACQUISITION"][0]),
-                round_report.cells(cells.shape[:2], rows["BMU"], chosen, percentile),
-                round_report.prototypes(task, cells, grid),
+                round_report.cells(fitted.shape, exposures.cells["BMU"], chosen, percentile),
+                round_report.prototypes(task, fitted.weights, grid),
             ]
         ),
         *round_report.gallery("Most confusing", task, grid, batch[:few], spectra[:few]),

@@ -1,13 +1,14 @@
-"""Run one arm of the experiment from one seed: choose, label from the truth, train, judge."""
+"""Run one strategy of the study from one seed: select, label from the truth, train, judge."""
 
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import experiment
-from quasarnet_al.learning import scores, selection, som
-from quasarnet_al.network import recipe
+from quasarnet_al.learning import selection, som
+from quasarnet_al.network import gpu, recipe
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool, truth
@@ -18,28 +19,32 @@ from quasarnet_al.tasks.registry import TASKS
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
-    parser.add_argument("--arm", required=True, help="its name")
-    selection.add_arguments(parser)
-    parser.add_argument("--seed", type=int, required=True, help="of the trainings and choices")
-    parser.add_argument("--rounds", type=positive, required=True, help="batches to buy")
-    parser.add_argument("--size", type=positive, required=True, help="labels of a batch")
+    parser.add_argument("--arm", required=True, help="name of the strategy")
+    options.add_arguments(parser, selection.Strategy)
+    parser.add_argument(
+        "--seed", type=int, required=True, help="random seed of the trainings and choices"
+    )
+    parser.add_argument("--rounds", type=positive, required=True, help="number of batches")
+    parser.add_argument("--size", type=positive, required=True, help="labels per batch")
     parser.add_argument("--start", required=True, help="ensemble of the initial labels (HDF5)")
     parser.add_argument("--training", required=True, help="the initial labels (FITS)")
     parser.add_argument("--validation", required=True, help="the validation set (FITS)")
     parser.add_argument("--pool", nargs="+", required=True, help="pool files (FITS)")
-    parser.add_argument("--map", nargs="+", required=True, help="their BMUs, same order (FITS)")
+    parser.add_argument("--map", nargs="+", required=True, help="their cells, same order (FITS)")
     parser.add_argument("--som", required=True, help="the map (HDF5)")
     parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
-    Classification.add_arguments(parser)
-    recipe.add_arguments(parser)
-    parser.add_argument("--threads", type=positive, default=1, help="of TensorFlow")
+    options.add_arguments(parser, Classification)
+    options.add_arguments(parser, recipe.Recipe)
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
     if len(args.map) != len(args.pool):
-        parser.error("--pool and --map go in pairs")
+        parser.error("--pool and --map take the same number of files")
     recipe.need_tensorflow()
+    if device := gpu.use_one():
+        print(f"on device {device}", flush=True)
     task = TASKS[args.task]
+    cells = som.read(args.som)
     start = read_ensemble(args.start, task.layout)
     grid = pool.read_grid(args.training, args.validation, *args.pool)
     parts = [pool.read(path) for path in args.pool]
@@ -47,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     catalog = stack([part[1] for part in parts])
     units = np.concatenate(
         [
-            scores.read_map(path, part[1], name)
+            som.read_map(path, cells, part[1]["TARGETID"], name)
             for path, part, name in zip(args.map, parts, args.pool, strict=True)
         ]
     )
@@ -56,17 +61,17 @@ def main(argv: list[str] | None = None) -> None:
     labels = pool.labels(len(catalog), "inspection")
     table = truth.read(args.truth).reindex(catalog["TARGETID"])
     if not table["SPECTYPE"].isin(task.spectypes).all():
-        raise InputError(args.truth, "does not label the whole pool", "complete it")
+        raise InputError(args.truth, "has no label for some targets of the pool", "add them")
     labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"]
     for name in ("SPECTYPE", "Z", "BAL"):
         labels[name] = table[name]
-    classification = Classification.from_arguments(args)
-    chosen_recipe = recipe.from_arguments(args)
+    classification = options.from_arguments(Classification, args)
+    chosen_recipe = options.from_arguments(recipe.Recipe, args)
 
     def train(rows: np.ndarray, number: int) -> list:
         from quasarnet_al.network import training
 
-        training.configure(args.threads)
+        training.configure(chosen_recipe.threads)
         data = np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]])
         return [
             task.train_member(
@@ -79,20 +84,13 @@ def main(argv: list[str] | None = None) -> None:
         return task.score(networks, spectra, catalog["TARGETID"], classification, args.seed)
 
     def judge(networks: list) -> dict:
-        found = task.evaluate(networks, known, answers, classification)
-        found = {name: value for name, value in found.items() if isinstance(value, float | int)}
+        found = experiment.figures(task.evaluate(networks, known, answers, classification))
         print(found, flush=True)
         return found
 
-    curve = experiment.run_arm(
-        vars(args),
-        catalog,
-        units,
-        som.read(args.som),
-        start,
-        score,
-        train,
-        judge,
+    curve = experiment.run_strategy(
+        options.from_arguments(selection.Strategy, args),
+        experiment.Start(catalog, units, cells, start, score, train, judge),
         args.rounds,
         args.size,
         args.seed,

@@ -34,7 +34,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="petals simulated at once")
     options = parser.parse_args(argv)
 
-    fractions = read_json(options.fractions) if options.fractions else survey.MIXES[options.mix]
+    fractions = survey.MIXES[options.mix]
+    if options.fractions:
+        fractions = read_json(options.fractions)
+        survey.check_fractions(options.fractions, fractions)
     work = [(tile, petal) for tile in options.tiles for petal in range(options.petals)]
     simulate = partial(_simulate, options=options, fractions=fractions)
     if options.threads > 1:

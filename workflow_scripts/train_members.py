@@ -17,8 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, at_once, write_text
-from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network import recipe, weights
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
@@ -37,11 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         "--members", nargs="+", type=int, required=True, help="numbers of the members"
     )
     parser.add_argument("--seed", nargs="+", type=int, default=[0], help="of the run and round")
-    recipe.add_arguments(parser)
+    options.add_arguments(parser, recipe.Recipe)
     parser.add_argument("--no-bootstrap", action="store_true", help="train on the whole set")
-    parser.add_argument(
-        "--threads", type=positive, default=1, help="of TensorFlow; results vary with it"
-    )
     parser.add_argument("--checkpoints", required=True, help="folder for unfinished work")
     parser.add_argument("--output", required=True, help="the trained members (HDF5)")
     args = parser.parse_args(argv)
@@ -74,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _drop_stale(args: argparse.Namespace, finished: list[Path]) -> None:
     """Remove work that was begun on another training set or recipe, or was half written."""
-    begun = [args.seed, args.no_bootstrap, args.threads, recipe.from_arguments(args)]
+    begun = [args.seed, args.no_bootstrap, options.from_arguments(recipe.Recipe, args)]
     sets = [Path(path).read_bytes() for path in (args.training, args.validation) if path]
     key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
     for path in finished:
@@ -100,10 +98,10 @@ def _trained(args: argparse.Namespace, member: int, finished: Path) -> bool:
 def _train(args: argparse.Namespace, member: int, finished: Path) -> None:
     from quasarnet_al.network import training  # TensorFlow takes seconds to start
 
-    training.configure(args.threads)
+    chosen = options.from_arguments(recipe.Recipe, args)
+    training.configure(chosen.threads)
     spectra, _, labels = pool.read_labelled(args.training)
     grid = pool.read_grid(args.training)
-    chosen = recipe.from_arguments(args)
     seed = [*args.seed, member]
     validation = None
     if args.validation:

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import fitsio
 import numpy as np
 from measure import alternate, spread, summary
 
@@ -76,21 +75,17 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def write_pool(folder: Path, spectra: int) -> None:
-    """Write a pool file of noise and its map."""
+    """Write a pool file of noise."""
     x = np.random.default_rng(0).normal(size=(spectra, LOG.size)).astype(np.float32)
     catalog = pool.catalog(spectra)
     catalog["TARGETID"] = np.arange(spectra)
     pool.write(folder / f"{spectra}.fits", x, catalog, LOG)
-    units = np.zeros(spectra, [("TARGETID", "i8"), ("BMU", "i4"), ("QERR", "f4")])
-    units["TARGETID"] = catalog["TARGETID"]
-    fitsio.write(str(folder / f"map-{spectra}.fits"), units, extname="MAP", clobber=True)
 
 
 def run(folder: Path, members: int, spectra: int, threads: int) -> float:
     """Score in a process of its own, and return its peak memory in MB."""
     command = [sys.executable, "-c", MAIN, "--ensemble", str(folder / f"{members}.h5")]
     command += ["--pool", str(folder / f"{spectra}.fits"), "--threads", str(threads)]
-    command += ["--map", str(folder / f"map-{spectra}.fits")]
     command += ["--output", str(folder / "scores.fits")]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return float(output.split("VmHWM:")[1].split()[0]) / 1e3

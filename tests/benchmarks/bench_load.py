@@ -23,9 +23,10 @@ from measure import summary
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
-from quasarnet_al.learning import som  # noqa: E402
-from quasarnet_al.learning.scores import ACQUISITIONS, write_scores  # noqa: E402
+from quasarnet_al.learning import acquisition, som  # noqa: E402
+from quasarnet_al.learning.scores import write_scores  # noqa: E402
 from quasarnet_al.spectra import grid, pool  # noqa: E402
+from quasarnet_al.spectra.tables import write_fits  # noqa: E402
 
 CHUNK, MEMBERS, FIRST = 10_000, 30, 39627634556000000
 INSPECTORS = ("Ann", "Bob", "Cy", "Dee", "Eve")
@@ -47,23 +48,25 @@ def measured(program: str, *arguments: object) -> tuple[float, float]:
     return time.perf_counter() - begin, int(told.stdout) / 1024
 
 
-def write_chunk(folder: Path, number: int, rows: int) -> tuple[Path, Path]:
-    """Write a pool file and its score table."""
+def write_chunk(folder: Path, number: int, rows: int) -> tuple[Path, Path, Path]:
+    """Write a pool file, its score table and its map."""
     rng = np.random.default_rng(number)
     catalog = pool.catalog(rows, "tiles/cumulative/1/20260101/coadd-0-1-thru20260101.fits")
     catalog["TARGETID"] = FIRST + number * CHUNK + np.arange(rows)
     catalog["ARMS"] = pool.ALL_ARMS
-    paths = folder / f"pool-{number}.fits", folder / f"scores-{number}.fits"
-    pool.write(paths[0], np.ones((rows, grid.LOG.size), np.float32), catalog, grid.LOG)
+    pool_file, scores, cells = (folder / f"{n}-{number}.fits" for n in ("pool", "scores", "map"))
+    pool.write(pool_file, np.ones((rows, grid.LOG.size), np.float32), catalog, grid.LOG)
     columns = {name: catalog[name] for name in ("TARGETID", "TILEID", "ARMS")}
     columns |= {"SNR": np.ones(rows, np.float32)}
     columns |= {name: rng.random(rows).astype(np.float32) for name in ("Z_QN", "Z_STD")}
     columns |= {f"VOTE_{n}": rng.random(rows) for n in ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")}
-    columns |= {name: rng.random(rows) for name in ACQUISITIONS.values()}
+    columns |= {acquisition.column(name): rng.random(rows) for name in acquisition.NAMES}
     columns |= {n: rng.random((rows, MEMBERS)).astype(np.float32) for n in ("MEMBER_Z", "MEMBER_C")}
-    columns |= {"BMU": rng.integers(0, 2025, rows).astype(np.int32)}
-    write_scores(paths[1], columns | {"QERR": rng.random(rows).astype(np.float32)}, {})
-    return paths
+    write_scores(scores, columns, {})
+    found = {"BMU": rng.integers(0, 2025, rows).astype(np.int32)}
+    found |= {"QERR": rng.random(rows).astype(np.float32)}
+    write_fits(cells, "MAP", {"TARGETID": catalog["TARGETID"]} | found)
+    return pool_file, scores, cells
 
 
 def select(folder: Path, rows: int) -> tuple[float, float]:
@@ -71,12 +74,12 @@ def select(folder: Path, rows: int) -> tuple[float, float]:
         write_chunk(folder, number, min(CHUNK, rows - start))
         for number, start in enumerate(range(0, rows, CHUNK))
     ]
-    pools, scores = zip(*parts, strict=True)
+    pools, scores, maps = zip(*parts, strict=True)
     out = [f"--{n}={folder / n}.fits" for n in ("batch-pool", "selection")]
     out += [f"--batch={folder / 'batch'}.csv", f"--summary={folder / 'summary'}.json"]
     return measured(
-        "select_batch.py", "--pool", *pools, "--scores", *scores, "--som", folder / "som.h5",
-        "--outliers", "both", *out,
+        "select_batch.py", "--pool", *pools, "--scores", *scores, "--map", *maps,
+        "--som", folder / "som.h5", "--outliers", "both", *out,
     )  # fmt: skip
 
 

@@ -3,17 +3,20 @@
     python tests/benchmarks/bench_som.py [--threads 2] [--peers FOLDER] [--pool FILE]
 
 Prints a Markdown table. Rates of one line come from runs that alternate, so that what
-else the machine does meets both. All maps are planes of 45 x 45 cells; errors of all are
-computed by the same code, which is checked against MiniSom's first.
+else the machine does meets both. All maps have 45 x 45 cells; the errors of all are
+computed by the same code, which is first checked against MiniSom's. `--minisom-epochs 10`
+compares the two engines of the workflow (`som.engine`) in full, each on a plane and a torus.
 """
 
 import argparse
 import contextlib
+import functools
 import importlib
 import io
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +30,7 @@ from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import LINES, LOG
 
 SIDE = 45
-#: Width of the neighbourhood at the start: a quarter of the side, as `som.fit` takes.
-SIGMA = SIDE / 4
+PLANE, TORUS = (som.MapOptions(SIDE, SIDE, torus=torus) for torus in (False, True))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,7 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--spectra", type=int, default=5000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--minisom-epochs", type=int, default=2, help="0 leaves MiniSom out")
+    parser.add_argument(
+        "--minisom-epochs", type=int, default=2, help="epochs of MiniSom; 0 leaves it out"
+    )
     parser.add_argument("--offline-epochs", type=int, default=1, help="train_batch_offline")
     parser.add_argument(
         "--peers", nargs="+", default=[], help="folders that xpysom is in, where not installed"
@@ -50,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     data = pool.read(arguments.pool)[0] if arguments.pool else simulated(arguments.spectra, 0)
     data = data[: arguments.spectra]
     threads = arguments.threads
-    fitted = som.fit(data, SIDE, SIDE, torus=False, threads=threads)
+    fitted = som.fit(data, PLANE, threads=threads)
     check(fitted, data[:1000])
 
     source = arguments.pool or "simulated"
@@ -74,19 +78,19 @@ def main(argv: list[str] | None = None) -> None:
     ratio = f"{np.median(search / limit):.2f}"
     summary(f"BMU search, {threads} threads, of one float32 product", ratio, "0.7", "0.9")
 
-    epochs = 10
+    epochs = PLANE.epochs
     runs = {
-        "plane": lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=False, threads=threads),
-        "torus": lambda: som.fit(data, SIDE, SIDE, epochs=epochs, torus=True, threads=threads),
+        "plane": lambda: som.fit(data, PLANE, threads=threads),
+        "torus": lambda: som.fit(data, TORUS, threads=threads),
     }
     xpysom = import_xpysom(arguments.peers)
     if xpysom:
         runs["xpysom"] = lambda: train_xpysom(xpysom, data, epochs, threads)
     seconds = alternate(runs, arguments.repeats)
     ours, on_torus, *theirs = (len(data) * epochs / taken for taken in seconds.values())
-    torus = som.fit(data, SIDE, SIDE, epochs=epochs, threads=threads)
-    row(f"som.fit, {epochs} epochs", ours, "1", errors(fitted, data))
-    row("the same, torus", on_torus, "", errors(torus, data))
+    torus = som.fit(data, TORUS, threads=threads)
+    row(f"engine batch, plane, {epochs} epochs", ours, "1", errors(fitted, data))
+    row(f"engine batch, torus, {epochs} epochs", on_torus, "", errors(torus, data))
     for rates in theirs:
         peer = train_xpysom(xpysom, data, epochs, threads)
         ratio = f"{np.median(ours / rates):.1f}"
@@ -96,19 +100,27 @@ def main(argv: list[str] | None = None) -> None:
         print("| xpysom | skipped: not installed, no --peers | | | |")
     if not arguments.minisom_epochs:
         return
-    for name, epochs in (
-        ("online", arguments.minisom_epochs),
-        ("offline", arguments.offline_epochs),
-    ):
-        if epochs:
-            with threadpool_limits(threads, "blas"):
-                start = time.perf_counter()
-                peer = train_minisom(data, epochs, name)
-                rate = np.array([len(data) * epochs / (time.perf_counter() - start)])
-            ratio = f"{np.median(ours) / rate[0]:.0f}"
-            row(f"MiniSom {name}, {epochs} epochs", rate, ratio, errors(peer, data))
-            what = f"SOM training, {threads} threads, of MiniSom {name}"
-            summary(what, f"{ratio} x", "150 x", "1,000 x")
+    epochs = arguments.minisom_epochs
+    online = {"plane": PLANE, "torus": TORUS}
+    runs = {
+        f"engine minisom, {name}, {epochs} epochs": (
+            epochs,
+            functools.partial(som.fit, data, replace(each, epochs=epochs, engine="minisom")),
+        )
+        for name, each in online.items()
+    }
+    epochs = arguments.offline_epochs
+    if epochs:
+        what = f"MiniSom's train_batch_offline, {epochs} epochs"
+        runs[what] = epochs, functools.partial(train_offline, data, epochs)
+    for what, (epochs, run) in runs.items():
+        start = time.perf_counter()
+        with threadpool_limits(threads, "blas"):
+            peer = run()
+        rate = np.array([len(data) * epochs / (time.perf_counter() - start)])
+        ratio = f"{np.median(ours) / rate[0]:.0f}"
+        row(what, rate, ratio, errors(peer, data))
+        summary(f"SOM training, {threads} threads, of {what}", f"{ratio} x", "150 x", "1,000 x")
 
 
 def check(fitted: som.Som, data: np.ndarray) -> None:
@@ -132,14 +144,11 @@ def errors(fitted: som.Som, data: np.ndarray) -> tuple[float, float]:
     return fitted.quantization_error(data), fitted.topographic_error(data)
 
 
-def train_minisom(data: np.ndarray, epochs: int, algorithm: str) -> som.Som:
-    """Train MiniSom from random spectra with its own schedule and learning rate."""
-    peer = MiniSom(SIDE, SIDE, data.shape[1], sigma=SIGMA, learning_rate=0.5, random_seed=0)
+def train_offline(data: np.ndarray, epochs: int) -> som.Som:
+    """Train MiniSom's batch algorithm from random spectra with its own schedule."""
+    peer = MiniSom(SIDE, SIDE, data.shape[1], sigma=SIDE / 4, learning_rate=0.5, random_seed=0)
     peer.random_weights_init(data)
-    if algorithm == "online":
-        peer.train(data, epochs, random_order=True, use_epochs=True)
-    else:
-        peer.train_batch_offline(data, epochs)
+    peer.train_batch_offline(data, epochs)
     return som.Som(peer.get_weights().astype(np.float32), torus=False)
 
 

@@ -43,6 +43,28 @@ def test_a_log_gets_few_lines_and_a_terminal_a_bar(monkeypatch):
     assert "█" in shown(monkeypatch, Terminal())
 
 
+def test_a_long_list_comes_from_a_file(tmp_path):
+    """As rules give it: more bytes than the kernel takes as arguments."""
+    (tmp_path / "show.py").write_text(
+        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "from quasarnet_al.core.program import command_line\n"
+        "parser = command_line('x')\n"
+        "parser.add_argument('--files', nargs='*')\n"
+        "parser.add_argument('--none', nargs='*')\n"
+        "args = parser.parse_args()\n"
+        "print(len(args.files), args.files[0], args.none)\n"
+    )
+    script = (
+        "set -euo pipefail; files=$(seq -f '/a/rather/long/path/of a file/%06.0f.fits' 60000); "
+        "IFS=$'\\n'; "
+        f"{sys.executable} {tmp_path}/show.py {ROOT}/workflow_scripts "
+        "--files @<(printf '%s\\n' $files) --none @<(printf '%s\\n')"
+    )
+    run = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert not run.returncode, run.stderr
+    assert run.stdout == "60000 /a/rather/long/path/of a file/000001.fits []\n"
+
+
 def read_as(path, error):
     """As a reader that does not know this exception."""
     raise error

@@ -17,7 +17,7 @@ from quasarnet_al.tasks.registry import TASKS
 
 ROWS = 12
 #: What is wrong with score tables for those who join them with pool and map, and only them.
-UNREAD = ("fewer rows", "other rows", "BMU outside the map", "BMU negative")
+UNREAD = ("fewer rows", "other rows")
 
 
 def but(faults, *names):
@@ -65,16 +65,17 @@ PROGRAMS = {
         {"som": corpus.SOM, "pool": corpus.POOL},
     ),
     "score_spectra": (
-        "--ensemble {ensemble} --pool {pool} --map {map} --output @scores.fits",
-        {"ensemble": corpus.WEIGHTS, "pool": corpus.POOL, "map": corpus.MAP},
+        "--ensemble {ensemble} --pool {pool} --output @scores.fits",
+        {"ensemble": corpus.WEIGHTS, "pool": corpus.POOL},
     ),
     "select_batch": (
-        "--scores {scores} --pool {pool} --som {som} --labelled {old_labels} {set} "
+        "--scores {scores} --map {map} --pool {pool} --som {som} --labelled {old_labels} {set} "
         "--exclude {targets} --outliers both --percentile 0 --error-percentile 100 "
         "--size 2 --minibatch 1 --batch @batch.csv --batch-pool @batch.fits "
         "--selection @selection.fits --summary @selection.json",
         {
             "scores": corpus.SCORES,
+            "map": corpus.MAP,
             "pool": corpus.POOL,
             "som": but(corpus.SOM, "another grid"),
             "old_labels": corpus.TARGETS,
@@ -175,7 +176,8 @@ PROGRAMS = {
     "judge_weights": ("--verdict {verdict}", {"verdict": corpus.JSON}),
     "report_round": (
         "--run t --metrics {metrics} --summary {summary} --selection {selection} "
-        "--scores {scores} --pool {pool} --som {som} --batch {batch} --batch-pool {batch_pool} "
+        "--scores {scores} --map {map} --pool {pool} --som {som} --batch {batch} "
+        "--batch-pool {batch_pool} "
         "--labels {labels} --agreement {agreement} --stopping {stopping} --flaws {flaws} "
         "--benchmarks {folder} --seed 1 --output @report.html",
         {
@@ -183,6 +185,7 @@ PROGRAMS = {
             "summary": corpus.JSON,
             "selection": corpus.SELECTION,
             "scores": but(corpus.SCORES, "no ENTROPY", "a score NaN", "a score text"),
+            "map": corpus.MAP,
             "som": corpus.SOM,
             "batch": corpus.BATCH,
             "batch_pool": corpus.POOL,
@@ -225,7 +228,7 @@ PROGRAMS = {
         "--scores {digit_scores} --pool {digit_pool} --selection {digit_selection} "
         "--truth {digit_truth} --table @digits.csv --figure @digits.png",
         {
-            "digit_scores": but(corpus.SCORES, "BMU outside the map", "BMU negative"),
+            "digit_scores": corpus.SCORES,
             "digit_pool": corpus.POOL,
             "digit_selection": corpus.SELECTION,
             "digit_truth": corpus.TRUTH,
@@ -342,7 +345,9 @@ def make_good(folder: Path) -> dict[str, Path]:
     given["benchmarks"] = folder / "benchmarks"
     for rule in ("extract_spectra", "fit_som", "map_spectra", "train_members", "score_spectra"):
         write_text(given["benchmarks"] / f"{rule}.jsonl", '{"s": 2.5, "max_rss": 100.0}\n')
-    return given | _digits(given, folder / "digits") | _mock(given, folder / "mock")
+    given |= _digits(given, folder / "digits") | _mock(given, folder / "mock")
+    given["flaws"] = run("judge_outliers", given, folder) / "outliers.csv"
+    return given
 
 
 #: Of a run that reads nothing but its config.
@@ -356,9 +361,9 @@ labelled: {old: {survey: old, validation: 0.4}}
 
 def _select(given, folder):
     """Select a batch of two; return why each spectrum was chosen or not."""
-    words = "--scores {scores} --pool {pool} --som {som} --outliers none --size 2 --minibatch 1 "
-    words += "--batch {out}/b.csv --batch-pool {out}/b.fits --selection {out}/selection.fits "
-    words += "--summary {out}/s.json"
+    words = "--scores {scores} --map {map} --pool {pool} --som {som} --outliers none --size 2 "
+    words += "--minibatch 1 --batch {out}/b.csv --batch-pool {out}/b.fits "
+    words += "--selection {out}/selection.fits --summary {out}/s.json"
     words = [word.format(**given, out=folder) for word in words.split()]
     importlib.import_module("select_batch").main(words)
     return folder / "selection.fits"

@@ -286,6 +286,8 @@ MAP = FITS | {
     "no TARGETID": edit(MAP=without("TARGETID")),
     "fewer rows": edit(MAP=but_one),
     "other rows": edit(MAP=flip),
+    "BMU outside the map": edit(MAP=put("BMU", 10**6)),
+    "BMU negative": edit(MAP=put("BMU", -1)),
     "MAP an image": edit(MAP=to_image),
 }
 SELECTION = FITS | {
@@ -308,8 +310,6 @@ SCORES = FITS | {
     "other rows": edit(SCORES=flip),
     "a score NaN": edit(SCORES=put("ENTROPY", np.nan)),
     "a score text": edit(SCORES=retyped("ENTROPY", "U8")),
-    "BMU outside the map": edit(SCORES=put("BMU", 10**6)),
-    "BMU negative": edit(SCORES=put("BMU", -1)),
     "SCORES an image": edit(SCORES=to_image),
 }
 

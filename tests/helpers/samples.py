@@ -23,7 +23,7 @@ def fibermap(rows: int) -> np.ndarray:
     names += [("TILEID", "i4"), ("PETAL_LOC", "i2"), ("FLUX_R", "f4")]
     table = np.zeros(rows, dtype=names)
     table["TARGETID"] = FIRST_TARGET + np.arange(rows)
-    table["TARGET_RA"], table["TARGET_DEC"] = 180.5, 1.25
+    table["TARGET_RA"], table["TARGET_DEC"] = 180.5 + np.arange(rows) / 100, 1.25
     table["OBJTYPE"], table["DESI_TARGET"], table["TILEID"] = "TGT", 4, 1001
     table["FIBER"] = np.arange(rows)
     return table

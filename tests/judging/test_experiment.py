@@ -1,4 +1,4 @@
-"""The experiment: what an arm buys, and how many labels it needs."""
+"""The study of strategies: what a strategy buys, and how many labels it needs."""
 
 import numpy as np
 import pandas as pd
@@ -6,13 +6,14 @@ import pytest
 
 from quasarnet_al.judging import experiment
 from quasarnet_al.learning import som
+from quasarnet_al.learning.selection import Strategy
 from quasarnet_al.spectra import pool
 
 LABELS = np.array([0, 100, 200, 300, 400])
 
 
 def curves(**arms):
-    """Learning curves of several seeds an arm, (seeds, 5)."""
+    """Learning curves of strategies, each (seeds, 5)."""
     return pd.DataFrame(
         [
             {"arm": arm, "seed": seed, "labels": labels, "score": value}
@@ -38,71 +39,87 @@ def test_labels_to_reach(curve, level, expected):
 
 
 def test_label_ratios():
+    base = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
+    twice, half, worse = 2 * base, base / 2, -base
+    assert experiment.label_ratio(LABELS, base, LABELS, base) == 1
+    assert experiment.label_ratio(LABELS, twice, LABELS, base) == pytest.approx(0.5)
+    # It ends where the baseline was with 200 labels.
+    assert experiment.label_ratio(LABELS, half, LABELS, base) == pytest.approx(2)
+    assert experiment.label_ratio(LABELS, worse, LABELS, base) == np.inf
+    # Five times the labels per batch, and the same at each batch.
+    assert experiment.label_ratio(5 * LABELS, base, LABELS, base) == pytest.approx(5)
+
+
+def test_comparison():
     random = [[0.0, 0.1, 0.2, 0.3, 0.4]] * 3
-    twice = [[0.0, 0.2, 0.4, 0.6, 0.8]] * 3
-    never = [[0.0, 0.0, 0.1, 0.1, 0.1]] * 3
-    table = experiment.label_ratios(
-        curves(random=random, twice=twice, never=never), "score", "random", 1
-    )
-    assert list(table.columns) == ["arm", "label_ratio", "low", "high", "seeds"]
-    assert list(table["arm"]) == ["random", "twice", "never"]
-    np.testing.assert_allclose(table["label_ratio"], [1, 0.5, np.inf])
+    twice = 2 * np.array(random)
+    arms = {"random": random, "twice": twice}
+    table = experiment.compare(curves(**arms), "score", "random", 1).set_index("arm")
+    assert list(table.index) == ["random", "twice"]
+    np.testing.assert_allclose(table["label_ratio"], [1, 0.5])
+    np.testing.assert_allclose(table["last"], [0.4, 0.8])
+    np.testing.assert_allclose(table["gain"], [0, 0.4], atol=1e-12)
     # Seeds that agree leave no doubt.
     np.testing.assert_allclose(table["low"], table["label_ratio"])
     np.testing.assert_allclose(table["high"], table["label_ratio"])
+    np.testing.assert_allclose(table["gain_error"], 0, atol=1e-12)
     assert (table["seeds"] == 3).all()
+
+
+def test_where_less_is_better():
+    falls = {arm: 1 - np.array(rows) for arm, rows in {"random": [0, 0.1, 0.2, 0.3, 0.4],
+             "twice": [0, 0.2, 0.4, 0.6, 0.8]}.items()}  # fmt: skip
+    table = curves(**falls).rename(columns={"score": "redshift_catastrophic"})
+    row = experiment.compare(table, "redshift_catastrophic", "random", 1).set_index("arm")
+    assert row.loc["twice", "label_ratio"] == pytest.approx(0.5)
+    assert row.loc["twice", "gain"] == pytest.approx(0.4)
+    assert row.loc["twice", "last"] == pytest.approx(0.2)
 
 
 def test_interval_widens_with_the_scatter_of_the_seeds():
     rng = np.random.default_rng(0)
     slope = np.linspace(0, 0.4, 5)
 
-    def width(scatter):
+    def widths(scatter):
         noise = scatter * rng.normal(size=(2, 8, 1))
-        table = experiment.label_ratios(
-            curves(random=slope * (1 + noise[0]), arm=2 * slope * (1 + noise[1])),
-            "score",
-            "random",
-            1,
-        ).set_index("arm")
-        assert (
-            table.loc["arm", "low"] <= table.loc["arm", "label_ratio"] <= table.loc["arm", "high"]
-        )
-        return table.loc["arm", "high"] - table.loc["arm", "low"]
+        arms = {"random": slope * (1 + noise[0]), "arm": 2 * slope * (1 + noise[1])}
+        row = experiment.compare(curves(**arms), "score", "random", 1).set_index("arm").loc["arm"]
+        assert row["low"] <= row["label_ratio"] <= row["high"]
+        return row["high"] - row["low"], row["gain_error"]
 
-    assert width(0.01) < width(0.1)
+    assert np.all(np.less(widths(0.01), widths(0.1)))
 
 
-def test_an_arm_buys_what_its_score_asks_for_and_nothing_twice():
-    catalog = pool.catalog(60)
-    catalog["TARGETID"] = np.arange(60)
+def test_figures_of_merit():
+    metrics = {"average_precision": 0.5, "redshift": {"catastrophic": 0.1, "by_line": []}, "n": [1]}
+    assert experiment.figures(metrics) == {"average_precision": 0.5, "redshift_catastrophic": 0.1}
+
+
+def pool_of(count):
+    catalog = pool.catalog(count)
+    catalog["TARGETID"] = np.arange(count)
     catalog["ARMS"] = pool.ALL_ARMS
-    units = np.zeros(60, [("BMU", "i4"), ("QERR", "f4")])
-    cells = som.Som(np.zeros((2, 2, 3), np.float32), True)
+    cells = np.zeros(count, [("BMU", "i4"), ("QERR", "f4")])
+    return catalog, cells, som.Som(np.zeros((2, 2, 3), np.float32), True)
+
+
+def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
     seen = []
 
     def train(rows, number):
         seen.append(rows.tolist())
         return number
 
-    arm = {
-        "acquisition": "entropy", "outliers": "none", "percentile": 15, "error_percentile": 99,
-        "diversity": 0.0,
-    }  # fmt: skip
-    found = experiment.run_arm(
-        arm,
-        catalog,
-        units,
-        cells,
+    start = experiment.Start(
+        *pool_of(60),
         ensemble=0,
-        # The rounds disagree on what is confusing.
+        # The rounds disagree on what is uncertain.
         score=lambda ensemble: {"ENTROPY": np.roll(np.arange(60.0), ensemble)},
         train=train,
         judge=lambda ensemble: {"score": ensemble / 10},
-        rounds=3,
-        size=5,
-        seed=1,
     )
+    strategy = Strategy(acquisition="entropy", outliers="none")
+    found = experiment.run_strategy(strategy, start, rounds=3, size=5, seed=1)
     assert seen[0] == [59, 58, 57, 56, 55]
     assert seen[1] == [*seen[0], 0, 54, 53, 52, 51]
     assert len(set(seen[2])) == 15

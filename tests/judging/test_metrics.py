@@ -33,10 +33,25 @@ def test_counts():
     assert result["purity"] == pytest.approx(1 / 3)
     assert result["redshift"]["catastrophic"] == pytest.approx(1 / 2)
     assert result["redshift"]["median_kms"] == pytest.approx(299792.458 * 0.001 / 3)
-    assert result["bal"] == {"quasars": 2, "completeness": 1.0, "purity": 0.5}
+    assert result["bal"] == {
+        "quasars": 2, "completeness": 1.0, "purity": 0.5, "average_precision": 1.0
+    }  # fmt: skip
+    # No quasar lies at z > 2.1; above 0.8 all that is selected is right.
+    assert np.isnan(result["completeness_high_z"])
+    assert result["completeness_at_purity"] == pytest.approx(1 / 3)
     high = next(point for point in result["curve"] if point["cut"] == 0.85)
     assert high["purity"] == 1
     assert high["completeness"] == pytest.approx(1 / 3)
+
+
+def test_completeness_at_purity():
+    right = np.array([True, True, False, True, True, False])
+    strength = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.5])
+    assert metrics.completeness_at_purity(right, strength, 5, 1.0) == 2 / 5
+    assert metrics.completeness_at_purity(right, strength, 5, 0.75) == 3 / 5
+    # A cut cannot separate the last two: 4 of 6 are right.
+    assert metrics.completeness_at_purity(right, strength, 5, 0.66) == 4 / 5
+    assert metrics.completeness_at_purity(~right, strength, 5, 1.0) == 0
 
 
 def test_two_lines_asked_for():

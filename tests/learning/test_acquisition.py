@@ -18,7 +18,7 @@ def test_values_by_hand():
     assert not np.signbit(acquisition.entropy(P)).any()
 
 
-@pytest.mark.parametrize("method", acquisition.METHODS.values(), ids=acquisition.METHODS)
+@pytest.mark.parametrize("method", acquisition.MEASURES.values(), ids=acquisition.MEASURES)
 def test_bounds_and_symmetry(method):
     p = np.random.default_rng(1).dirichlet(np.ones(5), size=1000)
     score = method(p)

@@ -1,35 +1,37 @@
-"""Selection: the most confusing targets that are worth a label, and why not the others."""
+"""Selection: the most uncertain targets that are worth a label, and why not the others."""
 
 import numpy as np
 
 from quasarnet_al.learning import selection
+from quasarnet_al.learning.selection import Candidates, Strategy
+
+NONE = np.array([], np.int64)
+EVERYTHING = Strategy(outliers="none")
 
 
-def select(score, targetid=None, **options):
+def select(
+    score, targetid=None, strategy=EVERYTHING, size=2, labelled=NONE, excluded=NONE, **columns
+):
     count = len(score)
-    arguments = {
-        "arms": np.full(count, 7),
-        "tie": np.arange(count) / count,
-        "cell": np.arange(count),
-        "outlier": {},
-        "size": 2,
-        "labelled": np.array([], np.int64),
-        "excluded": np.array([], np.int64),
-    }
-    targetid = np.arange(count) if targetid is None else np.asarray(targetid)
-    chosen, reason = selection.select(
-        np.asarray(score, float), targetid, **{**arguments, **options}
+    known = {"arms": np.full(count, 7), "bmu": np.arange(count), "qerr": np.zeros(count)}
+    known |= columns
+    candidates = Candidates(
+        np.asarray(score, float),
+        np.arange(count) if targetid is None else np.asarray(targetid),
+        **known,
+        cells=known["bmu"].max() + 1,
     )
+    chosen, reason = selection.select(candidates, strategy, size, 1, labelled, excluded)
     return chosen.tolist(), reason.tolist()
 
 
-def test_most_confusing_first():
+def test_most_uncertain_first():
     chosen, reason = select([0.1, 0.9, 0.5])
     assert chosen == [1, 2]
     assert reason == ["less confusing", "", ""]
 
 
-def test_most_confusing_exposure_of_a_target_wins():
+def test_most_uncertain_exposure_of_a_target_wins():
     chosen, reason = select([0.9, 0.8, 0.1, 0.2], targetid=[7, 7, 8, 8])
     assert chosen == [0, 3]
     assert reason == ["", "repeat exposure", "repeat exposure", ""]
@@ -41,37 +43,53 @@ def test_reasons():
         labelled=np.array([0]),
         excluded=np.array([1]),
         arms=np.array([7, 7, 5, 7, 7, 7]),
-        outlier={"sparse cell": np.array([0, 0, 0, 1, 0, 0], bool)},
+        # Four of the five cells hold one spectrum, the last two.
+        bmu=np.array([0, 1, 2, 3, 4, 4]),
+        strategy=Strategy(outliers="occupancy", percentile=50),
     )
     assert chosen == [4, 5]
     assert reason == ["labelled", "excluded", "missing arm", "sparse cell", "", ""]
 
 
+def test_rules_for_outliers():
+    columns = {"bmu": np.array([0, 1, 1, 1]), "qerr": np.array([0.0, 9.0, 1.0, 1.0])}
+
+    def reasons(rule):
+        strategy = Strategy(outliers=rule, percentile=50, error_percentile=90)
+        return select([4, 3, 2, 1], strategy=strategy, **columns)[1]
+
+    assert reasons("none") == ["", "", "less confusing", "less confusing"]
+    assert reasons("occupancy") == ["sparse cell", "", "", "less confusing"]
+    assert reasons("error") == ["", "far from cell", "", "less confusing"]
+    assert reasons("both") == ["sparse cell", "far from cell", "", ""]
+
+
 def test_a_poor_exposure_does_not_stand_in_for_a_target():
-    """The most confusing exposure lacks an arm: the target is no choice (published rule)."""
+    """The most uncertain exposure lacks an arm: the target cannot be selected (published)."""
     chosen, _ = select([0.9, 0.8, 0.1], targetid=[7, 7, 8], arms=np.array([3, 7, 7]))
     assert chosen == [2]
 
 
-def test_equal_scores_are_ordered_by_tie():
-    chosen, _ = select([1, 1, 1], tie=np.array([0.3, 0.1, 0.2]))
-    assert chosen == [1, 2]
+def test_equal_scores_are_ordered_by_the_tie_breaker():
+    targetid = np.array([11, 12, 13, 14])
+    chosen, _ = select([1, 1, 1, 1], targetid, size=4)
+    assert chosen == np.argsort(selection.tie_breaker(targetid, 1)).tolist() != [0, 1, 2, 3]
 
 
 def test_diversity_spreads_over_cells():
-    score, cell = [1.0, 0.9, 0.8, 0.5], np.array([3, 3, 3, 4])
-    assert select(score, cell=cell)[0] == [0, 1]
-    assert select(score, cell=cell, diversity=0.5)[0] == [0, 3]
+    score, bmu = [1.0, 0.9, 0.8, 0.5], np.array([3, 3, 3, 4])
+    assert select(score, bmu=bmu)[0] == [0, 1]
+    spread = Strategy(outliers="none", diversity=0.5)
+    assert select(score, bmu=bmu, strategy=spread)[0] == [0, 3]
 
 
 def test_order_of_rows_does_not_matter():
     rng = np.random.default_rng(0)
-    score, tie = rng.integers(0, 4, 500) / 4, rng.random(500)
-    targetid, cell = rng.integers(0, 300, 500), rng.integers(0, 9, 500)
-    order = rng.permutation(500)
-    options = {"size": 40, "diversity": 0.3}
-    first, _ = select(score, targetid, tie=tie, cell=cell, **options)
-    second, _ = select(score[order], targetid[order], tie=tie[order], cell=cell[order], **options)
+    score, order = rng.integers(0, 4, 500) / 4, rng.permutation(500)
+    targetid, bmu = rng.permutation(500), rng.integers(0, 9, 500)
+    options = {"size": 40, "strategy": Strategy(outliers="occupancy", diversity=0.3)}
+    first, _ = select(score, targetid, bmu=bmu, **options)
+    second, _ = select(score[order], targetid[order], bmu=bmu[order], **options)
     assert targetid[first].tolist() == targetid[order][second].tolist()
 
 
@@ -79,3 +97,18 @@ def test_fewer_than_asked_for():
     chosen, reason = select([1.0], size=5)
     assert chosen == [0]
     assert reason == [""]
+
+
+def test_sparse_cells_are_at_or_below_the_percentile():
+    occupancy = np.arange(1, 21)  # the 15th percentile is 3.85
+    assert np.array_equal(np.flatnonzero(selection.sparse_cells(occupancy, 15)), [0, 1, 2])
+    occupancy = np.array([[5, 0, 9], [0, 7, 8]])
+    assert np.array_equal(selection.sparse_cells(occupancy, 15), occupancy == 0)
+    # Equality counts: the value at the percentile is itself sparse.
+    assert selection.sparse_cells(np.array([1, 2, 3]), 50).tolist() == [True, True, False]
+    assert selection.sparse_cells(np.array([2, 2, 2, 2, 5]), 15).sum() == 4
+
+
+def test_large_errors_lie_above_the_percentile():
+    assert np.flatnonzero(selection.large_errors(np.arange(101.0), 98)).tolist() == [99, 100]
+    assert selection.large_errors(np.empty(0), 98).shape == (0,)

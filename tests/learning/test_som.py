@@ -10,6 +10,7 @@ import fit_som
 import map_spectra
 from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import som
+from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.spectra import grid, pool
 
 
@@ -28,12 +29,12 @@ def data():
 
 @pytest.fixture(scope="module")
 def plane(data):
-    return som.fit(data, 7, 9, torus=False)
+    return som.fit(data, MapOptions(7, 9, sigma_end=0.7, torus=False))
 
 
 @pytest.fixture(scope="module")
 def torus(data):
-    return som.fit(data, 7, 9, torus=True)
+    return som.fit(data, MapOptions(7, 9, sigma_end=0.7))
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +54,13 @@ def exact_winners(weights, data):
 def test_winners_are_minisoms(plane, reference, data):
     expected = [np.ravel_multi_index(reference.winner(x), (7, 9)) for x in data]
     assert np.array_equal(plane.winners(data), expected)
-    assert plane.winner(data[3]) == tuple(reference.winner(data[3]))
     assert len(np.unique(expected)) > 50
 
 
-def test_quantization_and_errors_are_minisoms(plane, reference, data):
-    assert np.allclose(plane.quantization(data), reference.quantization(data))
+def test_errors_are_minisoms(plane, reference, data):
     error = reference.quantization_error(data)
     assert plane.quantization_error(data) == pytest.approx(error, rel=1e-6)
     assert 0 < plane.topographic_error(data) == pytest.approx(reference.topographic_error(data))
-    assert np.allclose(plane.distance_map(), reference.distance_map(), atol=1e-12)
-    assert np.array_equal(plane.activation_response(data), reference.activation_response(data))
 
 
 def test_distances_are_those_of_the_bmu(plane, reference, data):
@@ -91,8 +88,8 @@ def test_nearly_equal_cells_are_told_apart_as_in_float64():
 
 
 def test_threads_do_not_change_anything(data):
-    one = som.fit(data, 7, 9, threads=1)
-    three = som.fit(data, 7, 9, threads=3)
+    one = som.fit(data, MapOptions(7, 9), threads=1)
+    three = som.fit(data, MapOptions(7, 9), threads=3)
     assert np.array_equal(one.weights, three.weights)
     assert np.array_equal(one.winners(data, 1), one.winners(data, 3))
 
@@ -101,7 +98,6 @@ def test_torus_has_no_edge(torus, data):
     # Shifting a torus along itself changes where things are, not what they are.
     shifted = som.Som(np.roll(torus.weights, (3, 4), axis=(0, 1)), True)
     assert shifted.topographic_error(data) == torus.topographic_error(data)
-    assert np.allclose(shifted.distance_map(), np.roll(torus.distance_map(), (3, 4), axis=(0, 1)))
     as_plane = som.Som(shifted.weights, False)
     assert as_plane.topographic_error(data) > torus.topographic_error(data)
 
@@ -121,15 +117,18 @@ def test_touching_across_the_seam_is_no_topographic_error():
 
 
 def test_training_improves_the_map(data):
-    short, long = som.fit(data, 7, 9, epochs=1), som.fit(data, 7, 9, epochs=12)
+    short, long = (
+        som.fit(data, MapOptions(7, 9, epochs=epochs, sigma_end=0.7)) for epochs in (1, 12)
+    )
     assert long.quantization_error(data) < 0.7 * short.quantization_error(data)
     assert long.topographic_error(data) < 0.3
-    assert np.count_nonzero(long.activation_response(data)) > 55
+    assert len(np.unique(long.winners(data))) > 55
 
 
 def test_an_update_is_the_weighted_mean_of_the_batch_algorithm(data):
-    trained = som.fit(data, 4, 5, epochs=2, sigma_start=2.0, sigma_end=1.0, torus=True)
-    before = som.fit(data, 4, 5, epochs=1, sigma_start=2.0, sigma_end=1.0, torus=True)
+    before, trained = (
+        som.fit(data, MapOptions(4, 5, epochs=epochs, sigma_end=1.0)) for epochs in (1, 2)
+    )
     row, column = np.divmod(before.winners(data), 5)
     for i, j in [(0, 0), (3, 2)]:
         dr, dc = abs(row - i), abs(column - j)
@@ -139,24 +138,32 @@ def test_an_update_is_the_weighted_mean_of_the_batch_algorithm(data):
         assert np.allclose(trained.weights[i, j], mean, atol=1e-4)
 
 
-def test_sparse_cells_are_at_or_below_the_percentile():
-    occupancy = np.arange(1, 21)  # the 15th percentile is 3.85
-    assert np.array_equal(np.flatnonzero(som.sparse_cells(occupancy)), [0, 1, 2])
-    occupancy = np.array([[5, 0, 9], [0, 7, 8]])
-    assert np.array_equal(som.sparse_cells(occupancy), occupancy == 0)
-    # Equality counts: the value at the percentile is itself sparse.
-    assert som.sparse_cells(np.array([1, 2, 3]), 50).tolist() == [True, True, False]
-    assert som.sparse_cells(np.array([2, 2, 2, 2, 5])).sum() == 4
+@pytest.mark.parametrize("torus", [True, False])
+def test_minisom_is_a_second_engine(data, torus):
+    """Both engines order the data about as well; MiniSom's needs a seed."""
+    online = MapOptions(7, 9, epochs=4, torus=torus, engine="minisom")
+    batch = som.fit(data, MapOptions(7, 9, epochs=4, torus=torus))
+    fitted = som.fit(data, online, seed=1)
+    assert fitted.weights.dtype == np.float32 and fitted.torus is torus
+    ratio = fitted.quantization_error(data) / batch.quantization_error(data)
+    assert 0.8 < ratio < 1.25
+    assert fitted.topographic_error(data) < 0.3
+    assert np.array_equal(fitted.weights, som.fit(data, online, seed=1).weights)
+    assert not np.array_equal(fitted.weights, som.fit(data, online, seed=2).weights)
 
 
-def test_large_errors_lie_above_the_percentile():
-    assert np.flatnonzero(som.large_errors(np.arange(101.0), 98)).tolist() == [99, 100]
-    assert som.large_errors(np.empty(0), 98).shape == (0,)
-
-
-def test_occupancy_counts_every_cell(torus, data):
-    occupancy = torus.occupancy(torus.winners(data))
-    assert occupancy.shape == (63,) and occupancy.sum() == len(data)
+def test_minisoms_neighbourhood_is_ours_on_a_plane(data):
+    """Of the same width MiniSom's own gaussian and ours move the map alike."""
+    own = MiniSom(7, 9, 30, sigma=2.0, random_seed=3)
+    own.random_weights_init(data)
+    start = own.get_weights().copy()
+    own.update(data[0], own.winner(data[0]), 0, 10)
+    row, column = np.unravel_index(som.Som(start.astype("f4"), False).winners(data[:1])[0], (7, 9))
+    pull = 0.5 * np.outer(
+        som._neighbourhood(7, 2.0, False)[row], som._neighbourhood(9, 2.0, False)[column]
+    )
+    expected = start + pull[..., None] * (data[0] - start)
+    np.testing.assert_allclose(own.get_weights(), expected, atol=1e-6)
 
 
 def test_an_empty_set_has_no_winners(torus):
@@ -243,6 +250,14 @@ def test_fit_is_the_same_for_any_order_of_files_and_any_threads(tmp_path, pools)
     assert not np.array_equal(a.weights, c.weights)
 
 
+def test_the_engine_is_an_option_of_the_program(tmp_path, pools, capsys):
+    fit_program(tmp_path / "som.h5", pools, "--engine", "minisom", "--seed", "3")
+    assert som.read(tmp_path / "som.h5").weights.shape == (5, 6, 443)
+    with h5py.File(tmp_path / "som.h5") as file:
+        assert file.attrs["engine"] == "minisom"
+    assert "engine minisom" in capsys.readouterr().out
+
+
 def test_a_wider_end_makes_a_smoother_map(tmp_path, pools):
     contrast = []
     for width in ("0.5", "2"):
@@ -252,8 +267,8 @@ def test_a_wider_end_makes_a_smoother_map(tmp_path, pools):
 
 
 def test_sample_is_spread_over_the_pool(pools):
-    every = fit_som.sample_of_files(pools, 0, 0)
-    sample = fit_som.sample_of_files(pools, 80, 0)
+    every = som.sample(pools, 0, 0)
+    sample = som.sample(pools, 80, 0)
     assert every.shape == (240, 443) and np.array_equal(sample, every[:80])
     first = pool.read(pools[0])[0]
     from_first = sum((x == first).all(axis=1).any() for x in sample)
@@ -261,7 +276,7 @@ def test_sample_is_spread_over_the_pool(pools):
 
 
 def test_map_spectra(tmp_path, pools):
-    fit_program(tmp_path / "som.h5", pools, "--plane")
+    fit_program(tmp_path / "som.h5", pools, "--no-torus")
     fitted = som.read(tmp_path / "som.h5")
     assert not fitted.torus
     for path in pools:

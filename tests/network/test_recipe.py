@@ -6,16 +6,17 @@ import importlib.util
 import pytest
 
 import train_members
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import recipe
 
 
 def test_options_are_the_recipe():
     parser = argparse.ArgumentParser()
-    recipe.add_arguments(parser)
-    assert recipe.from_arguments(parser.parse_args([])) == recipe.Recipe()
+    options.add_arguments(parser, recipe.Recipe)
+    assert options.from_arguments(recipe.Recipe, parser.parse_args([])) == recipe.Recipe()
     given = ["--layers", "4", "--learning-rate", "1e-3", "--schedule", "cosine", "--shift", "3"]
-    made = recipe.from_arguments(parser.parse_args(given))
+    made = options.from_arguments(recipe.Recipe, parser.parse_args(given))
     assert (made.layers, made.learning_rate, made.schedule, made.shift) == (4, 1e-3, "cosine", 3)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quasarnet_al.core import files
 from quasarnet_al.network import inference, targets, weights
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry, task
@@ -179,7 +180,12 @@ def test_one_process_a_device(program, examples, tmp_path):
     """Without GPUs behind the names the members still train, each told its own device."""
     write_set(tmp_path / "training.fits", examples)
     result = train(
-        program, tmp_path / "training.fits", tmp_path, [0, 1, 2], CUDA_VISIBLE_DEVICES="0,1"
+        program,
+        tmp_path / "training.fits",
+        tmp_path,
+        [0, 1, 2],
+        CUDA_VISIBLE_DEVICES="0,1",
+        QUASARNET_AL_TRAIN_ON_CPU="yes",
     )
     assert result.returncode == 0, result.stderr
     assert "member-00: on device 0" in result.stdout

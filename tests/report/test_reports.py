@@ -23,6 +23,7 @@ from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import round as round_report
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import write_fits
 from quasarnet_al.tasks.registry import TASKS
 
 TILES = ("a", "b")
@@ -46,7 +47,7 @@ def round_files(request, tmp_path, monkeypatch):
     half, count = len(spectra) // 2, len(spectra)
     catalog = pool.catalog(count)
     catalog["TARGETID"], catalog["ARMS"] = FIRST + np.arange(count), 7
-    cells = som.fit(spectra, 4, 4, epochs=2)
+    cells = som.fit(spectra, som.MapOptions(4, 4, epochs=2))
     som.write("som.h5", cells, {})
     for tile, rows in zip(TILES, (slice(half), slice(half, count)), strict=True):
         pool.write(f"{tile}.fits", spectra[rows], catalog[rows], grid)
@@ -55,9 +56,11 @@ def round_files(request, tmp_path, monkeypatch):
         )
         bmu = cells.winners(spectra[rows])
         ids = {name: catalog[name][rows] for name in ("TARGETID", "TILEID", "ARMS")}
-        columns = ids | columns | {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
-        scores.write_scores(f"scores-{tile}.fits", columns, {})
+        scores.write_scores(f"scores-{tile}.fits", ids | columns, {})
+        units = {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
+        write_fits(f"map-{tile}.fits", "MAP", {"TARGETID": ids["TARGETID"]} | units)
     tables = ["--scores", *(f"scores-{t}.fits" for t in TILES)]
+    tables += ["--map", *(f"map-{t}.fits" for t in TILES)]
     tables += ["--pool", *(f"{t}.fits" for t in TILES), "--som", "som.h5"]
     made = ["--batch", "batch.csv", "--batch-pool", "batch.fits"]
     made += ["--selection", "selection.fits", "--summary", "selection.json"]
@@ -143,10 +146,15 @@ def test_the_run_links_its_rounds(round_files, tmp_path):
 
 def test_files_of_another_round_are_refused(round_files):
     _, arguments = round_files
-    place = arguments.index("--scores") + 1
-    arguments[place : place + 2] = arguments[place + 1], arguments[place]
-    with pytest.raises(InputError, match="is not of these score tables"):
-        report_round.main(arguments)
+    for option, fault in (
+        ("--scores", "is not the map of the spectra in"),
+        # Now both are in the same order, which is not the selection's.
+        ("--map", "is not of these score tables"),
+    ):
+        place = arguments.index(option) + 1
+        arguments[place : place + 2] = arguments[place + 1], arguments[place]
+        with pytest.raises(InputError, match=fault):
+            report_round.main(arguments)
 
 
 def test_surprises_are_the_labels_that_fewest_voted_for():
@@ -205,8 +213,8 @@ def test_every_option_is_explained(monkeypatch):
 
 
 def test_every_program_tells_the_version(program):
-    """The version of the programs is the project's."""
-    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    """The version of the programs is the one that the citation names."""
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
     for path in (ROOT / "workflow_scripts").glob("*.py"):
         text = path.read_text()
         assert "program(main)" in text and "command_line(__doc__)" in text, path.name

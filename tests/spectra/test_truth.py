@@ -1,10 +1,292 @@
-"""Truth tables of the forms that people have."""
+"""Truth tables of the forms that people have: class, redshift and quality of one judge."""
 
+import fitsio
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from helpers.samples import FIRST_TARGET, write_coadd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import truth
+
+FIRST = FIRST_TARGET
+
+
+def read(folder, columns, extension=None, name="truth"):
+    """Write columns as CSV, or as the FITS table `extension`, and read them as a truth."""
+    path = folder / f"{name}.{'fits' if extension else 'csv'}"
+    if extension:
+        arrays = [np.array(values) for values in columns.values()]
+        fitsio.write(str(path), arrays, names=list(columns), extname=extension, clobber=True)
+    else:
+        pd.DataFrame(columns).to_csv(path, index=False)
+    return truth.read(path)
+
+
+def labels(table):
+    """The labels of a truth table: class and redshift by the last digits of TARGETID."""
+    found = table[table["REASON"] == ""]
+    return {
+        int(key - FIRST): (spectype, round(z, 4))
+        for key, spectype, z in zip(found.index, found["SPECTYPE"], found["Z"], strict=True)
+    }
+
+
+def ids(count):
+    return FIRST + np.arange(count)
+
+
+#: What redrock said: another class and another redshift than anybody else's here.
+REDROCK = {"Redrock_spectype": "GALAXY", "Redrock_z": 0.777}
+PIPELINE = {"SPECTYPE": "GALAXY", "Z": 0.777, "ZWARN": 0}
+MERGED = {
+    "best_z": [2.1, 0.8, 0.0, 1.5, 0.3, 2.5],
+    "best_quality": [4, 4, 3, 1, 999, 2.5],
+    "best_spectype": ["QSO", "GALAXY", "STAR", "QSO", "GALAXY", "QSO"],
+}
+MERGED_LABELS = {0: ("QSO", 2.1), 1: ("GALAXY", 0.8), 2: ("STAR", 0.0), 5: ("QSO", 2.5)}
+
+
+def test_merged_inspections(tmp_path):
+    table = read(tmp_path, {"TARGETID": ids(6)} | MERGED | REDROCK)
+    assert labels(table) == MERGED_LABELS
+    assert table["REASON"].tolist() == ["", "", "", "unsure label", "unresolved label", ""]
+    assert "redshift BEST_Z" in table.attrs["taken"]
+
+
+def test_inspections_as_prospect_writes_them(tmp_path):
+    """An empty entry confirms redrock's; quality -1 is not an answer."""
+    columns = {
+        "TARGETID": [FIRST, FIRST + 1, FIRST + 2, FIRST + 3, FIRST, FIRST + 1],
+        "VI_z": [2.1, None, 1.4, None, 2.102, None],
+        "VI_spectype": ["QSO", "STAR", None, "QSO", "QSO", None],
+        "VI_quality": [4, 3, 4, -1, 3, -1],
+        "Redrock_z": [0.5, 0.001, 0.5, 0.5, 0.5, 0.001],
+        "Redrock_spectype": ["GALAXY", "GALAXY", "GALAXY", "QSO", "GALAXY", "GALAXY"],
+    }
+    table = read(tmp_path, columns)
+    assert labels(table) == {0: ("QSO", 2.101), 1: ("STAR", 0.001), 2: ("GALAXY", 1.4)}
+    assert table.loc[FIRST, "QUALITY"] == 3.5
+    assert table.loc[FIRST + 3, "REASON"] == "not inspected"
+
+
+def test_inspectors_who_disagree_give_no_label(tmp_path):
+    columns = {
+        "TARGETID": np.repeat(ids(4), 2),
+        "VI_z": [2.1, 2.1, 2.1, 2.2, 2.1, 2.1, 0.3, 0.3],
+        "VI_spectype": ["QSO", "STAR", "QSO", "QSO", "QSO", "QSO", "GALAXY", "GALAXY"],
+        "VI_quality": [4, 4, 4, 4, 4, 2, 4, 4],
+    }
+    table = read(tmp_path, columns)
+    assert labels(table) == {3: ("GALAXY", 0.3)}
+    assert set(table["REASON"]) == {"", "contradicting labels"}
+
+
+QSO_CAT = {
+    "TARGETID": [FIRST, FIRST, FIRST + 1, FIRST + 2, FIRST + 3],
+    "Z": [2.4, 2.401, 1.3, 0.9, 3.1],
+    "ZWARN": [0, 4, 0, 0, 0],
+    "SPECTYPE": ["GALAXY", "GALAXY", "STAR", "QSO", "QSO"],
+    "TILEID": [1, 2, 1, 1, 1],
+}
+
+
+@pytest.mark.parametrize(
+    ("extension", "name", "more"),
+    [
+        ("QSO_CAT", "catalogue", {}),
+        (None, "QSO_cat_iron_cumulative_v0", {}),
+        ("X", "x", {"QSO_MASKBITS": [2, 2, 4, 8, 16], "Z_RR": 0.1, "Z_QN": 5.0}),
+        (None, "x", {"QSO_MASKBITS": [2, 2, 4, 8, 16], "Z_RR": 0.1, "Z_QN": 5.0}),
+    ],
+)
+def test_whatever_is_in_a_quasar_catalogue_is_a_quasar(tmp_path, extension, name, more):
+    more = {key: np.broadcast_to(value, 5) for key, value in more.items()}
+    table = read(tmp_path, QSO_CAT | more, extension, name)
+    assert labels(table) == {
+        0: ("QSO", 2.4005),
+        1: ("QSO", 1.3),
+        2: ("QSO", 0.9),
+        3: ("QSO", 3.1),
+    }
+    assert (table["QUALITY"] == 4).all()
+
+
+def test_a_target_that_its_catalogue_does_not_list_is_not_a_quasar(tmp_path):
+    columns = {"TARGETID": ids(2), "Z": [2.0, 1.0], "QSO_MASKBITS": [2, 0]}
+    assert labels(read(tmp_path, columns, "QSO_CAT")) == {0: ("QSO", 2.0)}
+
+
+def test_a_quasar_catalogue_without_its_name_is_refused(tmp_path):
+    """Redrock fits galaxies below z 1.7: a galaxy at 2.4 is the redshift of somebody else."""
+    with pytest.raises(InputError, match=r"SPECTYPE says \w+ where"):
+        read(tmp_path, QSO_CAT)
+
+
+#: Identifiers of three SDSS spectra.
+PLATE = {"PLATE": [3655, 3655, 9367], "MJD": [55240, 55240, 57758], "FIBERID": [2, 30, 386]}
+SPECTRA = [3655552400002, 3655552400030, 9367577580386]
+
+
+def sdss(table):
+    found = table[table["REASON"] == ""]
+    return dict(zip(found.index, zip(found["SPECTYPE"], found["Z"], strict=True), strict=True))
+
+
+def test_sdss_superset(tmp_path):
+    """A person's word comes first; the catalogue's counts where nobody looked."""
+    columns = {key: values * 2 for key, values in PLATE.items()}
+    columns["FIBERID"] = [2, 30, 386, 4, 5, 6]
+    columns |= {
+        "CLASS_PERSON": [3, 30, 1, 0, 0, 4],
+        "Z_VI": [2.5, 2.6, 0.0, -1.0, -1.0, 0.4],
+        "Z_CONF": [3, 3, 3, 0, 0, 2],
+        "IS_QSO_FINAL": [1, 1, 0, 1, 0, 1],
+        "Z": [0.7, 0.7, 0.7, 1.9, 1.8, 0.7],
+        "Z_PIPE": 0.7,
+        "ZWARNING": 0,
+        "SOURCE_Z": "PIPE",
+        "THING_ID": [1, 2, 3, 4, 5, 6],
+    }
+    columns = {key: np.broadcast_to(values, 6) for key, values in columns.items()}
+    table = read(tmp_path, columns, "CAT")
+    assert sdss(table) == {
+        SPECTRA[0]: ("QSO", 2.5),
+        SPECTRA[1]: ("QSO", 2.6),
+        SPECTRA[2]: ("STAR", 0.0),
+        3655552400004: ("QSO", 1.9),
+    }
+    assert table["REASON"].tolist()[4:] == ["not inspected", "unsure label"]
+    assert "SDSS's inspectors (class CLASS_PERSON, redshift Z_VI" in table.attrs["taken"]
+
+
+def test_sdss_dr12q_and_dr14q(tmp_path):
+    """Catalogues of quasars without a class: the redshift of who made them."""
+    dr12q = {"Z_VI": [2.5, 2.6, 2.7], "Z_PIPE": 0.1, "ZWARNING": 4, "Z_PCA": 0.2}
+    dr12q |= {"BAL_FLAG_VI": [1, 0, 1], "BI_CIV": [900.0, 0.0, 0.0]}
+    dr12q = PLATE | {key: np.broadcast_to(values, 3) for key, values in dr12q.items()}
+    table = read(tmp_path, dr12q, "CAT")
+    assert sdss(table) == {s: ("QSO", z) for s, z in zip(SPECTRA, (2.5, 2.6, 2.7), strict=True)}
+    assert table["BAL"].tolist() == [1, 0, -1]
+    dr14q = {"Z": [1.1, 1.2, 1.3], "SOURCE_Z": "VI", "Z_VI": -1.0, "Z_PIPE": 0.1, "ZWARNING": 4}
+    dr14q = PLATE | {key: np.broadcast_to(values, 3) for key, values in dr14q.items()}
+    table = read(tmp_path, dr14q, "CAT")
+    assert sdss(table) == {s: ("QSO", z) for s, z in zip(SPECTRA, (1.1, 1.2, 1.3), strict=True)}
+
+
+def test_sdss_pipeline_and_persons_of_dr9(tmp_path):
+    columns = PLATE | {
+        "CLASS": ["QSO", "GALAXY", "STAR"],
+        "Z": [2.0, 0.4, 0.0],
+        "ZWARNING": [0, 0, 4],
+        "CLASS_NOQSO": ["GALAXY", "GALAXY", "STAR"],
+        "Z_NOQSO": [0.3, 0.4, 0.0],
+    }
+    assert sdss(read(tmp_path, columns, "SPECOBJ")) == {
+        SPECTRA[0]: ("QSO", 2.0),
+        SPECTRA[1]: ("GALAXY", 0.4),
+    }
+    columns |= {"CLASS_PERSON": [1, 0, 3], "Z_PERSON": [0.0, 0.0, 3.1], "Z_CONF_PERSON": [3, 0, 3]}
+    assert sdss(read(tmp_path, columns, "SPECOBJ")) == {
+        SPECTRA[0]: ("STAR", 0.0),
+        SPECTRA[2]: ("QSO", 3.1),
+    }
+
+
+@pytest.mark.parametrize("extension", ["ZCATALOG", "REDSHIFTS", None])
+def test_a_productions_redshifts_count_without_a_warning(tmp_path, extension):
+    """zall-*, zpix-*, ztile-* and redrock's own files: the best spectrum of each target."""
+    columns = {
+        "TARGETID": [FIRST, FIRST, FIRST + 1, FIRST + 2],
+        "Z": [2.4, 0.3, 1.1, 0.2],
+        "ZWARN": [0, 0, 4, 0],
+        "SPECTYPE": ["QSO", "GALAXY", "QSO", "GALAXY"],
+        "ZCAT_PRIMARY": [True, False, True, True],
+    }
+    table = read(tmp_path, columns, extension)
+    assert labels(table) == {0: ("QSO", 2.4), 2: ("GALAXY", 0.2)}
+    assert table.loc[FIRST + 1, "REASON"] == "redshift warning"
+    assert "the pipeline, where it has no redshift warning" in table.attrs["taken"]
+    del columns["ZCAT_PRIMARY"]
+    table = read(tmp_path, columns, extension)
+    assert labels(table) == {2: ("GALAXY", 0.2)}
+    assert table.loc[FIRST, "REASON"] == "contradicting labels"
+
+
+INSPECTED = {
+    "VI_z": [2.1, 0.8, 0.0, 1.5, 0.3, 2.5],
+    "VI_quality": [4, 4, 3, 1, 999, 2.5],
+    "VI_spectype": ["QSO", "GALAXY", "STAR", "QSO", "GALAXY", "QSO"],
+}
+JOINED = {
+    "Redrock_z": 0.777,
+    "Redrock_spectype": "GALAXY",
+    "ZWARN": 0,
+    "Z": 0.777,
+    "SPECTYPE": "GALAXY",
+    "DELTACHI2": 99.0,
+    "Z_RR": 0.5,
+    "all_VI_comments": "QSO at 5",
+    "CLASS": "STAR",
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_pipeline_columns_beside_inspectors_change_nothing(tmp_path_factory, data):
+    """Whatever is joined to inspections, in any order and case: theirs are the labels."""
+    said = data.draw(st.sampled_from([MERGED, INSPECTED]))
+    more = data.draw(st.lists(st.sampled_from(sorted(JOINED)), unique=True))
+    columns = {"TARGETID": ids(6)} | said | {name: JOINED[name] for name in more}
+    names = data.draw(st.permutations(list(columns)))
+    spell = st.sampled_from([str, str.lower, str.upper, lambda name: name.replace("_", " ")])
+    columns = {data.draw(spell)(name): np.broadcast_to(columns[name], 6) for name in names}
+    extension = data.draw(st.sampled_from([None, "JOINED"]))
+    table = read(tmp_path_factory.getbasetemp(), columns, extension, "joined")
+    assert labels(table) == MERGED_LABELS
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"VI_z": 2.0, "VI_quality": 4, "SPECTYPE": "GALAXY"}, "VI_Z, VI_QUALITY.*VI_SPECTYPE or"),
+        ({"best_z": 2.0, "SPECTYPE": "GALAXY", "Z": 0.3}, "BEST_Z.*BEST_QUALITY"),
+        ({"VI_z": 2.0, "VI_spectype": "QSO"}, "VI_QUALITY"),
+        ({"SPECTYPE": "QSO", "CLASS": "STAR", "Z": 0.001, "ZWARN": 0}, "SPECTYPE and CLASS"),
+        ({"SPECTYPE": "QSO", "Z": 2.0, "ZWARN": 0, "QUALITY": 4}, "ZWARN and QUALITY"),
+        ({"Redrock_z": 2.0, "Redrock_spectype": "QSO"}, "no class and redshift"),
+        ({"Z": 2.0, "ZWARN": 0}, "no class and redshift"),
+        ({"Z_x": 2.0, "SPECTYPE_y": "QSO"}, "no class and redshift"),
+        ({"VI_z": 2.0, "VI_quality": 4, "VI_class": 4}, "VI_CLASS holds no class"),
+        ({"Z": 2.0, "z": 1.0, "SPECTYPE": "QSO"}, "Z twice"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(tmp_path, columns, named):
+    rows = {key: np.broadcast_to(value, 2) for key, value in columns.items()}
+    with pytest.raises(InputError, match=named):
+        read(tmp_path, {"TARGETID": ids(2)} | rows)
+
+
+def test_a_column_named_twice_is_refused(tmp_path):
+    path = tmp_path / "truth.csv"
+    path.write_text(f"TARGETID,Z,SPECTYPE,Z\n{FIRST},2.0,QSO,1.0\n")
+    with pytest.raises(InputError, match="Z twice"):
+        truth.read(path)
+
+
+def test_what_was_taken_is_printed_and_kept(tmp_path, program):
+    coadd = write_coadd(tmp_path / "coadd-0-1-thru2.fits")
+    read(tmp_path, {"TARGETID": ids(6)} | MERGED)
+    result = program(
+        "extract_spectra.py", "--coadd", coadd, "--truth", tmp_path / "truth.csv",
+        "--origin", "vi", "--output", tmp_path / "set.fits",
+    )  # fmt: skip
+    assert "redshift BEST_Z" in result.stdout
+    assert "1 unresolved label, 1 unsure label" in result.stdout
+    header = fitsio.read_header(str(tmp_path / "set.fits"), ext="SPECTRA")
+    assert header["TRUTH"].startswith("truth.csv: 6 of the merge of inspections")
 
 
 def test_a_rounded_targetid_is_no_label(tmp_path):
@@ -19,14 +301,14 @@ def test_a_rounded_targetid_is_no_label(tmp_path):
 @pytest.mark.parametrize("z", ["", "-5", "40"])
 def test_a_label_without_a_redshift_is_none(tmp_path, z):
     path = tmp_path / "truth.csv"
-    path.write_text(f"TARGETID,Z,SPECTYPE,BAL\n5,{z},QSO,\n6,2.0,QSO,\n7,0.1,STAR,\n")
+    path.write_text(f"TARGETID,Z,SPECTYPE,BAL\n5,{z},QSO,\n6,2.0,QSO,\n7,0.001,STAR,\n")
     table = truth.read(path)
     assert table["BAL"].tolist() == [-1, -1, 0]
     catalog = np.zeros(3, dtype=[("TARGETID", "i8")])
     catalog["TARGETID"] = [5, 6, 7]
     _, _, labels, dropped = truth.label(np.zeros((3, 443)), catalog, table, "vi")
     assert labels["TARGETID"].tolist() == [6, 7]
-    assert dropped == {"unsure label": 1}
+    assert dropped == {"impossible redshift": 1}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import extract_digits
 from helpers.digits import NAMES, network, write_idx
 from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import acquisition
-from quasarnet_al.learning.scores import ACQUISITIONS, write_scores
+from quasarnet_al.learning.scores import write_scores
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import DIGIT
@@ -139,7 +139,7 @@ def test_votes_of_the_members(tmp_path):
     images, names = digits.read(*paths)
     members = [network(), network(), network(), network(shift=1)]
     columns = digits.score(members, images, np.arange(60), seed=0, threads=2)
-    assert set(ACQUISITIONS.values()) < set(columns)
+    assert set(map(acquisition.column, acquisition.NAMES)) < set(columns)
     assert columns["CLASS"].tolist() == [int(name) for name in names]
     assert columns["VOTE_3"][3] == np.float32(0.75)
     assert columns["VOTE_4"][3] == np.float32(0.25)
@@ -208,7 +208,7 @@ def test_programs(tmp_path):
     parts = [(f"--{key}", str(tmp_path / name)) for key, name in arguments.items()]
     draw_digits.main([text for part in parts for text in part])
     table = pd.read_csv(tmp_path / "digits.csv")
-    assert table["MEASURE"].tolist() == list(acquisition.METHODS)
+    assert table["MEASURE"].tolist() == list(acquisition.MEASURES)
     assert (table["TRUTH"] == [classes[k] for k in table["TARGETID"]]).all()
     assert table["ENTROPY"].tolist() == pytest.approx([np.log2(3)] * 3, abs=1e-4)
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")

@@ -31,35 +31,6 @@ def config(**changes):
     return check({**base, **changes}, SCHEMA)
 
 
-def keys(value, prefix=""):
-    """Every key of the schema as config/README.md writes it."""
-    found = set()
-    for name, inner in value.get("properties", {}).items():
-        found.add(prefix + name)
-        found |= keys(inner, f"{prefix}{name}.")
-    extra = value.get("additionalProperties")
-    if isinstance(extra, dict):
-        found |= keys(extra, f"{prefix}<name>.")
-    if "items" in value:
-        found |= keys(value["items"], "….")
-    return found
-
-
-def test_every_key_is_documented_with_its_default():
-    text = (ROOT / "config" / "README.md").read_text()
-    schema = yaml.safe_load(SCHEMA.read_text())
-    found = keys(schema)
-    # A labelled set's place has the same keys as the pool's.
-    shared = {key for key in found if "…." + key.removeprefix("labelled.<name>.") in found}
-    missing = {key for key in found - shared if f"`{key}`" not in text}
-    assert not missing
-    for section in ("ensemble", "classification", "som", "batch", "inspection"):
-        for name, rules in schema["properties"][section]["properties"].items():
-            (row,) = [r for r in text.splitlines() if f"`{section}.{name}`" in r.rsplit("|", 3)[0]]
-            default = str(rules["default"]).lower()
-            assert default in row.rsplit("|", 2)[1].replace("`", "")
-
-
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
 def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -59,9 +59,24 @@ class _WithDefaults(argparse.HelpFormatter):
         return f"{action.help} (default: %(default)s)"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reads arguments from a file where one is `@FILE`, one argument per line.
+
+    The kernel limits a program's arguments to about 2 MB in all, which the paths of some
+    ten thousand files exceed. A rule writes such a list as `@<(printf '%s\\n' ...)`: printf
+    is part of bash, so no limit applies and no list is left behind.
+    """
+
+    def convert_arg_line_to_args(self, line: str) -> list[str]:
+        # printf writes one empty line for an empty list.
+        return [line] if line else []
+
+
 def command_line(description: str) -> argparse.ArgumentParser:
     """Return a program's parser, with the options that all of them have."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=_WithDefaults)
+    parser = _Parser(
+        description=description, formatter_class=_WithDefaults, fromfile_prefix_chars="@"
+    )
     version = f"%(prog)s (quasarnet-al) {__version__}"
     parser.add_argument("--version", action="version", version=version)
     return parser

@@ -1,8 +1,10 @@
 """Lines and bands that the inspection page shows."""
 
 #: Names and vacuum wavelengths, Angstrom: Vanden Berk et al. 2001 (table 2) and the NIST
-#: Atomic Spectra Database; doublets that quasars blend stand at their mean. "major" lines
-#: are shown first and can be named to a clicked feature.
+#: Atomic Spectra Database (physics.nist.gov/asd). Doublets that are resolved have both lines;
+#: where a line of the menu means a doublet (features.js), it is the mean weighted by gf:
+#: Na D 5893.58 of 5891.583 (gf 1.29) and 5897.558 (0.640), Al III 1857.42 of 1854.716
+#: (gf 1.12) and 1862.790 (0.557). "major" lines are shown first.
 EMISSION = [
     ("Lyβ", 1025.72, 0),
     ("Lyα", 1215.67, 1),
@@ -39,13 +41,20 @@ ABSORPTION = [
     ("O I", 1302.17, 0),
     ("C II", 1334.53, 0),
     ("Si IV", 1393.76, 0),
+    ("Si IV", 1402.77, 0),
     ("Si II", 1526.71, 0),
-    ("C IV", 1549.48, 0),
+    ("C IV", 1548.20, 0),
+    ("C IV", 1550.78, 0),
     ("Al II", 1670.79, 0),
-    ("Al III", 1857.80, 0),
+    ("Al III", 1854.72, 0),
+    ("Al III", 1862.79, 0),
+    ("Fe II", 2344.21, 0),
+    ("Fe II", 2374.46, 0),
     ("Fe II", 2382.76, 0),
+    ("Fe II", 2586.65, 0),
     ("Fe II", 2600.17, 0),
-    ("Mg II", 2799.12, 0),
+    ("Mg II", 2796.35, 0),
+    ("Mg II", 2803.53, 0),
     ("Mg I", 2852.96, 0),
     ("H8", 3890.17, 0),
     ("K", 3934.77, 1),
@@ -55,7 +64,8 @@ ABSORPTION = [
     ("Hγ", 4341.68, 0),
     ("Hβ", 4862.68, 0),
     ("Mg b", 5176.7, 1),
-    ("Na D", 5895.6, 1),
+    ("Na D", 5891.58, 1),
+    ("Na D", 5897.56, 0),
     ("TiO", 7055.0, 0),
     ("Hα", 6564.61, 0),
     ("Ca II", 8500.36, 0),

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ from quasarnet_al.inspection.record import SIZE, STEP, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
 
 _BROWSER = Path(__file__).parent / "browser"
+#: The page's program, each module after those that it imports.
+MODULES = (
+    *("base", "answers", "spectra", "csv", "store", "match", "features", "document", "canvas"),
+    *("state", "actions", "panels", "plot", "mouse", "files", "gallery", "side", "keys", "main"),
+)
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
 def batch_hash(targetids: list[str], content: bytes = b"") -> str:
@@ -67,7 +75,7 @@ def minibatch(
 
 def render(data: dict[str, object]) -> str:
     """Return the page of `minibatch` as one HTML document."""
-    return _document(str(data["title"]), "page", data)
+    return _document(str(data["title"]), data)
 
 
 def render_index(data: dict[str, object]) -> str:
@@ -130,10 +138,17 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _document(title: str, name: str, data: dict[str, object]) -> str:
-    document, style, program = (
-        (_BROWSER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+def program() -> str:
+    """Return the page's modules joined to one script, so that the page stays one file."""
+    text = "".join((_BROWSER / f"{name}.js").read_text(encoding="utf-8") for name in MODULES)
+    return '"use strict";\n' + _EXPORT.sub("", _IMPORT.sub("", text))
+
+
+def _document(title: str, data: dict[str, object]) -> str:
+    document, style = (
+        (_BROWSER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
+    script = program()
     # In JSON `<` stands only inside strings, where its escape means the same; without it
     # no text of a file can end the script element.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -141,10 +156,10 @@ def _document(title: str, name: str, data: dict[str, object]) -> str:
         text = text.replace(character, f"\\u{ord(character):04x}")
     parts = {
         "TITLE": _text(title),
-        "POLICY": f"default-src 'none'; script-src {_hash(program)}; style-src {_hash(style)}",
+        "POLICY": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}",
         "STYLE": style,
         "DATA": text,
-        "SCRIPT": program,
+        "SCRIPT": script,
     }
     pieces = document.split("@@")
     return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import production
 from quasarnet_al.learning.som import Som
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.grid import BLUE, Grid
@@ -39,7 +40,7 @@ def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
 
     Returns
     -------
-    dict with `flux`, `error` (base64), `scale`, `low`, `high`: what page.js decodes
+    dict with `flux`, `error` (base64), `scale`, `low`, `high`: what spectra.js decodes
     """
     good = (ivar > 0) & np.isfinite(flux)
     error = 1 / np.sqrt(ivar[good]) if good.any() else np.ones(1)
@@ -59,7 +60,7 @@ def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
 
 
 def decode(packed: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
-    """Return flux and error (p,) as page.js sees them; nan where dropped."""
+    """Return flux and error (p,) as the page sees them; nan where dropped."""
     codes = np.frombuffer(base64.b64decode(packed["flux"]), "<i2")
     errors = np.frombuffer(base64.b64decode(packed["error"]), np.uint8)
     dropped = errors == _DROPPED
@@ -92,11 +93,32 @@ def on_page_grid(
     return page_flux, page_ivar
 
 
+#: Where one arm alone has data, Angstrom.
+_ARM_ENDS = {"B": (3600, 5760), "R": (5800, 7520), "Z": (7620, 9824)}
+
+
+def snr_of_arms(flux: np.ndarray, ivar: np.ndarray) -> dict[str, float]:
+    """Return the median signal-to-noise ratio per Angstrom of each arm that has data.
+
+    Of (p,) flux and ivar on the page's pixels: the median of flux / error per pixel of 0.8 A,
+    over the square root of 0.8.
+    """
+    found = {}
+    for arm, ends in _ARM_ENDS.items():
+        first, last = (round((end - BLUE) / STEP) for end in ends)
+        good = ivar[first:last] > 0
+        if good.any():
+            ratio = flux[first:last][good] * np.sqrt(ivar[first:last][good])
+            found[arm] = round(float(np.median(ratio) / np.sqrt(STEP)), 2)
+    return found
+
+
 def spectrum(
     row: pd.Series,
     catalog: np.void,
     pixels: np.ndarray,
     coadd: tuple[np.ndarray, np.ndarray] | None,
+    facts: dict[str, object] | None = None,
     cells: np.ndarray | None = None,
     torus: bool = True,
 ) -> dict[str, object]:
@@ -108,9 +130,12 @@ def spectrum(
     catalog : its row of the pool's CATALOG
     pixels : (p,) what the network saw
     coadd : flux, ivar of `on_page_grid`, or None where the coadd isn't at hand
+    facts : of `production.read`, where the coadd is at hand
     cells : (rows, columns, p) the SOM's weights, where there is a map
     torus : whether the map's edges meet
     """
+    facts = facts or {}
+    magnitudes, dereddened = production.magnitudes(catalog)
     record: dict[str, object] = {
         # A string: JavaScript's numbers hold 53 bits.
         "targetid": str(int(catalog["TARGETID"])),
@@ -120,13 +145,11 @@ def spectrum(
         "ra": _finite(catalog, "TARGET_RA", 6),
         "dec": _finite(catalog, "TARGET_DEC", 6),
         "snr": _finite(catalog, "SNR", 2),
+        "snr_arms": {} if coadd is None else snr_of_arms(*coadd),
         "arms": int(catalog["ARMS"]) if "ARMS" in catalog.dtype.names else 7,
         "source": f"{catalog['SOURCE']} row {int(catalog['ROW'])}",
-        "magnitudes": {
-            band: round(22.5 - 2.5 * float(np.log10(catalog[f"FLUX_{band.upper()}"])), 2)
-            for band in "grz"
-            if (_finite(catalog, f"FLUX_{band.upper()}") or 0) > 0
-        },
+        "magnitudes": magnitudes,
+        "dereddened": dereddened,
         "redrock": None,
         "pixels": encode_small(pixels),
         "coadd": None if coadd is None else encode(*coadd),
@@ -137,7 +160,16 @@ def spectrum(
             "spectype": str(catalog["SPECTYPE"]).strip(),
             "z": round(float(catalog["Z"]), 5),
             "zwarn": int(catalog["ZWARN"]),
+            "warnings": production.words(max(0, int(catalog["ZWARN"])), production.ZWARN_BITS),
         }
+    for name, value in facts.items():
+        if name == "redrock":
+            # The catalogue's redshift and class are those that the pool was made with.
+            record["redrock"] = value | (record["redrock"] or {})
+        elif name == "model":
+            record["model"] = encode_small(value)
+        else:
+            record[name] = value
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
         record["som"] = _neighbours(int(row["BMU"]), cells, torus)
     return record
@@ -255,7 +287,8 @@ def read_spectra(
     """
     if batch["TARGETID"].tolist() != catalog["TARGETID"].tolist():
         raise InputError("the batch", "differs from its pool file", "make both again")
-    coadds: dict[int, tuple] = {}
+    coadds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    facts: dict[int, dict[str, object]] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
         path = desi.source_path(str(source), roots)
@@ -275,10 +308,14 @@ def read_spectra(
                 "shown by their pixels; extract the pool again",
                 flush=True,
             )
+        said = production.read(path, catalog["ROW"][here[same]], catalog["TARGETID"][here[same]])
+        facts |= dict(zip(here[same].tolist(), said, strict=True))
         for k, place in zip(np.flatnonzero(same), here[same], strict=True):
             coadds[place] = on_page_grid(read["wavelength"], read["flux"][k], read["ivar"][k])
     cells, torus = (map_.weights, map_.torus) if map_ else (None, True)
     return [
-        spectrum(row, catalog[place], pixels[place], coadds.get(place), cells, torus)
+        spectrum(
+            row, catalog[place], pixels[place], coadds.get(place), facts.get(place), cells, torus
+        )
         for place, (_, row) in enumerate(batch.iterrows())
     ]

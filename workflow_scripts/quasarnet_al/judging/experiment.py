@@ -1,81 +1,102 @@
-"""The experiment: what labels chosen by an arm are worth against labels chosen at random.
+"""The study of query strategies: what labels are worth that a strategy asks for.
 
-An arm is a way to choose batches. All arms of a seed start from the same labels and the
-same ensemble. Each buys its batches from the pool, trains a new ensemble on all it has
-after each, and is judged on the same validation set.
+All strategies of a seed start from the same labels and the same ensemble. Each one's labels are
+bought in batches from the pool; after each batch a new ensemble is trained on all labels, and is
+judged on the same validation set. Chance is the baseline: a strategy's label ratio is the number
+of labels that it needs, divided by the number that chance needs, for the same figure of merit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core import chance
-from quasarnet_al.learning import scores, selection, som
+from quasarnet_al.judging.statistics import mean_interval
+from quasarnet_al.learning import acquisition, selection, som
 
-#: Draws of the bootstrap over seeds, and the interval that it gives.
+#: Number of bootstrap draws over seeds, and the percentiles of the interval that they give.
 DRAWS, INTERVAL = 2000, (2.5, 97.5)
+#: Figures of merit that are compared where the task has them, and whether more is better.
+FIGURES = {
+    "average_precision": True,
+    "completeness_at_purity": True,
+    "completeness_high_z": True,
+    "redshift_catastrophic": False,
+    "bal_average_precision": True,
+    "accuracy": True,
+}
 
 
-def run_arm(
-    arm: dict,
-    catalog: np.ndarray,
-    units: np.ndarray,
-    cells: som.Som,
-    ensemble: object,
-    score: Callable[[object], dict[str, np.ndarray]],
-    train: Callable[[np.ndarray, int], object],
-    judge: Callable[[object], dict],
-    rounds: int,
-    size: int,
-    seed: int,
+@dataclass(frozen=True)
+class Start:
+    """What all strategies of a seed share.
+
+    Attributes
+    ----------
+    catalog, cells : of the pool, (n,): its CATALOG, and its MAP with BMU and QERR
+    fitted : the map
+    ensemble : trained on the initial labels alone
+    score : returns the columns of the pool's score table, by an ensemble
+    train : returns an ensemble from the initial labels and those of some rows (m,) of the pool;
+        its second argument is the number of the round
+    judge : returns the figures of merit of an ensemble on the validation set
+    """
+
+    catalog: np.ndarray
+    cells: np.ndarray
+    fitted: som.Som
+    ensemble: Any
+    score: Callable[[Any], dict[str, np.ndarray]]
+    train: Callable[[np.ndarray, int], Any]
+    judge: Callable[[Any], dict]
+
+
+def run_strategy(
+    strategy: selection.Strategy, start: Start, rounds: int, size: int, seed: int
 ) -> list[dict]:
-    """Run the rounds of one arm.
+    """Run the rounds of one strategy.
 
     Parameters
     ----------
-    arm : keys of the config's `batch`: acquisition, outliers, percentile,
-        error_percentile, diversity
-    catalog, units : of the pool, (n,): its CATALOG, and its MAP with BMU and QERR
-    cells : the map
-    ensemble : trained on the initial labels alone
-    score : columns of the score table of the pool, by an ensemble
-    train : an ensemble from the initial labels and those of rows (m,) of the pool, in a round
-    judge : metrics of an ensemble on the validation set
-    rounds, size : batches, and labels of each
-    seed : of ties
+    rounds, size : number of batches, and labels of each
+    seed : random seed of the choices
 
     Returns
     -------
-    the labels bought and the metrics, before the first batch and after each
+    number of labels bought and figures of merit, before the first batch and after each
     """
-    outlier = som.outliers(
-        arm["outliers"],
-        cells,
-        units["BMU"],
-        units["QERR"],
-        arm["percentile"],
-        arm["error_percentile"],
-    )
-    targetid = catalog["TARGETID"]
+    targetid = start.catalog["TARGETID"]
     bought = np.zeros(0, int)
-    found = [{"labels": 0, **judge(ensemble)}]
+    ensemble = start.ensemble
+    found = [{"labels": 0, **start.judge(ensemble)}]
     for number in range(1, rounds + 1):
-        chosen, _ = selection.select(
-            score(ensemble)[scores.ACQUISITIONS[arm["acquisition"]]].astype(float),
+        candidates = selection.Candidates(
+            start.score(ensemble)[acquisition.column(strategy.acquisition)].astype(float),
             targetid,
-            catalog["ARMS"],
-            tie=chance.random(targetid, seed + 1),
-            cell=units["BMU"],
-            outlier=outlier,
-            size=size,
-            labelled=targetid[bought],
-            excluded=targetid[:0],
-            diversity=arm["diversity"],
+            start.catalog["ARMS"],
+            start.cells["BMU"],
+            start.cells["QERR"],
+            cells=start.fitted.size,
+        )
+        chosen, _ = selection.select(
+            candidates, strategy, size, seed, labelled=targetid[bought], excluded=targetid[:0]
         )
         bought = np.concatenate([bought, chosen])
-        ensemble = train(bought, number)
-        found.append({"labels": len(bought), **judge(ensemble)})
+        ensemble = start.train(bought, number)
+        found.append({"labels": len(bought), **start.judge(ensemble)})
+    return found
+
+
+def figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a task's metrics; those of a section are named `section_figure`."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}_{inner}": number for inner, number in figures(value).items()}
+        elif isinstance(value, float | int):
+            found[name] = value
     return found
 
 
@@ -94,38 +115,69 @@ def labels_to_reach(labels: np.ndarray, curve: np.ndarray, level: float) -> floa
     return float(labels[after - 1] + rise * (labels[after] - labels[after - 1]))
 
 
-def label_ratios(curves: pd.DataFrame, metric: str, baseline: str, seed: int) -> pd.DataFrame:
-    """Return the labels that each arm needs to reach what `baseline` reaches at its end.
+def label_ratio(
+    labels: np.ndarray, curve: np.ndarray, base_labels: np.ndarray, base: np.ndarray
+) -> float:
+    """Return the labels that a strategy needs over those of the baseline, for the same merit.
+
+    Where the strategy's curve reaches the baseline's last value, that is the level, and the
+    ratio is at most 1. Where it does not, the level is the strategy's own last value, which the
+    baseline reaches earlier, and the ratio is above 1; it is infinite where the baseline starts
+    above that level: then the strategy's labels gained nothing.
 
     Parameters
     ----------
-    curves : columns arm, seed, labels and `metric`, a row a round
-    seed : of the bootstrap
+    labels, curve : of the strategy, (rounds + 1,), more is better
+    base_labels, base : of the baseline
+    """
+    needed = labels_to_reach(labels, curve, base[-1])
+    if np.isfinite(needed):
+        return needed / base_labels[-1]
+    enough = labels_to_reach(base_labels, base, curve[-1])
+    return labels[-1] / enough if enough else np.inf
+
+
+def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.DataFrame:
+    """Compare strategies with the baseline in one figure of merit.
+
+    Parameters
+    ----------
+    curves : columns arm, seed, labels and `figure`, a row per round; all strategies have the
+        same seeds
+    figure : less is better where `FIGURES` says so
+    seed : random seed of the bootstrap
 
     Returns
     -------
-    DataFrame with arm, label_ratio (of the curves' means over seeds, over the baseline's
-    labels; infinite where the arm never gets there), low, high (95 % of bootstrap draws
-    over seeds, the same for the arm and the baseline, which share what they start from),
-    seeds
+    DataFrame with figure, arm, label_ratio (of the curves' means over seeds, see `label_ratio`),
+    low, high (its 95 % interval from bootstrap draws of seeds, the same seeds for the strategy
+    and the baseline, which share what they start from), last (mean at the end), gain (mean over
+    seeds of the difference from the baseline at the end, above 0 where the strategy is better),
+    gain_error (half of its 95 % interval, see `statistics.mean_interval`), and seeds
     """
+    sign = 1 if FIGURES.get(figure, True) else -1
     table = {
-        arm: rows.pivot(index="seed", columns="labels", values=metric)
+        arm: sign * rows.pivot(index="seed", columns="labels", values=figure)
         for arm, rows in curves.groupby("arm", sort=False)
     }
     rng = np.random.default_rng(seed)
     seeds = len(table[baseline])
     draws = np.vstack([np.arange(seeds), rng.integers(seeds, size=(DRAWS, seeds))])
-    level = table[baseline].to_numpy()[:, -1][draws].mean(axis=1)
+    base_labels = table[baseline].columns.to_numpy(float)
+    base = table[baseline].to_numpy()[draws].mean(axis=1)
     rows = []
     for arm, values in table.items():
-        labels = values.columns.to_numpy()
+        labels = values.columns.to_numpy(float)
         means = values.to_numpy()[draws].mean(axis=1)
-        ratio = [
-            labels_to_reach(labels, curve, wanted) / labels[-1]
-            for curve, wanted in zip(means, level, strict=True)
+        ratios = [
+            label_ratio(labels, curve, base_labels, other)
+            for curve, other in zip(means, base, strict=True)
         ]
         # No interpolation: it would be between a number and infinity.
-        low, high = np.percentile(ratio[1:], INTERVAL, method="nearest")
-        rows.append((arm, ratio[0], low, high, seeds))
-    return pd.DataFrame(rows, columns=["arm", "label_ratio", "low", "high", "seeds"])
+        low, high = np.percentile(ratios[1:], INTERVAL, method="nearest")
+        last = values.to_numpy()[:, -1]
+        gain, half = mean_interval(last - table[baseline].to_numpy()[:, -1])
+        row = {"figure": figure, "arm": arm, "label_ratio": ratios[0], "low": low, "high": high}
+        row |= {"last": sign * last.mean(), "gain": gain, "gain_error": half, "seeds": seeds}
+        rows.append(row)
+    return pd.DataFrame(rows)

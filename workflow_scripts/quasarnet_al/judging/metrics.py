@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity
+from quasarnet_al.network.lines import Z_SPLIT
 from quasarnet_al.spectra.grid import LINES
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: A quasar's redshift is wrong beyond this, km/s (Busca & Balland 2018, section 4).
 CATASTROPHIC = 6000.0
+#: Purity at which the study of strategies and the gate compare completeness.
+WANTED_PURITY = 0.99
 #: A redshift of the check of a release is right within this, |dz| / (1 + z).
 RIGHT = 0.01
 #: Confidence cuts at which purity and completeness are given.
@@ -46,6 +49,20 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     order = np.argsort(-strength, kind="stable")
     purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     return ratio(float(purity[right[order]].sum()), quasars)
+
+
+def completeness_at_purity(
+    right: np.ndarray, strength: np.ndarray, quasars: int, wanted: float
+) -> float:
+    """Return the largest completeness of any cut whose purity is at least `wanted`, or 0.
+
+    Arguments as in `average_precision`. A cut never separates spectra of equal strength.
+    """
+    order = np.argsort(-strength, kind="stable")
+    found = np.cumsum(right[order])
+    purity = found / np.arange(1, len(order) + 1)
+    last = np.diff(strength[order], append=-np.inf) != 0
+    return ratio(float(found[last & (purity >= wanted)].max(initial=0)), quasars)
 
 
 def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
@@ -168,6 +185,7 @@ def evaluate(
     strength = np.sort(confidence, axis=1)[:, -n_thresh]
     curve = [{"cut": float(c)} | completeness_purity(is_qso, strength > c, good_z) for c in cuts]
     seen = is_qso & (strength > cut)
+    high = is_qso & (z_true >= Z_SPLIT)
     error_seen = error[seen]
     precise = error_seen[np.abs(error_seen) < CATASTROPHIC]
     z_seen, line = z_true[seen], confidence.argmax(axis=1)[seen]
@@ -182,6 +200,12 @@ def evaluate(
         "cut": cut,
         **completeness_purity(is_qso, strength > cut, good_z),
         "average_precision": average_precision(is_qso & good_z, strength, int(is_qso.sum())),
+        "completeness_at_purity": completeness_at_purity(
+            is_qso & good_z, strength, int(is_qso.sum()), WANTED_PURITY
+        ),
+        "completeness_high_z": ratio(
+            int((high & good_z & (strength > cut)).sum()), int(high.sum())
+        ),
         "redshift": {
             "quasars": int(seen.sum()),
             "median_kms": float(np.median(precise)) if len(precise) else np.nan,
@@ -194,6 +218,9 @@ def evaluate(
             "quasars": int(known_bal.sum()),
             "completeness": ratio(int((is_bal & called).sum()), int(is_bal.sum())),
             "purity": ratio(int((is_bal & called).sum()), int(called.sum())),
+            "average_precision": average_precision(
+                is_bal[known_bal], c_bal[known_bal], int(is_bal.sum())
+            ),
         },
         "curve": curve,
     }

@@ -34,3 +34,13 @@ def wilson(part: float, whole: int, deviations: float = 1.96) -> tuple[float, fl
 def sigma_nmad(error: np.ndarray) -> float:
     """Return 1.4826 x the median absolute deviation from the median."""
     return float(1.4826 * np.median(np.abs(error - np.median(error)))) if len(error) else np.nan
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of a few values, and half of its 95 % interval (Student's t)."""
+    from scipy import stats  # slow to import
+
+    if len(values) < 2:
+        return float(values.mean()), np.nan
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return float(values.mean()), float(half)

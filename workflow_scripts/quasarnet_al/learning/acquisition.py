@@ -1,12 +1,15 @@
-"""Acquisition: how confusing a spectrum is. Larger always means more confusing.
+"""Acquisition functions: how uncertain an ensemble is about a spectrum; larger is more uncertain.
 
-The measures of uncertainty take probabilities (n, K) over K classes: the fractions of
-an ensemble's votes ("query by committee") or mean probabilities. Settles 2009, "Active
-Learning Literature Survey", sections 3.1 and 3.2; on a committee's votes the entropy is
-the "vote entropy".
+`MEASURES` take probabilities (n, K) over K classes: the fractions of an ensemble's votes ("query
+by committee") or its members' mean probabilities (names with `mean_`). Settles 2009, "Active
+Learning Literature Survey", sections 3.1 and 3.2; of a committee's votes the entropy is the "vote
+entropy". `COMMITTEE` take the probabilities (members, n, K) of each member. `random` is the
+baseline. The config, its documents, the score tables and the tests take the names from here.
 """
 
 import numpy as np
+
+from quasarnet_al.core import chance
 
 
 def votes(classes: np.ndarray, n_classes: int = 3) -> np.ndarray:
@@ -31,19 +34,49 @@ def margin(probabilities: np.ndarray) -> np.ndarray:
 def entropy(probabilities: np.ndarray) -> np.ndarray:
     """Return the entropy, (n,), in bits: -sum p log2 p, at most log2 K."""
     logarithm = np.log2(probabilities, where=probabilities > 0, out=np.zeros(probabilities.shape))
-    # Adding zero turns the -0.0 of a sure spectrum into 0.0, as tables should show it.
+    # Adding zero turns the -0.0 of a unanimous vote into 0.0, as tables should show it.
     return -(probabilities * logarithm).sum(axis=-1) + 0.0
 
 
 def mutual_information(probabilities: np.ndarray) -> np.ndarray:
-    """Return what a label tells about the members, (n,), in bits ("BALD").
+    """Return the information that a label gives about the members, (n,), in bits ("BALD").
 
     The entropy of the mean of `probabilities` (members, n, K) less the mean of the
-    members' entropies: large where members are sure and disagree, zero where all are
-    unsure in the same way (Houlsby et al. 2011, arXiv 1112.5745, equation 2).
+    members' entropies: large where members are confident and disagree, zero where all are
+    uncertain in the same way (Houlsby et al. 2011, arXiv 1112.5745, equation 2).
     """
     return entropy(probabilities.mean(axis=0)) - entropy(probabilities).mean(axis=0)
 
 
-#: Measures of one table of probabilities or vote fractions, by name.
-METHODS = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
+#: Of the fractions of the votes, or of the members' mean probabilities, (n, K).
+MEASURES = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
+#: Of each member's probabilities, (members, n, K).
+COMMITTEE = {"mutual_information": mutual_information}
+#: What the config calls them.
+NAMES = (*MEASURES, *(f"mean_{name}" for name in MEASURES), *COMMITTEE, "random")
+
+
+def column(name: str) -> str:
+    """Return the column of the score table that holds an acquisition function of `NAMES`."""
+    return name.upper()
+
+
+def columns(
+    votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    """Return the columns of all acquisition functions, (n,) each.
+
+    Parameters
+    ----------
+    votes : (n, K), fraction of the members that vote for each class
+    probabilities : (members, n, K)
+    targetid, seed : of the random baseline
+    """
+    found, mean = {}, probabilities.mean(axis=0)
+    for name, measure in MEASURES.items():
+        found[name] = measure(votes).astype(np.float32)
+        found[f"mean_{name}"] = measure(mean).astype(np.float32)
+    for name, measure in COMMITTEE.items():
+        found[name] = measure(probabilities).astype(np.float32)
+    found["random"] = chance.random(targetid, seed)
+    return {column(name): values for name, values in found.items()}

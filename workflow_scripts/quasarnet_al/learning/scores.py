@@ -4,29 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quasarnet_al.core import chance
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import progress
-from quasarnet_al.learning import acquisition
 from quasarnet_al.network.inference import predict
-from quasarnet_al.network.lines import (
-    line_redshifts,
-)
+from quasarnet_al.network.lines import line_redshifts
 from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import read_table, write_fits
-
-#: Acquisition functions by their name in the config: the column of the score table.
-#: Those on votes are the published ones; `mean_` takes the members' mean probabilities.
-ACQUISITIONS = {
-    name: name.upper()
-    for name in (
-        *acquisition.METHODS,
-        *(f"mean_{name}" for name in acquisition.METHODS),
-        "mutual_information",
-        "random",
-    )
-}
 
 
 def lines_of_members(
@@ -64,26 +47,6 @@ def combine(
     return c.mean(axis=0), median, c_bal.mean(axis=0)
 
 
-def confusion(
-    votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
-    """Return a column of each acquisition of `ACQUISITIONS`.
-
-    Parameters
-    ----------
-    votes : (n, K), fraction of the members for each class
-    probabilities : (members, n, K)
-    targetid, seed : of the random baseline
-    """
-    columns, mean = {}, probabilities.mean(axis=0)
-    for name, measure in acquisition.METHODS.items():
-        columns[ACQUISITIONS[name]] = measure(votes).astype(np.float32)
-        columns[ACQUISITIONS[f"mean_{name}"]] = measure(mean).astype(np.float32)
-    columns["MUTUAL_INFORMATION"] = acquisition.mutual_information(probabilities).astype(np.float32)
-    columns["RANDOM"] = chance.random(targetid, seed)
-    return columns
-
-
 def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
     """Write the table SCORES, one row a spectrum of the pool file."""
     write_fits(path, "SCORES", columns, COMMENTS, attributes)
@@ -92,14 +55,6 @@ def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) ->
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
     """Return the score table, or some of its columns."""
     return read_table(path, "SCORES", "score_spectra.py", columns)
-
-
-def read_map(path: str, catalog: np.ndarray, pool: str) -> np.ndarray:
-    """Return the BMUs and quantization errors of the pool file `pool` with this `catalog`."""
-    units = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
-    if len(units) != len(catalog) or (units["TARGETID"] != catalog["TARGETID"]).any():
-        raise InputError(path, f"is not the map of {pool}", "make it again")
-    return units
 
 
 def member_values(scores: np.ndarray, name: str) -> np.ndarray:

@@ -1,17 +1,20 @@
 """Selection: which spectra people are asked to label, and why not the others."""
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from quasarnet_al.core.files import read_json
-from quasarnet_al.learning import scores, som
+from quasarnet_al.core import chance
+from quasarnet_al.core.files import InputError, read_json
+from quasarnet_al.core.options import option
+from quasarnet_al.learning import acquisition
 from quasarnet_al.spectra.pool import ALL_ARMS
+from quasarnet_al.spectra.tables import read_table
 
-#: Those of the outlier rule (`som.outliers`).
+#: Why a spectrum is an outlier (see `outliers`).
 OUTLIER_REASONS = ("sparse cell", "far from cell")
-#: Why a spectrum is not asked for, the first that holds; '' where it is in the batch.
+#: Why a spectrum is not in the batch, the first that holds; '' where it is.
 REASONS = (
     "repeat exposure",
     "labelled",
@@ -22,39 +25,100 @@ REASONS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each key of the config's `batch` that says which spectra to choose."""
-    parser.add_argument(
-        "--acquisition",
-        choices=scores.ACQUISITIONS,
-        default="entropy",
-        help="what makes a spectrum worth a label",
+@dataclass(frozen=True)
+class Strategy:
+    """A query strategy: which spectra are worth a label. A strategy of a study is one."""
+
+    acquisition: str = option(
+        "entropy",
+        "acquisition function: of the members' votes (`entropy`), of their mean probabilities "
+        "(`mean_entropy`), of each one's probabilities (`mutual_information`), or `random`",
+        choices=acquisition.NAMES,
     )
-    add_occupancy_arguments(parser)
-    parser.add_argument(
-        "--error-percentile", type=float, default=99, help="quantization errors above are outliers"
+    outliers: str = option(
+        "occupancy",
+        "which spectra cannot be selected: those in sparse cells of the map (`occupancy`, "
+        "published), those far from their cell (`error`), `both`, or `none`",
+        choices=("occupancy", "error", "both", "none"),
     )
-    parser.add_argument("--diversity", type=float, default=0, help="0 off, towards 1 spread")
+    percentile: float = option(
+        15,
+        "cells at or below this percentile of the cells' occupancies are sparse",
+        minimum=0,
+        maximum=100,
+    )
+    error_percentile: float = option(
+        99,
+        "spectra above this percentile of the quantization errors are far from their cell",
+        minimum=0,
+        maximum=100,
+    )
+    diversity: float = option(
+        0,
+        "the k-th spectrum selected from a cell counts as score x (1 - diversity)^k, k = 0, 1, 2 "
+        "...: it spreads the batch over the map; 0 (published) turns it off",
+        minimum=0,
+        below=1,
+    )
 
 
-def add_occupancy_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each key of them that says which cells are sparse."""
-    parser.add_argument(
-        "--outliers", choices=som.OUTLIERS, default="occupancy", help="rule for outliers"
-    )
-    parser.add_argument(
-        "--percentile",
-        type=float,
-        default=15,
-        help="of the cells' occupancy; up to it a cell is sparse",
+@dataclass(frozen=True)
+class Selection(Strategy):
+    """The selection of a batch: the config's `batch`."""
+
+    size: int = option(100, "number of spectra that people are asked to label per round", minimum=1)
+    minibatch: int = option(
+        50, "number of spectra per inspection page; `batch.size` is a multiple of it", minimum=1
     )
 
 
-def locate(rows: np.ndarray, lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the table, and the row in it, of `rows` of tables of `lengths` joined in order."""
-    starts = np.cumsum([0, *lengths])
-    place = np.searchsorted(starts, rows, side="right") - 1
-    return place, rows - starts[place]
+@dataclass(frozen=True)
+class Candidates:
+    """What is known of every exposure of the pool.
+
+    Attributes
+    ----------
+    score : (n,), larger is more uncertain
+    targetid : int64 (n,)
+    arms : (n,) bits of the spectrograph's arms that have weight
+    bmu : (n,), each one's cell of the map
+    qerr : (n,), quantization error
+    cells : number of cells of the map
+    """
+
+    score: np.ndarray
+    targetid: np.ndarray
+    arms: np.ndarray
+    bmu: np.ndarray
+    qerr: np.ndarray
+    cells: int
+
+
+def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
+    """Return which cells are sparse, bool, of the shape of `occupancy`.
+
+    The published rule: a cell is sparse whose occupancy is at or below the 15th percentile
+    of the occupancies of all cells, empty ones included. Where all occupancies are equal
+    all cells are sparse.
+    """
+    return occupancy <= np.percentile(occupancy, percentile)
+
+
+def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
+    """Return which quantization errors, bool (n,), lie above their `percentile`."""
+    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
+
+
+def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray]:
+    """Return which spectra are outliers, bool (n,), by the reason in `OUTLIER_REASONS`."""
+    found = {}
+    if strategy.outliers in ("occupancy", "both"):
+        occupancy = np.bincount(candidates.bmu, minlength=candidates.cells)
+        sparse = sparse_cells(occupancy, strategy.percentile)
+        found["sparse cell"] = sparse[candidates.bmu]
+    if strategy.outliers in ("error", "both"):
+        found["far from cell"] = large_errors(candidates.qerr, strategy.error_percentile)
+    return found
 
 
 def read_summary(path: str | Path) -> dict:
@@ -62,45 +126,55 @@ def read_summary(path: str | Path) -> dict:
     return read_json(path, "exposures", "chosen", "left out")
 
 
+def tie_breaker(targetid: np.ndarray, seed: int) -> np.ndarray:
+    """Return numbers (n,) in [0, 1) that order equal scores, the smallest first.
+
+    Votes tie often, and an order by TARGETID or by file would favour a part of the sky.
+    """
+    # The next seed: with the same one, ties would be broken by the random baseline.
+    return chance.random(targetid, seed + 1)
+
+
+def read_selection(path: str) -> np.ndarray:
+    """Read SELECTION as `select_batch.py` wrote it: why each exposure was chosen or was not."""
+    rows = read_table(path, "SELECTION", "select_batch.py", ("TARGETID", "SCORE"), ("REASON",))
+    if rows.dtype["REASON"].kind not in "US":
+        raise InputError(path, "has a REASON that is not text", "make it with select_batch.py")
+    return rows
+
+
 def select(
-    score: np.ndarray,
-    targetid: np.ndarray,
-    arms: np.ndarray,
-    tie: np.ndarray,
-    cell: np.ndarray,
-    outlier: dict[str, np.ndarray],
+    candidates: Candidates,
+    strategy: Strategy,
     size: int,
+    seed: int,
     labelled: np.ndarray,
     excluded: np.ndarray,
-    diversity: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the `size` most confusing targets.
+    """Select the `size` targets that the ensemble is most uncertain about.
+
+    Of a target's exposures only the most uncertain one may be selected. A spectrum in which
+    a whole arm of the spectrograph is missing cannot be (46 of the published top 1,000 were
+    dropped for this).
 
     Parameters
     ----------
-    score : (n,) of each exposure, larger is more confusing
-    targetid : int64 (n,); of a target's exposures only the most confusing may be chosen
-    arms : (n,) bits of the arms that have weight; a spectrum without a whole arm is no
-        choice (46 of the published top 1,000 were dropped for this)
-    tie : (n,) numbers that order equal scores; votes tie often, and an order by
-        TARGETID or by file would favour a part of the sky
-    cell : (n,) BMU
-    outlier : bool (n,) arrays by reason ("sparse cell", "far from cell")
-    labelled, excluded : TARGETIDs that are no choice
-    diversity : the k-th choice from one cell counts as score x (1 - diversity)^k, k = 0,
-        1, 2 ...: it spreads the batch over the map; 0 is the published choice
+    seed : random seed of the order of equal scores
+    labelled, excluded : TARGETIDs that cannot be selected
 
     Returns
     -------
-    chosen : row numbers, most confusing first; fewer than `size` where the pool has fewer
+    chosen : row numbers, most uncertain first; fewer than `size` where the pool has fewer
     reason : U16 (n,), see REASONS
     """
+    score, targetid = candidates.score.astype(float), candidates.targetid
+    tie = tie_breaker(targetid, seed)
     reason = np.full(len(score), "", dtype="U16")
 
     def drop(rows: np.ndarray, why: str) -> None:
         reason[rows & (reason == "")] = why
 
-    # The most confusing exposure of each target comes first in its group.
+    # The most uncertain exposure of each target comes first in its group.
     order = np.lexsort((tie, -score, targetid))
     first = np.ones(len(order), bool)
     first[1:] = targetid[order][1:] != targetid[order][:-1]
@@ -109,25 +183,26 @@ def select(
     drop(repeat, "repeat exposure")
     drop(np.isin(targetid, labelled), "labelled")
     drop(np.isin(targetid, excluded), "excluded")
-    drop(arms & ALL_ARMS != ALL_ARMS, "missing arm")
-    for why, rows in outlier.items():
+    drop(candidates.arms & ALL_ARMS != ALL_ARMS, "missing arm")
+    for why, rows in outliers(candidates, strategy).items():
         drop(rows, why)
 
-    candidates = np.flatnonzero(reason == "")
-    if diversity:
-        score = score * (1 - diversity) ** _rank_in_cell(score, tie, cell, candidates)
-    ranked = candidates[np.lexsort((tie[candidates], -score[candidates]))]
+    left = np.flatnonzero(reason == "")
+    if strategy.diversity:
+        rank = _rank_in_cell(score, tie, candidates.bmu, left)
+        score = score * (1 - strategy.diversity) ** rank
+    ranked = left[np.lexsort((tie[left], -score[left]))]
     chosen = ranked[:size]
     reason[ranked[size:]] = "less confusing"
     return chosen, reason
 
 
 def _rank_in_cell(
-    score: np.ndarray, tie: np.ndarray, cell: np.ndarray, candidates: np.ndarray
+    score: np.ndarray, tie: np.ndarray, cell: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """How many more confusing candidates share each one's cell, (n,); 0 for the others."""
+    """Return how many of `rows` with a higher score share each one's cell, (n,)."""
     rank = np.zeros(len(score))
-    order = candidates[np.lexsort((tie[candidates], -score[candidates], cell[candidates]))]
+    order = rows[np.lexsort((tie[rows], -score[rows], cell[rows]))]
     if len(order):
         starts = np.flatnonzero(np.diff(cell[order], prepend=cell[order][0] - 1))
         sizes = np.diff(starts, append=len(order))

@@ -1,43 +1,78 @@
 """Self-organizing map: which spectra are like each other, and which are like no other.
 
-The batch algorithm (Kohonen 2013, Neural Networks 37, 52, section 4) written as matrix
-products; names are MiniSom's. A map is `rows` x `columns` cells, each with a weight
-vector; cell (row, column) has the index row * columns + column everywhere.
+Two engines fit it: the batch algorithm (Kohonen 2013, Neural Networks 37, 52, section 4)
+written as matrix products, which is the default, and MiniSom's online algorithm. A map is
+`rows` x `columns` cells, each with a weight vector; cell (row, column) has the index
+row * columns + column everywhere.
 
 * The best-matching unit (BMU) of x minimises |x - w|^2 = |x|^2 - 2 (x.w - |w|^2 / 2), so
   it maximises x.w - |w|^2 / 2: one float32 product for a block of spectra. Where the
   best and the next are closer than the product's rounding, the candidates are compared
   in float64, so the answer is that of a float64 search with ties to the lowest index.
-* Training searches in the leading principal components, where |x - w|^2 is the same but
-  for the rest of the variance, which in spectra is noise. Updates are linear, so weights
-  in components are all that epochs need; the last one makes them in full. On spectra
+* The batch algorithm searches in the leading principal components, where |x - w|^2 is the
+  same but for the rest of the variance, which in spectra is noise. Updates are linear, so
+  weights in components are all that epochs need; the last one makes them in full. On spectra
   this is several times faster than a search in full and both errors come out smaller.
 * The gaussian neighbourhood is separable: exp(-(dr^2 + dc^2) / 2 sigma^2) is one matrix
   over rows times one over columns, so an update is two small products.
-* Spectra are worked on in blocks of fixed size, whatever the number of threads, and
-  sums are added in the blocks' order: results do not depend on the threads.
+* Spectra are processed in blocks of fixed size, whatever the number of threads, and sums
+  are added in the order of the blocks: results do not depend on the number of threads.
 """
 
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError, hdf5_file
+from quasarnet_al.core.options import option
 from quasarnet_al.core.program import progress
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.tables import read_table
 
-#: Spectra worked on at a time: enough that packing the weights for the product is cheap,
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+#: Spectra per block: enough that packing the weights for the product is cheap,
 #: few enough that the scores (4 MB for 45 x 45 cells) stay in the processor's cache.
 BLOCK = 512
-#: Principal components that training searches in. 32 to 128 give the same errors on
+#: Principal components that the batch algorithm searches in. 32 to 128 give the same errors on
 #: spectra to 1 %; 16 gives a larger topographic error.
 COMPONENTS = 64
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """How a map is fitted: the config's `som`."""
+
+    rows: int = option(45, "number of rows of cells", minimum=2)
+    columns: int = option(45, "number of columns of cells", minimum=2)
+    epochs: int = option(10, "number of passes over the sample", minimum=1)
+    sigma_end: float = option(
+        1.5,
+        "width of the neighbourhood in the last epoch: a narrow one follows the sample, a wide "
+        "one keeps neighbouring cells alike",
+        unit="cells",
+        above=0,
+    )
+    engine: str = option(
+        "batch",
+        "algorithm that fits the map: `batch`, or `minisom`, which takes one spectrum after the "
+        "other; `batch` is several hundred times faster and does not depend on their order",
+        choices=("batch", "minisom"),
+    )
+    torus: bool = option(True, "whether the map's opposite edges are joined (periodic edges)")
+    sample: int = option(
+        300000,
+        "number of spectra that the map is fitted to, drawn at random from the pool; 0: all",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -59,22 +94,18 @@ class Som:
         return self.weights.shape[:2]
 
     @property
+    def size(self) -> int:
+        """Number of cells."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def _cells(self) -> np.ndarray:
         return self.weights.reshape(-1, self.weights.shape[2])
-
-    def winner(self, x: np.ndarray) -> tuple[int, int]:
-        """Return (row, column) of the BMU of one vector (d,)."""
-        row, column = np.unravel_index(self.winners(np.asarray(x)[None])[0], self.shape)
-        return int(row), int(column)
 
     def winners(self, data: np.ndarray, threads: int = 1) -> np.ndarray:
         """Return the BMU index, int32 (n,), of each row of `data` (n, d)."""
         found = _over_blocks(_exact_search(self._cells), _as_float32(data), threads)
         return np.concatenate([np.empty(0, np.int32), *found], dtype=np.int32)
-
-    def quantization(self, data: np.ndarray) -> np.ndarray:
-        """Return the weights, float32 (n, d), of the BMU of each row of `data`."""
-        return self._cells[self.winners(data)]
 
     def distances(self, data: np.ndarray, bmu: np.ndarray) -> np.ndarray:
         """Return the distance, float32 (n,), of each row of `data` from its cell `bmu`."""
@@ -108,116 +139,94 @@ class Som:
             )
             if self.torus:
                 steps = np.minimum(steps, np.array(self.shape)[:, None] - steps)
-            apart += np.count_nonzero(steps.max(axis=0) > 1)
+            apart += int(np.count_nonzero(steps.max(axis=0) > 1))
         return apart / len(data)
 
-    def distance_map(self) -> np.ndarray:
-        """Return the U-matrix, float64 (rows, columns), largest value 1.
 
-        Each cell's value is the sum of distances to its eight neighbours (fewer at the
-        edges of a plane), as MiniSom's `distance_map` with `scaling="sum"`.
-        """
-        weights = self.weights.astype(float)
-        total = np.zeros(self.shape)
-        index = np.indices(self.shape)
-        for step in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]:
-            neighbour = np.roll(weights, step, axis=(0, 1))
-            distance = np.linalg.norm(weights - neighbour, axis=2)
-            if not self.torus:
-                for axis, by in enumerate(step):
-                    source = index[axis] - by
-                    distance[(source < 0) | (source >= self.shape[axis])] = 0
-            total += distance
-        return total / (total.max() or 1)
+def sample(paths: Sequence[str], size: int, seed: int) -> np.ndarray:
+    """Return a random sample of `size` spectra (0: all) of the pool, float32 (size, p).
 
-    def occupancy(self, bmu: np.ndarray) -> np.ndarray:
-        """Return how many of the indices `bmu` fall in each cell, int64 (cells,)."""
-        return np.bincount(bmu, minlength=len(self._cells))
-
-    def activation_response(self, data: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Return how many rows of `data` each cell wins, int64 (rows, columns)."""
-        return self.occupancy(self.winners(data, threads)).reshape(self.shape)
+    It depends on the spectra and the seed, not on the order of the files. Where the pool has
+    fewer spectra, all are returned.
+    """
+    keys = [chance.sampling_keys(pool.read_catalog(path), seed) for path in paths]
+    place = np.argsort(np.concatenate(keys), kind="stable").argsort()
+    size = min(size or len(place), len(place))
+    found = np.empty((size, pool.read_grid(paths[0]).size), np.float32)
+    places = np.split(place, np.cumsum([len(part) for part in keys])[:-1])
+    for path, part in zip(paths, places, strict=True):
+        chosen = part < size
+        if not chosen.any():
+            continue
+        spectra = pool.read(path)[0]
+        if spectra.shape[1] != found.shape[1]:
+            raise InputError(path, f"is on another grid than {paths[0]}", "give files of one grid")
+        found[part[chosen]] = spectra[chosen]
+    return found
 
 
-def fit(
-    data: np.ndarray,
-    rows: int,
-    columns: int,
-    epochs: int = 10,
-    sigma_start: float | None = None,
-    sigma_end: float = 0.7,
-    torus: bool = True,
-    threads: int = 1,
-) -> Som:
-    """Train a map on `data` (n, d), n at least 1, all finite.
+def fit(data: np.ndarray, options: MapOptions, seed: int = 0, threads: int = 1) -> Som:
+    """Fit a map to `data` (n, d), n at least 1, all finite.
 
-    Nothing is random: the map starts from principal components and every epoch uses all
-    of `data`.
+    The width of the gaussian neighbourhood falls geometrically from a quarter of the map's
+    longer side to `options.sigma_end`. A wider end gives a smoother map: a larger quantization
+    and a smaller topographic error. With ten spectra to a cell 1.5 keeps both below those of
+    MiniSom on the spectra that the map is fitted to, 3 on other spectra too.
 
     Parameters
     ----------
-    epochs : passes over the data
-    sigma_start, sigma_end : width of the gaussian neighbourhood in cells in the first
-        and the last epoch, geometric in between; starts at a quarter of the longer side.
-        A wider end gives a smoother map: a larger quantization and a smaller topographic
-        error. With ten spectra to a cell 1.5 keeps both below those of MiniSom's online
-        map on the spectra trained on, 3 on others too
-    torus : periodic edges
+    seed : random seed of the engine `minisom`; in the batch algorithm nothing is random
+    threads : of the batch algorithm; they do not change the map
     """
     data = _as_float32(data)
+    start = max(options.rows, options.columns) / 4
+    if options.engine == "minisom":
+        return _fit_minisom(data, options, start, seed)
+    return _fit_batch(data, options, start, threads)
+
+
+def _fit_batch(data: np.ndarray, options: MapOptions, start: float, threads: int) -> Som:
+    rows, columns, epochs = options.rows, options.columns, options.epochs
     mean, axes, variance = _principal_components(data, threads)
     low = np.concatenate(list(_over_blocks(lambda x: (x - mean) @ axes.T, data, threads)))
-    cells = _initial(variance, rows, columns, torus)
-    sigmas = np.geomspace(sigma_start or max(rows, columns) / 4, sigma_end, epochs)
+    cells = _initial(variance, rows, columns, options.torus)
+    sigmas = np.geomspace(start, options.sigma_end, epochs)
     for epoch, sigma in enumerate(progress(sigmas, "epochs"), start=1):
         bmu = np.concatenate(list(_over_blocks(_search(cells), low, threads)))
         if epoch == epochs:
             # Full weights of the cells that no spectrum reaches: where they were.
             low, cells = data, mean + cells @ axes
-        cells = _update(cells, low, bmu, rows, columns, sigma, torus)
-    return Som(cells.reshape(rows, columns, -1), torus)
+        cells = _update(cells, low, bmu, (rows, columns), sigma, options.torus)
+    return Som(cells.reshape(rows, columns, -1), options.torus)
 
 
-def sparse_cells(occupancy: np.ndarray, percentile: float = 15) -> np.ndarray:
-    """Return which cells are sparse, bool, of the shape of `occupancy`.
+def _fit_minisom(data: np.ndarray, options: MapOptions, start: float, seed: int) -> Som:
+    """Fit the map online, spectrum by spectrum, by MiniSom (Vettigli 2018).
 
-    The published rule: a cell is sparse whose occupancy is at or below the 15th
-    percentile of the occupancies of all cells, empty ones included; spectra whose BMU is
-    sparse are discarded as choices. Where all occupancies are equal all cells are sparse.
+    From weights of random spectra, with MiniSom's own learning rate (0.5, falling to a third).
+    MiniSom has neither periodic edges nor a choice of the last width: it calls our neighbourhood.
     """
-    return occupancy <= np.percentile(occupancy, percentile)
+    from minisom import MiniSom
 
+    rows, columns = options.rows, options.columns
+    updates = options.epochs * len(data)
+    widths = iter(progress(np.geomspace(start, options.sigma_end, updates), "updates"))
 
-def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
-    """Return which quantization errors, bool (n,), lie above their `percentile`."""
-    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
+    def neighbourhood(winner: tuple[int, int], _: float) -> np.ndarray:
+        sigma = next(widths)
+        along_rows, along_columns = (
+            np.exp(-0.5 * (_steps(size, options.torus)[place] / sigma) ** 2)
+            for size, place in zip((rows, columns), winner, strict=True)
+        )
+        return np.outer(along_rows, along_columns)
 
-
-#: Rules that say which spectra are outliers; see `outliers`.
-OUTLIERS = ("occupancy", "error", "both", "none")
-
-
-def outliers(
-    rule: str,
-    som: Som,
-    bmu: np.ndarray,
-    qerr: np.ndarray,
-    percentile: float,
-    error_percentile: float,
-) -> dict[str, np.ndarray]:
-    """Return which spectra are outliers, bool (n,), by reason.
-
-    Parameters
-    ----------
-    rule : "occupancy" (published, see `sparse_cells`), "error" (`large_errors`), "both", "none"
-    bmu, qerr : (n,) of every spectrum of the pool, quantization error
-    """
-    found = {}
-    if rule in ("occupancy", "both"):
-        found["sparse cell"] = sparse_cells(som.occupancy(bmu), percentile).ravel()[bmu]
-    if rule in ("error", "both"):
-        found["far from cell"] = large_errors(qerr, error_percentile)
-    return found
+    # MiniSom computes in float64.
+    fitted = MiniSom(rows, columns, data.shape[1], sigma=start, random_seed=seed)
+    fitted.neighborhood = neighbourhood
+    fitted.random_weights_init(data)
+    with _libraries().limit(limits=1, user_api="blas"):
+        fitted.train(data, updates, random_order=True)
+    return Som(fitted.get_weights().astype(np.float32), options.torus)
 
 
 def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None:
@@ -231,6 +240,8 @@ def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None
 
 def read(path: str | os.PathLike) -> Som:
     """Read what `write` wrote; raise `InputError` for anything else."""
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             weights = np.asarray(file["weights"][...], dtype=np.float32)
@@ -244,20 +255,32 @@ def read(path: str | os.PathLike) -> Som:
     return Som(weights, torus)
 
 
+def read_map(path: str, som: Som, targetid: np.ndarray, of: str) -> np.ndarray:
+    """Return the cells (BMU, QERR) on the map `som` of the spectra `targetid` of the file `of`."""
+    rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    if not np.array_equal(rows["TARGETID"], targetid):
+        raise InputError(path, f"is not the map of the spectra in {of}", "make it again")
+    if not ((rows["BMU"] >= 0) & (rows["BMU"] < som.size)).all():
+        raise InputError(path, "has BMUs outside the map", "make it again")
+    return rows
+
+
 def _as_float32(data: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(data, dtype=np.float32)
 
 
 @functools.cache
-def _libraries() -> ThreadpoolController:
+def _libraries() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()
 
 
 def _over_blocks(function: Callable, data: np.ndarray, threads: int) -> Iterator:
     """Yield `function(block)` for blocks of `data` in order, BLAS at one thread."""
     blocks = [data[start : start + BLOCK] for start in range(0, len(data), BLOCK)]
-    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        yield from (map if threads == 1 else pool.map)(function, blocks)
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as workers:
+        yield from (map if threads == 1 else workers.map)(function, blocks)
 
 
 def _scoring(cells: np.ndarray) -> tuple[Callable, np.ndarray]:
@@ -313,8 +336,7 @@ def _update(
     cells: np.ndarray,
     data: np.ndarray,
     bmu: np.ndarray,
-    rows: int,
-    columns: int,
+    shape: tuple[int, int],
     sigma: float,
     torus: bool,
 ) -> np.ndarray:
@@ -325,6 +347,7 @@ def _update(
         order = np.argsort(best, kind="stable")
         members, first = np.unique(best[order], return_index=True)
         total[members] += np.add.reduceat(block[order], first)
+    rows, columns = shape
     count = np.bincount(bmu, minlength=len(cells)).astype(np.float32)
     along_rows = _neighbourhood(rows, sigma, torus)
     along_columns = _neighbourhood(columns, sigma, torus)
@@ -338,10 +361,14 @@ def _update(
 
 def _neighbourhood(size: int, sigma: float, torus: bool) -> np.ndarray:
     """Return exp(-step^2 / 2 sigma^2) for all pairs of `size` positions, float32."""
+    return np.exp(-0.5 * (_steps(size, torus) / sigma) ** 2).astype(np.float32)
+
+
+@functools.cache
+def _steps(size: int, torus: bool) -> np.ndarray:
+    """Return the steps between all pairs of `size` positions in a row, or in a ring."""
     step = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    if torus:
-        step = np.minimum(step, size - step)
-    return np.exp(-0.5 * (step / sigma) ** 2).astype(np.float32)
+    return np.minimum(step, size - step) if torus else step
 
 
 def _principal_components(data: np.ndarray, threads: int) -> tuple:
@@ -351,7 +378,8 @@ def _principal_components(data: np.ndarray, threads: int) -> tuple:
     def product(block: np.ndarray) -> np.ndarray:
         return (block - mean).T @ (block - mean)
 
-    covariance = sum(_over_blocks(product, data, threads), start=0.0) / len(data)
+    zero = np.zeros((len(mean), len(mean)), np.float32)
+    covariance = sum(_over_blocks(product, data, threads), start=zero) / len(data)
     with _libraries().limit(limits=1, user_api="blas"):
         variance, vectors = np.linalg.eigh(covariance.astype(float))
     axes = vectors.T[::-1][:COMPONENTS]

@@ -1,16 +1,11 @@
 """Classification: from a network's boxes to lines, redshifts and classes."""
 
-import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quasarnet_al.core.program import positive
+from quasarnet_al.core.options import option
 from quasarnet_al.spectra.grid import BAL_LINE, BOXES, LINES, Grid
-
-if TYPE_CHECKING:
-    from quasarnet_al.spectra.grid import Grid
 
 #: The classes: not a quasar, a quasar below and above the redshift of the split.
 CLASSES = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
@@ -98,39 +93,13 @@ def class_probabilities(
 
 @dataclass(frozen=True)
 class Classification:
-    """From line confidences to classes: the config's `classification`.
+    """From line confidences to classes: the config's `classification`."""
 
-    Attributes
-    ----------
-    c_thresh : a line is seen above this, in the members' votes
-    n_thresh : lines that make a quasar
-    z_split : redshift between the two classes of quasars
-    catalogue_cut : confidence cut of the figures that stand for the whole
-    """
-
-    c_thresh: float = 0.95
-    n_thresh: int = 1
-    z_split: float = 2.1
-    catalogue_cut: float = 0.5
-
-    @classmethod
-    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
-        """Add an option for each of them."""
-        told = "a line is seen above this, in the votes"
-        parser.add_argument("--c-thresh", type=float, default=cls.c_thresh, help=told)
-        told = "lines that make a quasar"
-        parser.add_argument("--n-thresh", type=positive, default=cls.n_thresh, help=told)
-        cls.add_z_split(parser)
-        told = "confidence cut of the metrics"
-        parser.add_argument("--cut", type=float, default=cls.catalogue_cut, help=told)
-
-    @classmethod
-    def add_z_split(cls, parser: argparse.ArgumentParser) -> None:
-        """Add the option of a program that has classes from labels or networks alone."""
-        told = "redshift between the quasars' classes"
-        parser.add_argument("--z-split", type=float, default=cls.z_split, help=told)
-
-    @classmethod
-    def from_arguments(cls, args: argparse.Namespace) -> "Classification":
-        """Return what the options of `add_arguments` give."""
-        return cls(args.c_thresh, args.n_thresh, args.z_split, args.cut)
+    c_thresh: float = option(
+        0.95, "confidence above which a line counts in the members' votes", above=0, below=1
+    )
+    n_thresh: int = option(1, "number of lines that make a quasar", minimum=1, maximum=6)
+    z_split: float = option(
+        Z_SPLIT, "redshift that separates the classes low-z quasar and high-z quasar", above=0
+    )
+    catalogue_cut: float = option(0.5, "confidence cut of the headline metrics", above=0, below=1)

@@ -15,6 +15,10 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+from quasarnet_al.network import gpu
+
+gpu.preload()
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -46,6 +50,13 @@ def configure(threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def gpus() -> list[str]:
+    """Return the names of the GPUs that TensorFlow sees."""
+    devices = tf.config.list_physical_devices("GPU")
+    details = map(tf.config.experimental.get_device_details, devices)
+    return [about.get("device_name", "GPU") for about in details]
 
 
 def build(recipe: Recipe, grid: Grid) -> keras.Model:

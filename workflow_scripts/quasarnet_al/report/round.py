@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.judging import stopping
-from quasarnet_al.learning import som
-from quasarnet_al.learning.selection import OUTLIER_REASONS
+from quasarnet_al.learning.selection import OUTLIER_REASONS, sparse_cells
 from quasarnet_al.report import html
 from quasarnet_al.report.choice import confusion_matrix, occupancy, score_histogram
 from quasarnet_al.report.tasks import DRAWINGS
@@ -104,7 +103,7 @@ def cells(
     caption = f"The pool's {len(bmu)} exposures on the self-organizing map."
     sparse = np.zeros(shape, bool)
     if percentile is not None:
-        sparse = som.sparse_cells(count, percentile)
+        sparse = sparse_cells(count, percentile)
         caption += (
             f" Sparse cells hold at most {np.percentile(count, percentile):g} (the "
             f"{percentile:g}th percentile): nothing in them is chosen."

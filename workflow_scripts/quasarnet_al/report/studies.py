@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quasarnet_al.judging.statistics import mean_interval
 from quasarnet_al.report.style import COLOURS, MARKERS, blank
 
 if TYPE_CHECKING:
@@ -131,27 +132,34 @@ def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> "Figure":
     return figure
 
 
-def arms(curves: "pd.DataFrame", metric: str, ratios: "pd.DataFrame") -> "Figure":
-    """Learning curves of the arms of the experiment: mean over seeds, and its error."""
-    figure = blank(9, 4.4)
-    axis = figure.subplots()
-    ratio = dict(zip(ratios["arm"], ratios["label_ratio"], strict=True))
-    for number, (arm, rows) in enumerate(curves.groupby("arm", sort=False)):
-        table = rows.pivot(index="seed", columns="labels", values=metric)
-        mean, error = table.mean(), table.std(ddof=1) / len(table) ** 0.5
-        axis.plot(
-            mean.index,
-            mean,
-            marker=MARKERS[number % len(MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
-            label=f"{arm}: {ratio[arm]:.2f}",
-        )
-        axis.fill_between(
-            mean.index, mean - error, mean + error, alpha=0.15, linewidth=0,
-            color=COLOURS[number % len(COLOURS)],
-        )  # fmt: skip
+def strategies(curves: "pd.DataFrame", ratios: "pd.DataFrame") -> "Figure":
+    """Learning curves of query strategies in each figure of merit of `ratios`, with 95 % bands.
+
+    A band is that of the mean over seeds (Student's t); `curves` and `ratios` as in
+    `judging.experiment.compare`.
+    """
+    names = list(dict.fromkeys(ratios["figure"]))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = blank(4.6 * columns + 1, 3.6 * rows + 0.9)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes.flat, names, strict=False):
+        for number, (arm, each) in enumerate(curves.groupby("arm", sort=False)):
+            table = each.pivot(index="seed", columns="labels", values=name)
+            mean, half = np.array([mean_interval(table[n].to_numpy()) for n in table]).T
+            colour = COLOURS[number % len(COLOURS)]
+            marker = MARKERS[number % len(MARKERS)]
+            axis.plot(table.columns, mean, marker=marker, color=colour, label=arm)
+            axis.fill_between(
+                table.columns, mean - half, mean + half, alpha=0.12, linewidth=0, color=colour
+            )
+        axis.set(xlabel="labels bought", ylabel=name.replace("_", " "))
     seeds = ratios["seeds"].max()
-    axis.set(xlabel="labels bought", ylabel=metric.replace("_", " "))
-    axis.set_title(f"mean of {seeds} seeds, band: its standard error", fontsize=10)
-    figure.legend(title="arm: label ratio", fontsize=9, loc="outside right upper")
+    figure.suptitle(f"mean of {seeds} seeds, band: its 95 % interval", fontsize=10)
+    figure.legend(
+        *axes.flat[0].get_legend_handles_labels(), title="strategy", loc="outside lower center",
+        ncols=4, fontsize=9,
+    )  # fmt: skip
     return figure

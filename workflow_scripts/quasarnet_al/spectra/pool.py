@@ -44,6 +44,7 @@ def write(
     grid: Grid,
     labels: np.ndarray | None = None,
     dropped: dict[str, int] | None = None,
+    record: dict[str, str] | None = None,
 ) -> None:
     """Write a pool file, or a labelled set where `labels` is given.
 
@@ -52,13 +53,14 @@ def write(
     spectra : float32 (n, p)
     catalog, labels : structured arrays of n rows
     dropped : how many spectra were left out, by reason; kept in the header
+    record : more about where the spectra and labels come from; kept in the header
     """
     header = [
         {"name": "GRID", "value": grid.kind, "comment": "pixels equal in log10 or in wavelength"},
         {"name": "STEP", "value": grid.step, "comment": "pixel width, dex or Angstrom"},
         {"name": "DROPPED", "value": json.dumps(dropped or {}), "comment": "left out, by reason"},
     ]
-    header += cards(provenance())
+    header += cards(provenance(**(record or {})))
     with fits_file(path) as fits:
         if len(spectra):
             fits.write(np.ascontiguousarray(spectra, np.float32), extname="SPECTRA", header=header)

@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import fitsio
 import numpy as np
 
 from quasarnet_al.core.files import InputError, fits_file, provenance, write_text
+from quasarnet_al.spectra import hdus
 from quasarnet_al.spectra.columns import UNITS
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     import pandas as pd  # only here: it takes longer to start than the rest
 
     try:
+        csv_header(path)
         table = pd.read_csv(
             path,
             dtype={"TARGETID": str, "SPECTYPE": str},
@@ -91,6 +93,98 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     except (OSError, ValueError) as error:
         raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
     return table
+
+
+def read_columns(
+    path: str | Path, wanted: Collection[str], tables: Sequence[str], remedy: str
+) -> tuple[str, dict[str, np.ndarray]]:
+    """Read columns of a table that others made, CSV or FITS, whatever the case of its names.
+
+    Parameters
+    ----------
+    wanted : names in capitals, a blank as an underscore
+    tables : HDUs of a FITS file that are read rather than its first table, best first
+
+    Returns
+    -------
+    the name of the HDU in capitals ('' for a CSV), and the columns that are there by name:
+    text of a CSV as objects, NaN where empty
+
+    Raises
+    ------
+    InputError for a file that is not a table, or that names a column twice
+    """
+    if ".fits" in Path(path).name.lower() or _starts_as_fits(path):
+        return _read_fits_columns(path, wanted, tables, remedy)
+    import pandas as pd  # only here: it takes longer to start than the rest
+
+    try:
+        names = csv_header(path)
+        places = _places(names, wanted)
+        parts = []
+        # A catalogue has a hundred columns and a million rows, of which a few columns count.
+        for part in pd.read_csv(path, dtype=str, encoding="utf-8-sig", chunksize=100_000):
+            if not isinstance(part.index, pd.RangeIndex):
+                raise ValueError("its rows have more fields than its header")
+            parts.append(part.iloc[:, list(places.values())])
+        columns = pd.concat(parts)
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is not a table ({error})", remedy) from error
+    return "", {
+        name: columns.iloc[:, number].to_numpy(dtype=object) for number, name in enumerate(places)
+    }
+
+
+def _starts_as_fits(path: str | Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(6) == b"SIMPLE"
+    except OSError:
+        return False
+
+
+def _read_fits_columns(
+    path: str | Path, wanted: Collection[str], tables: Sequence[str], remedy: str
+) -> tuple[str, dict[str, np.ndarray]]:
+    with hdus.opened(path, "a FITS table", remedy) as fits:
+        names = [hdu.get_extname().upper() for hdu in fits]
+        number = next((names.index(name) for name in tables if name in names), None)
+        if number is None:
+            kinds = [hdu.get_exttype() for hdu in fits]
+            number = next((k for k, kind in enumerate(kinds) if kind != "IMAGE_HDU"), None)
+        if number is None:
+            raise ValueError("it has no table")
+        spelt = fits[number].get_colnames()
+        places = _places(spelt, wanted)
+        if not places or not fits[number].get_nrows():
+            return names[number], {name: np.zeros(0, np.int64) for name in places}
+        rows = fits[number].read(columns=[spelt[place] for place in places.values()])
+    return names[number], {name: _native(rows[spelt[place]]) for name, place in places.items()}
+
+
+def csv_header(path: str | Path) -> list[str]:
+    """Return the names of a CSV's columns; raise ValueError where one is there twice."""
+    import pandas as pd  # only here: it takes longer to start than the rest
+
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig")
+    names = [str(name) for name in first.iloc[0].fillna("")]
+    for name in names:
+        if name and names.count(name) > 1:
+            raise ValueError(f"its header names {name} twice")
+    return names
+
+
+def _places(names: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
+    """Return the place of each wanted column by its name in capitals."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(names):
+        plain = name.strip().upper().replace(" ", "_")
+        if plain not in wanted:
+            continue
+        if plain in places:
+            raise ValueError(f"its header names {plain} twice ({names[places[plain]]}, {name})")
+        places[plain] = place
+    return places
 
 
 def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
@@ -247,7 +341,7 @@ def check_columns(rows: np.ndarray, columns: dict, *strings: str) -> np.ndarray:
 
 def _native(rows: np.ndarray) -> np.ndarray:
     rows = rows.astype(rows.dtype.newbyteorder("="))
-    for name in rows.dtype.names:
+    for name in rows.dtype.names or ():
         if rows.dtype[name].kind == "U":
             rows[name] = np.char.rstrip(rows[name])
     return rows

@@ -165,13 +165,13 @@ def score(
     threads: int = 1,
 ) -> dict[str, np.ndarray]:
     """Return the columns of the score table; a member votes for its most probable class."""
-    from quasarnet_al.learning import acquisition, scores
+    from quasarnet_al.learning import acquisition
 
     each = probabilities(networks, images, threads)
     votes = acquisition.votes(each.argmax(axis=2), len(CLASSES))
     columns = {f"VOTE_{name}": votes[:, k].astype(np.float32) for k, name in enumerate(CLASSES)}
     columns["CLASS"] = each.mean(axis=0).argmax(axis=1).astype(np.int16)
-    return columns | scores.confusion(votes, each, targetid, seed)
+    return columns | acquisition.columns(votes, each, targetid, seed)
 
 
 def evaluate(
@@ -215,12 +215,11 @@ def most_confusing(scores: np.ndarray, reason: np.ndarray, tie: np.ndarray) -> d
     tie : (n,) numbers that order equal scores, the smallest first
     """
     from quasarnet_al.learning import acquisition
-    from quasarnet_al.learning.scores import ACQUISITIONS
 
     choices = np.flatnonzero(np.isin(reason, ["", "less confusing"]))
     found = {}
-    for name in acquisition.METHODS:
-        values = scores[ACQUISITIONS[name]][choices]
+    for name in acquisition.MEASURES:
+        values = scores[acquisition.column(name)][choices]
         found[name] = int(choices[np.lexsort((tie[choices], -values))[0]])
     return found
 

@@ -48,7 +48,7 @@ def score(
     columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
     columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
     columns["C_BAL"] = mean_bal
-    columns |= scores.confusion(votes, probabilities, targetid, seed)
+    columns |= acquisition.columns(votes, probabilities, targetid, seed)
     columns["MEMBER_Z"] = best.T.astype(np.float32)
     columns["MEMBER_C"] = c.max(axis=2).T
     return columns

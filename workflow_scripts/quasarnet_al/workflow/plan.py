@@ -39,6 +39,13 @@ def check(config: dict, schema: str | Path) -> dict:
         raise InputError(
             "config", "no labelled set gives a validation set", "set labelled.*.validation above 0"
         )
+    for labelled in sets:
+        if labelled.validation + labelled.gate > 1:
+            raise InputError(
+                "config",
+                f"labelled.{labelled.name}: validation and gate are more than the whole set",
+                "lower one of them",
+            )
     return config
 
 
@@ -135,7 +142,8 @@ class LabelledSet:
     arguments : of extract_spectra.py, that make it
     files : that must be there first; the coadds of a production are not looked for
     survey : name of the mock survey that makes its spectra, or ""
-    validation : share of its objects that only serve to judge the ensembles
+    validation, gate : shares of its objects that only serve to judge, the ensembles and the
+        released network
     check : whether it serves `snakemake check` alone
     """
 
@@ -144,6 +152,7 @@ class LabelledSet:
     files: tuple[str, ...]
     survey: str
     validation: float
+    gate: float
     check: bool
 
 
@@ -156,7 +165,13 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
         if survey:
             files.append(survey_truth(config, survey))
         found[name] = LabelledSet(
-            name, tuple(arguments), tuple(files), survey, source["validation"], source["check"]
+            name,
+            tuple(arguments),
+            tuple(files),
+            survey,
+            source["validation"],
+            source.get("gate", 0),
+            source["check"],
         )
     return found
 

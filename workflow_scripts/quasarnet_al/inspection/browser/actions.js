@@ -1,0 +1,209 @@
+import { contradiction, EMPTY, isComplete, isEmpty } from "./answers.js";
+import { C_KM_S, CLASSES, ISSUES, round4, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
+import { $, banner, D, N, toast, unbanner } from "./document.js";
+import { refine } from "./match.js";
+import { answerOf, candidates, change, current, left, matched, refresh, schedule, session, settings, shownTemplate, snapshot, spectrum, takeBack, TEMPLATES, view } from "./state.js";
+
+// What an inspector can do: go to a spectrum, choose a redshift, answer.
+
+// ---------------------------------------------------------------- redshift
+
+// `keepClass`: the redshift is still that of the candidate chosen before, moved a little.
+export function setZ(z, { quiet = false, keepClass = false } = {}) {
+  if (!(z >= Z_MIN && z <= Z_MAX)) {
+    toast(`z = ${z.toFixed(4)} is outside ${Z_MIN} to ${Z_MAX}; it stays ${view.z.toFixed(4)}`);
+    return;
+  }
+  view.z = Math.abs(z) < 1e-9 ? 0 : z;
+  if (!quiet) {
+    view.touched = true;
+    view.candidate = -1;
+    if (!keepClass) view.spectype = "";
+  }
+  refresh();
+}
+
+export function typeZ(text) {
+  const z = typedRedshift(text);
+  if (z === null) toast(`"${text}" is not a number; z stays ${view.z.toFixed(4)}`);
+  else if (Math.abs(z - view.z) > 4e-5) setZ(z);
+}
+
+export function chooseCandidate(at, quiet = false) {
+  const list = candidates(view.index);
+  if (!list.length) return;
+  view.candidate = ((at % list.length) + list.length) % list.length;
+  view.z = list[view.candidate].z;
+  if (quiet) return;
+  view.touched = true;
+  view.spectype = list[view.candidate].spectype;
+  refresh();
+}
+
+export const step = (sign, event) => setZ(view.z + sign * (event.altKey ? 1e-4 : event.shiftKey ? 1e-2 : 1e-3), { keepClass: true });
+
+// Fit the template that is shown, near the redshift that is shown.
+export function fitHere() {
+  const t = shownTemplate();
+  if (!t) return toast("No template is shown: T chooses one");
+  const from = view.z, z = refine(spectrum(view.index), t, from);
+  if (z === null) return toast(`No fit: "${t.name}" fits best nowhere near z = ${from.toFixed(4)}`);
+  setZ(z, { keepClass: true });
+  return toast(`fit of "${t.name}": ${from.toFixed(4)} → ${z.toFixed(4)} (${Math.round((C_KM_S * (z - from)) / (1 + from))} km/s)`);
+}
+
+// ---------------------------------------------------------------- answers
+
+// No answer is taken from somebody unknown, or about a spectrum that was not drawn yet.
+function canAnswer() {
+  if (!session.inspector) return false;
+  if (view.drawn === view.index) return true;
+  toast("Not recorded: the spectrum was not drawn yet");
+  return false;
+}
+
+// Record class and redshift, or ask where they contradict each other.
+function record(fields, before) {
+  const after = { ...answerOf(view.index), ...fields };
+  const why = contradiction(after.spectype, after.z);
+  if (why) {
+    const others = CLASSES.filter(([c]) => c !== after.spectype && !contradiction(c, after.z));
+    banner("contradiction", `Not recorded: ${why}. Is it another class (Q, G, S) or another redshift (Z)?`,
+      ...others.map(([c]) => [`${c} at z = ${after.z.toFixed(4)}`, () => record({ ...fields, spectype: c }, before)]), ["Cancel", () => {}]);
+    return;
+  }
+  unbanner("contradiction");
+  const completes = "quality" in fields || !isComplete(before.answer);
+  change(view.index, fields, { before });
+  if (!isComplete(answerOf(view.index))) {
+    if (answerOf(view.index).quality >= 0) toast("Which class? Q quasar, G galaxy, S star");
+  } else if (completes) advance();
+}
+
+export function setClass(spectype) {
+  if (!canAnswer()) return;
+  const before = snapshot(), a = before.answer;
+  if (a.spectype === spectype) return;
+  adopt(spectype);
+  const fields = { spectype };
+  if (a.z !== null || a.quality >= 2) fields.z = round4(view.z);
+  record(fields, before);
+}
+
+// Choosing a class moves a redshift that was not touched, or that this class cannot have, to
+// where the class fits best.
+function adopt(spectype) {
+  const list = candidates(view.index), from = view.z;
+  if (view.touched && !contradiction(spectype, view.z)) return;
+  if (view.candidate < 0 || list[view.candidate]?.spectype !== spectype || contradiction(spectype, view.z)) {
+    const best = list.findIndex((c) => c.spectype === spectype && !contradiction(spectype, c.z));
+    if (best >= 0) chooseCandidate(best, true);
+    else if (spectype === "STAR") setZ(0, { quiet: true });
+  }
+  if (view.touched && view.z !== from) toast(`z = ${from.toFixed(4)} cannot be a ${spectype}'s: moved to ${view.z.toFixed(4)}`);
+}
+
+// Redshifts nearer than this are the same (Z_TOLERANCE of merge.py).
+const SAME_Z = 0.0033;
+// The class that a quality alone takes: that of the candidate whose redshift is shown, else
+// redrock's as in prospect, but only with redrock's redshift.
+export function offered() {
+  const { redrock } = current();
+  let spectype = view.touched ? view.spectype : "";
+  if (!spectype && redrock && Math.abs(view.z - redrock.z) < SAME_Z * (1 + redrock.z)) spectype = redrock.spectype;
+  return CLASSES.some(([c]) => c === spectype) && !contradiction(spectype, view.z) ? spectype : "";
+}
+
+export function setQuality(quality) {
+  if (!canAnswer()) return;
+  const before = snapshot(), a = before.answer, fields = { quality };
+  if (quality >= 2) {
+    if (!a.spectype) fields.spectype = offered();
+    fields.z = round4(view.z);
+  } else if (!a.zSet) fields.z = null;
+  record(fields, before);
+}
+
+function advance() {
+  const a = answerOf(view.index);
+  toast(`${view.index + 1}: ${a.spectype || "no class"}${a.z === null ? "" : ` z = ${a.z.toFixed(4)}`}, quality ${a.quality}`);
+  if (left() === 0) {
+    banner("done", `All ${N} are answered. Download the CSV (Shift+D)${D.labels_dir ? ` and put it into ${D.labels_dir}` : ""}.`);
+  } else if (settings.advance && view.index < N - 1) go(view.index + 1);
+}
+
+export function recordZ() {
+  if (!canAnswer()) return;
+  record({ z: round4(view.z), zSet: true }, snapshot());
+  if (answerOf(view.index).z === round4(view.z)) toast(`z = ${view.z.toFixed(4)} recorded`);
+}
+
+export function cycleBal() {
+  if (!canAnswer()) return;
+  const { bal } = answerOf(view.index);
+  change(view.index, { bal: bal === null ? 1 : bal === 1 ? 0 : null });
+}
+
+export function toggleIssue(letter) {
+  if (!canAnswer()) return;
+  const { issue } = answerOf(view.index);
+  change(view.index, { issue: ISSUES.map(([l]) => l).filter((l) => (l === letter) !== issue.includes(l)).join("") }, { keepShown: true });
+}
+
+export function clearAnswer() {
+  if (isEmpty(answerOf(view.index))) return;
+  change(view.index, { ...EMPTY });
+  toast("Answer cleared; U brings it back");
+}
+
+export function commitComment() {
+  const text = $("comment").value.trim();
+  if (session.ready && session.inspector && text !== answerOf(view.index).comment) change(view.index, { comment: text }, { keepShown: true });
+}
+
+export function undoLast() {
+  commitComment();
+  const last = takeBack();
+  if (!last) return toast("Nothing to undo");
+  if (last.index !== view.index) go(last.index);
+  const { z, touched, spectype, candidate } = last;
+  Object.assign(view, { z, touched, spectype, candidate });
+  $("comment").value = answerOf(view.index).comment;
+  unbanner("contradiction");
+  refresh();
+  return toast(`Undone on spectrum ${last.index + 1}`);
+}
+
+// ---------------------------------------------------------------- from spectrum to spectrum
+
+export function go(index) {
+  if (index < 0 || index >= N) return;
+  commitComment();
+  unbanner("contradiction");
+  Object.assign(view, { index, x: null, y: null, features: null, touched: false, spectype: "", candidate: -1, drawn: -1 });
+  closeLines();
+  const a = answerOf(index), list = candidates(index), own = list.findIndex((c) => c.spectype === a.spectype);
+  if (a.z !== null) Object.assign(view, { z: a.z, touched: true });
+  else if (list.length) chooseCandidate(Math.max(0, own), true);
+  else view.z = 0;
+  $("comment").value = a.comment;
+  refresh();
+  // The next spectrum is unpacked and matched while this one is looked at.
+  setTimeout(() => { if (index + 1 < N) matched(index + 1); }, 60);
+}
+
+export function nextUnlabelled() {
+  for (let k = 1; k <= N; k++) {
+    const index = (view.index + k) % N;
+    if (!isComplete(answerOf(index))) return go(index);
+  }
+  return toast("All are answered");
+}
+
+export function closeLines() {
+  $("lines").hidden = true;
+  view.mark = null;
+  schedule();
+}
+
+export const templateNames = () => ["auto", "none", ...TEMPLATES.map((t) => t.name)];

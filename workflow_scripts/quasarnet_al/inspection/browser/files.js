@@ -1,0 +1,53 @@
+import { differs, isEmpty } from "./answers.js";
+import { plural } from "./base.js";
+import { fileName, readCsv, refusals, toCsv } from "./csv.js";
+import { banner, D, element, toast } from "./document.js";
+import { commitComment, go } from "./actions.js";
+import { answerOf, answers, change, refresh, session, view } from "./state.js";
+
+// The CSV file of the page, out and in.
+
+const indexOfTarget = new Map(D.spectra.map((record, index) => [record.targetid, index]));
+
+export function download() {
+  commitComment();
+  const text = toCsv(D.spectra, (record) => answerOf(indexOfTarget.get(record.targetid)), session.inspector);
+  const name = fileName(D.title, session.inspector);
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = element("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+  session.downloaded = JSON.stringify(answers);
+  refresh();
+  toast(`${name}${D.labels_dir ? ` → put it into ${D.labels_dir}` : ""}`);
+}
+
+export async function importFile(file) {
+  if (!session.inspector) return;
+  const buffer = await file.arrayBuffer();
+  let text = new TextDecoder("utf-8").decode(buffer);
+  if (text.includes("\ufffd")) text = new TextDecoder("latin1").decode(buffer);
+  const found = readCsv(text, indexOfTarget.keys());
+  if (found.error) { banner("import", `${file.name}: ${found.error}`); return; }
+  const list = found.rows.map(([targetid, name, answer]) => ({ index: indexOfTarget.get(targetid), name, answer }));
+  const fresh = list.filter(({ index }) => isEmpty(answerOf(index)));
+  const differing = list.filter(({ index, answer }) => !isEmpty(answerOf(index)) && differs(answer, answerOf(index)));
+  const names = [...new Set(list.map(({ name }) => name))].filter((name) => name && name !== session.inspector);
+  const take = (taken) => {
+    for (const { index, answer } of taken) change(index, answer, { keepShown: true });
+    go(view.index);
+    toast(`${plural(taken.length, "answer")} taken from the file`);
+  };
+  const refused = refusals(found);
+  if (!list.length) { banner("import", `${file.name}: ${refused || "it has no answers."}`); return; }
+  const says = [`${file.name}: ${plural(fresh.length, "new answer")}, ${differing.length} that differ from yours.`, refused];
+  if (names.length) says.push(`They are by ${names.join(", ")} and become ${session.inspector}'s.`);
+  const actions = [];
+  if (fresh.length) actions.push([`Take the ${fresh.length} new`, () => take(fresh)]);
+  if (differing.length) actions.push([`Take all ${fresh.length + differing.length}`, () => take([...fresh, ...differing])]);
+  if (actions.length && (names.length || differing.length)) { banner("import", says.filter(Boolean).join(" "), ...actions, ["Cancel", () => {}]); return; }
+  if (fresh.length) take(fresh);
+  if (refused || !fresh.length) banner("import", says.filter(Boolean).join(" "));
+}

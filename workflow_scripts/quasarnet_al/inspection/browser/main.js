@@ -1,0 +1,118 @@
+import { isComplete } from "./answers.js";
+import { plural, typedRedshift, Z_MAX } from "./base.js";
+import { readColours } from "./canvas.js";
+import { $, banner, D, on, toast } from "./document.js";
+import { commitComment, go, setZ, typeZ } from "./actions.js";
+import { download, importFile } from "./files.js";
+import { placeOf } from "./gallery.js";
+import { buildHelp, onKey, openHelp } from "./keys.js";
+import { mouse } from "./mouse.js";
+import { draw } from "./plot.js";
+import { build, show, showLegend } from "./side.js";
+import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, renameTo, schedule, session, settings, stores, view, watchOtherTabs } from "./state.js";
+
+// The start of the page: what listens to what.
+
+// A mouse leaves a list or slider when it is done; a key stays in it.
+function leaveAfterMouse(control) {
+  let byMouse = false;
+  control.addEventListener("pointerdown", () => { byMouse = true; });
+  control.addEventListener("keydown", () => { byMouse = false; });
+  control.addEventListener("change", () => { if (byMouse) control.blur(); });
+}
+
+function listen() {
+  addEventListener("keydown", onKey);
+  addEventListener("beforeunload", (event) => {
+    commitComment();
+    if (!stores() && JSON.stringify(answers) !== session.downloaded) event.preventDefault();
+  });
+  addEventListener("hashchange", goToAddress);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
+  new ResizeObserver(schedule).observe($("stage"));
+  $("comment").addEventListener("blur", commitComment);
+  $("z").addEventListener("input", () => on($("z"), typedRedshift($("z").value) === null, "bad"));
+  $("z").addEventListener("blur", () => {
+    on($("z"), false, "bad");
+    typeZ($("z").value);
+    refresh();
+  });
+  $("z-slider").addEventListener("input", () => setZ(Math.exp(($("z-slider").value / 1000) * Math.log(1 + Z_MAX)) - 1));
+  $("smooth").addEventListener("input", () => { settings.smooth = Number($("smooth").value); keepSettings(); });
+  $("template").addEventListener("change", () => { settings.template = $("template").value; keepSettings(); });
+  for (const id of ["z-slider", "smooth", "template"]) leaveAfterMouse($(id));
+  const click = (id, action) => $(id).addEventListener("click", (event) => { if (event.detail) $(id).blur(); action(); });
+  click("help", openHelp);
+  click("download", download);
+  click("import", () => $("file").click());
+  click("inspector", askName);
+  $("file").addEventListener("change", () => {
+    if ($("file").files.length) importFile($("file").files[0]);
+    $("file").value = "";
+  });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files.length) importFile(event.dataTransfer.files[0]);
+  });
+  $("who").addEventListener("close", named);
+}
+
+function askName() {
+  $("name").value = session.inspector;
+  $("who").showModal();
+}
+
+// Answers belong to who gave them: another name opens the answers of that name.
+async function named() {
+  const name = $("name").value.trim().replace(/\s+/g, " "), before = session.inspector;
+  if (!/[\p{L}\p{N}]/u.test(name)) {
+    if (name) toast("A name needs a letter or a digit");
+    if (!before) askName();
+    return;
+  }
+  if (name === before) return;
+  commitComment();
+  const count = Object.keys(answers).length, { index } = view;
+  await openFor(name);
+  go(before ? index : firstOpen());
+  if (!before || !count) return;
+  banner("renamed", `This page now shows the answers of ${name}: ${Object.keys(answers).length || "none yet"}. The ${plural(count, "answer")} of ${before} stay under that name.`,
+    [`${before} was a misspelling: take over the ${plural(count, "answer")}`, () => takeOver(before, name)], ["OK", () => {}]);
+}
+
+async function takeOver(before, name) {
+  await openFor(before);
+  await renameTo(name);
+  go(view.index);
+}
+
+const firstOpen = () => Math.max(0, D.spectra.findIndex((_, i) => !isComplete(answerOf(i))));
+
+// The spectrum whose TARGETID is in the address; whether there is one.
+function goToAddress() {
+  const index = placeOf(location.hash.slice(1));
+  if (index >= 0) go(index);
+  return index >= 0;
+}
+
+async function start() {
+  build();
+  buildHelp();
+  readColours();
+  hooks.refresh = show;
+  hooks.draw = () => { draw(); showLegend(); };
+  hooks.elsewhere = (changed) => { if (changed.includes(view.index)) go(view.index); else refresh(); };
+  await openStore();
+  session.ready = true;
+  if (!goToAddress()) go(firstOpen());
+  hooks.draw();
+  mouse();
+  listen();
+  watchOtherTabs();
+  if (!session.inspector) askName();
+  olderBatch();
+  document.documentElement.dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,292 @@
+import { contradiction, isComplete, isEmpty } from "./answers.js";
+import { clamp, CLASSES, ISSUES, MEANING, Z_MAX, Z_MIN } from "./base.js";
+import { FONT, ink, line, surface, ticks } from "./canvas.js";
+import { $, button, D, element, keycap, N, on, pressed, rows, toast } from "./document.js";
+import { chooseCandidate, cycleBal, fitHere, go, nextUnlabelled, offered, recordZ, setClass, setQuality, setZ, step, toggleIssue, undoLast } from "./actions.js";
+import { frame } from "./plot.js";
+import { small } from "./spectra.js";
+import { answerOf, answers, candidates, current, ensembleAllowed, ensembleVisible, keepSettings, left, sawEnsemble, schedule, session, settings, shownTemplate, TEMPLATES, view } from "./state.js";
+
+// The header, the tools above the plot, its legend and the panel at the side.
+
+const TOGGLES = [
+  ["noise", "error", "D", "noise"], ["network", "network's pixels", "O", "network"], ["emission", "emission", "L", "emission"],
+  ["absorption", "absorption", "A", "absorption"], ["sky", "sky", "K", ""], ["full", "full range", "Y", ""],
+];
+
+export function toggle(name) {
+  if (name === "emission" || name === "absorption") {
+    settings[name] = (settings[name] + 1) % 3;
+    toast(`${name} lines: ${["none", "main", "all"][settings[name]]}`);
+  } else settings[name] = !settings[name];
+  keepSettings();
+}
+
+export function toggleEnsemble() {
+  if (!ensembleAllowed(view.index)) return toast(current().ensemble ? "Hidden until you have answered" : "No ensemble looked at this spectrum");
+  settings.ensemble = !settings.ensemble;
+  return keepSettings();
+}
+
+export function build() {
+  $("title").textContent = $("title").title = D.title;
+  $("part").textContent = D.part;
+  buildStrip();
+  for (const [spectype, key] of CLASSES) {
+    const node = button(spectype, key, () => setClass(spectype));
+    node.dataset.spectype = spectype;
+    node.classList.add(spectype);
+    $("classes").append(node);
+  }
+  for (const quality of [4, 3, 2, 1, 0]) {
+    const node = button(String(quality), "", () => setQuality(quality), MEANING[quality]);
+    node.dataset.quality = quality;
+    node.setAttribute("aria-label", `quality ${MEANING[quality]}`);
+    node.onmouseenter = () => { $("meaning").textContent = MEANING[quality]; };
+    node.onmouseleave = showMeaning;
+    $("qualities").append(node);
+  }
+  $("flags").append(button("BAL ?", "B", cycleBal, "Broad absorption: yes, no, not looked at"), element("span", { textContent: "bad" }));
+  for (const [letter, label, title] of ISSUES) {
+    const node = button(label, `⇧${letter}`, () => toggleIssue(letter), title);
+    node.dataset.issue = letter;
+    $("flags").append(node);
+  }
+  $("moves").append(
+    button("back", "P", () => go(view.index - 1)), button("next", "N", () => go(view.index + 1)),
+    button("next open", "space", nextUnlabelled), button("undo", "U", undoLast),
+  );
+  const steps = "step 0.001; with Shift 0.01, with Alt 0.0001";
+  $("steps").append(
+    button("−", "", (event) => step(-1, event), steps), button("+", "", (event) => step(1, event), steps),
+    button("fit", "F", fitHere, "Move to the best fit of the template shown, near this redshift"), button("set", "R", recordZ, "Record this redshift"),
+  );
+  for (const [name, label, key, colour] of TOGGLES) {
+    const node = button(label, "", () => toggle(name), `${label} (${key})`);
+    if (colour) node.prepend(Object.assign(element("i", {}), { className: colour }));
+    node.dataset.toggle = name;
+    $("toggles").append(node);
+  }
+  $("template").append(element("option", { value: "auto", textContent: TEMPLATES.length ? "auto" : "none given" }), element("option", { value: "none", textContent: "none" }));
+  for (const t of TEMPLATES) $("template").append(element("option", { value: t.name, textContent: t.name }));
+}
+
+// One tab stop; arrows go from spectrum to spectrum.
+function buildStrip() {
+  D.spectra.forEach((record, index) => $("strip").append(button("", "", () => go(index))));
+  $("strip").addEventListener("keydown", (event) => {
+    const to = { ArrowLeft: view.index - 1, ArrowRight: view.index + 1, Home: 0, End: N - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    go(clamp(to, 0, N - 1));
+    $("strip").children[view.index].focus();
+  });
+}
+
+function showMeaning() {
+  const { quality } = answerOf(view.index);
+  $("meaning").textContent = quality >= 0 ? MEANING[quality] : "quality: 4 confident … 0 nothing there";
+}
+
+const summary = (a) => (isEmpty(a) ? "open" : [isComplete(a) ? "" : "incomplete", a.spectype, a.z === null ? "" : `z ${a.z.toFixed(4)}`, a.quality < 0 ? "" : `quality ${a.quality}`].filter(Boolean).join(" "));
+
+export function show() {
+  const record = current(), a = answerOf(view.index);
+  if (ensembleVisible(view.index)) sawEnsemble(record.targetid);
+  showHeader();
+  showAnswer(a);
+  showRedshift(a);
+  $("smooth").value = settings.smooth;
+  $("smooth-value").textContent = settings.smooth ? `${settings.smooth} px` : "off";
+  for (const node of $("toggles").children) pressed(node, settings[node.dataset.toggle]);
+  $("template").value = settings.template;
+  showCandidates();
+  showObject(record);
+  showEnsemble(record);
+  showEarlier(record);
+  schedule();
+}
+
+function showHeader() {
+  [...$("strip").children].forEach((node, index) => {
+    const b = answerOf(index), done = isComplete(b), here = index === view.index;
+    node.className = (done ? b.spectype || "none" : isEmpty(b) ? "" : "started") + (done && b.quality < 3 ? " low" : "") + (here ? " here" : "");
+    node.tabIndex = here ? 0 : -1;
+    node.title = `${index + 1}: ${D.spectra[index].targetid}, ${summary(b)}`;
+    node.setAttribute("aria-label", `${index + 1}, ${summary(b)}`);
+    if (here) node.setAttribute("aria-current", "true"); else node.removeAttribute("aria-current");
+  });
+  const n = left();
+  $("left").textContent = `${view.index + 1} / ${N} · ${n ? `${n} left` : "all done"}`;
+  $("inspector").textContent = session.inspector || "Your name?";
+  on($("download"), JSON.stringify(answers) !== session.downloaded && Object.keys(answers).length, "fresh");
+}
+
+function showAnswer(a) {
+  const taken = a.spectype ? "" : offered();
+  for (const node of $("classes").children) {
+    pressed(node, node.dataset.spectype === a.spectype);
+    on(node, taken === node.dataset.spectype, "default");
+  }
+  for (const node of $("qualities").children) pressed(node, Number(node.dataset.quality) === a.quality);
+  const [bal, , ...issues] = $("flags").children;
+  bal.firstChild.textContent = `BAL ${a.bal === null ? "?" : a.bal ? "yes" : "no"}`;
+  pressed(bal, a.bal !== null);
+  for (const node of issues) pressed(node, a.issue.includes(node.dataset.issue));
+  if (document.activeElement !== $("comment")) $("comment").value = a.comment;
+  showMeaning();
+  const moved = a.z !== null && Math.abs(a.z - view.z) > 5e-5;
+  const contradicts = a.quality >= 0 && contradiction(a.spectype, a.z);
+  let text = a.z === null ? "no redshift recorded yet" : `recorded z = ${a.z.toFixed(4)}`;
+  if (a.quality >= 2 && !a.spectype) text = "incomplete, counts as not answered: which class? Q, G or S";
+  else if (contradicts) text = `incomplete, counts as not answered: ${contradicts}`;
+  else if (moved) text += `; R records ${view.z.toFixed(4)}`;
+  $("recorded").textContent = text;
+  on($("recorded"), moved || (a.quality >= 0 && !isComplete(a)), "warn");
+}
+
+function showRedshift() {
+  if (document.activeElement !== $("z")) $("z").value = view.z.toFixed(4);
+  $("z-slider").value = 1000 * (Math.log(1 + Math.max(0, view.z)) / Math.log(1 + Z_MAX));
+  $("z-slider").setAttribute("aria-valuetext", `z ${view.z.toFixed(4)}`);
+}
+
+// A word for every mark on the plot.
+export function showLegend() {
+  const { s, model } = frame, t = shownTemplate(), item = (swatch, text) => element("span", {}, Object.assign(element("i", {}), { className: swatch }), text);
+  const template = !t ? null : model ? `${t.name} (${D.models || "this project's model"}), fitted` : `${t.name}: no fit at this redshift`;
+  $("legend").replaceChildren(...[
+    item("flux", s.full ? settings.smooth ? "flux, smoothed (shadow: as observed)" : "flux" : "network's pixels"),
+    settings.noise && s.full ? item("noise", "error (1σ)") : null,
+    settings.network && s.full ? item("network", "network's pixels") : null,
+    template ? item(model ? "template" : "none", template) : null,
+    settings.emission ? item("emission", "emission lines") : null,
+    settings.absorption ? item("absorption", "absorption lines") : null,
+    settings.sky ? item("sky", "bright sky lines") : null,
+    settings.sky ? item("telluric", "⊕ absorption by the atmosphere") : null,
+    item("dropped", "no data"),
+  ].filter(Boolean));
+}
+
+function showCandidates() {
+  const list = candidates(view.index), focused = [...$("candidates").querySelectorAll("button")].indexOf(document.activeElement);
+  $("candidates").replaceChildren(element("h2", {}, "candidates ", element("span", {}, keycap("C"), " ", keycap("V"))));
+  if (!list.length) $("candidates").append(element("p", { className: "hidden-note", textContent: TEMPLATES.length ? "no template fits" : "none; mark a feature (M or click)" }));
+  list.forEach((c, at) => {
+    const note = c.source === "template" ? (c.behind < 0.5 ? "best fit" : `Δχ² ${c.behind.toFixed(0)}`) : c.note || "";
+    const label = c.source === "template" ? c.name : c.source === "redrock" ? `redrock ${c.spectype}` : c.source;
+    const node = button("", "", () => chooseCandidate(at));
+    node.append(element("i", {}), element("span", { textContent: label }), element("b", { textContent: c.z.toFixed(4) }), element("small", { textContent: note }));
+    if (c.spectype) node.classList.add(c.spectype);
+    pressed(node, at === view.candidate);
+    $("candidates").append(node);
+    if (at === focused) node.focus();
+  });
+}
+
+function showObject(record) {
+  let place = null;
+  if (record.ra !== null && record.dec !== null) {
+    place = element("span", { textContent: `${record.ra.toFixed(4)} ${record.dec < 0 ? "−" : "+"}${Math.abs(record.dec).toFixed(4)} ` });
+    place.append(element("a", { textContent: "Legacy", title: "Legacy Survey viewer", target: "_blank", rel: "noreferrer noopener", href: `https://www.legacysurvey.org/viewer?ra=${record.ra}&dec=${record.dec}&layer=ls-dr9&zoom=16&mark=${record.ra},${record.dec}` }));
+  }
+  const magnitudes = Object.entries(record.magnitudes).map(([band, m]) => `${band} ${m.toFixed(2)}`).join("  ");
+  const where = [record.tileid !== null && `tile ${record.tileid}`, record.petal !== null && `petal ${record.petal}`, record.fiber !== null && `fibre ${record.fiber}`].filter(Boolean).join(", ");
+  const missing = ["B", "R", "Z"].filter((_, bit) => !((record.arms >> bit) & 1));
+  const redrock = record.redrock && `${record.redrock.spectype} z = ${record.redrock.z.toFixed(4)}, ZWARN ${record.redrock.zwarn}`;
+  const snr = Object.entries(record.snr_arms || {}).map(([arm, value]) => `${arm} ${value.toFixed(1)}`).join("  ");
+  $("object").replaceChildren(element("h2", { textContent: "object" }), rows([
+    ["TARGETID", element("a", { href: `#${record.targetid}`, title: "Puts this spectrum into the address", textContent: record.targetid })],
+    ["redrock", redrock || "no answer at hand"], [record.dereddened ? "AB mag, dereddened" : "AB mag, as observed", magnitudes],
+    ["S/N per Å", snr], ["S/N", snr || record.snr === null ? null : `${record.snr} per network pixel`],
+    ["RA Dec", place], ["from", where], ["missing", missing.length ? `arm ${missing.join(", ")}` : null],
+    ...Object.entries(record.details || {}),
+  ]));
+}
+
+function showEarlier(record) {
+  $("earlier").hidden = !record.earlier;
+  if (!record.earlier) return;
+  const body = element("tbody", {});
+  for (const a of record.earlier) {
+    body.append(element("tr", {}, ...[a.inspector, a.spectype || "–", a.z === null ? "–" : a.z.toFixed(4), `q ${a.quality}`, a.bal < 0 ? "" : a.bal ? "BAL" : "no BAL", a.comment].map((text) => element("td", { textContent: text }))));
+  }
+  $("earlier").replaceChildren(element("h2", { textContent: "earlier answers" }),
+    record.conflict ? element("p", { className: "conflict", textContent: `They differ in ${record.conflict}.` }) : "",
+    element("table", { className: "answers" }, body));
+}
+
+// ---------------------------------------------------------------- the ensemble
+
+function showEnsemble(record) {
+  const box = $("ensemble"), head = element("h2", {}, "ensemble ", keycap("E"));
+  const note = (text) => box.replaceChildren(head, element("p", { className: "hidden-note", textContent: text }));
+  if (!record.ensemble) return note("no ensemble looked at this spectrum");
+  if (!ensembleVisible(view.index)) return note(ensembleAllowed(view.index) ? "hidden; E shows it" : "hidden until you have answered, so that the label is yours");
+  const e = record.ensemble, votes = element("div", { className: "bars" }), confidences = element("div", { className: "bars" });
+  for (const [name, share] of Object.entries(e.votes)) bar(votes, name, share);
+  for (const [name, share] of Object.entries(e.confidences)) bar(confidences, name, share);
+  const histogram = element("canvas", { id: "histogram", title: "redshifts of the members: click one" });
+  const map = element("canvas", { id: "som", title: "neighbours on the map" });
+  const parts = [head, element("p", { textContent: `Chosen: ${e.why}` }), votes];
+  if (e.member_z.length) parts.push(histogram);
+  parts.push(element("div", { className: "columns" }, confidences, record.som ? element("div", {}, map, element("small", { className: "hidden-note", textContent: `map ${record.som.row}, ${record.som.column}` })) : null));
+  const measures = Object.entries(e.measures).map(([name, value]) => `${name} ${value}`).join(", ");
+  if (measures) parts.push(element("p", { className: "hidden-note", textContent: measures }));
+  box.replaceChildren(...parts);
+  requestAnimationFrame(() => { if (e.member_z.length) drawHistogram(histogram, e.member_z); if (record.som) drawMap(map, record.som); });
+  return undefined;
+}
+
+function bar(box, name, share) {
+  const fill = element("b", {});
+  fill.style.width = `${100 * clamp(share, 0, 1)}%`;
+  box.append(element("span", { textContent: name }), element("div", {}, fill), element("output", { textContent: share.toFixed(2) }));
+}
+
+function drawHistogram(canvas, values) {
+  const { g, width, height } = surface(canvas);
+  const good = values.filter((z) => z > Z_MIN);
+  const high = Math.max(1, Math.ceil(Math.max(0, ...good) * 2) / 2), bins = 48, counts = Array.from({ length: bins }, () => []);
+  for (const z of good) counts[clamp(Math.floor((z / high) * bins), 0, bins - 1)].push(z);
+  const most = Math.max(1, ...counts.map((c) => c.length)), bottom = height - 13;
+  g.font = `10px ${FONT}`;
+  counts.forEach((list, k) => {
+    g.fillStyle = ink.accent;
+    const h = list.length ? Math.max(2, (list.length / most) * (bottom - 4)) : 0;
+    g.fillRect((k / bins) * width, bottom - h, width / bins - 1, h);
+  });
+  g.strokeStyle = ink.mark;
+  line(g, (view.z / high) * width, 0, (view.z / high) * width, bottom);
+  g.strokeStyle = ink.soft;
+  line(g, 0, bottom + 0.5, width, bottom + 0.5);
+  g.fillStyle = ink.soft;
+  for (const z of ticks(0, high, 6).list) {
+    g.textAlign = z === 0 ? "left" : z >= high ? "right" : "center";
+    g.fillText(String(Number(z.toFixed(2))), (z / high) * width, height - 2);
+  }
+  canvas.onclick = (event) => {
+    const z = ((event.offsetX / width) * high);
+    const nearest = good.reduce((best, value) => (Math.abs(value - z) < Math.abs(best - z) ? value : best), Infinity);
+    if (nearest === Infinity) return;
+    const bin = counts[clamp(Math.floor((nearest / high) * bins), 0, bins - 1)].sort((a, b) => a - b);
+    setZ(bin[bin.length >> 1]);
+  };
+}
+
+function drawMap(canvas, som) {
+  const { g, width, height } = surface(canvas), w = width / 3, h = height / 3;
+  som.cells.forEach((cell, k) => {
+    const x = (k % 3) * w, y = Math.floor(k / 3) * h;
+    g.strokeStyle = k === 4 ? ink.accent : ink.edge;
+    g.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+    if (!cell) return;
+    const values = small(cell), low = Math.min(...values), high = Math.max(...values);
+    g.strokeStyle = k === 4 ? ink.accent : ink.soft;
+    g.lineWidth = 1;
+    g.beginPath();
+    values.forEach((v, i) => g.lineTo(x + 2 + (i / (values.length - 1)) * (w - 4), y + h - 3 - ((v - low) / (high - low || 1)) * (h - 6)));
+    g.stroke();
+  });
+}

@@ -1,0 +1,158 @@
+"""FITS files that others wrote: their headers are checked before fitsio opens them.
+
+cfitsio trusts what a header declares. A column of variable length is read as garbage or
+ends the process (SIGSEGV), a size beyond the file's end asks for any amount of memory, and
+a path with brackets is taken for cfitsio's extended syntax. Every FITS file is read
+through `opened`, which refuses the first two and takes any path.
+"""
+
+import contextlib
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import fitsio
+
+from quasarnet_al.core.files import InputError
+
+#: Size of a FITS record, and of a card, in bytes (FITS standard 4.0, section 3.1).
+RECORD, CARD = 2880, 80
+#: Longest header that is read, in records: 36,000 cards.
+LONGEST_HEADER = 1000
+#: What fitsio, gzip and numpy raise for a file that is not what it says.
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, MemoryError),
+    *(zlib.error, fitsio.FITSFormatError),
+)
+
+
+@contextlib.contextmanager
+def opened(path: str | Path, what: str, remedy: str) -> Iterator[fitsio.FITS]:
+    """Yield a FITS file, open for reading; whatever cannot be read of it is the file's fault.
+
+    Parameters
+    ----------
+    path : of any name: accents, brackets and braces included
+    what : what the file should be, as in "a pool file", for the message
+    remedy : what to do where it is not
+
+    Raises
+    ------
+    InputError for a file that is absent, truncated, not FITS, or that has a column of
+    variable length, and for everything that fails to be read inside the block
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        raise InputError(path, "does not exist", "check the path") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise InputError(path, f"is {kind}", f"give {what}")
+    alias = ""
+    try:
+        with open(path, "rb") as stream:
+            check(stream)
+            # cfitsio reads brackets in a name as commands, and fitsio takes ASCII alone.
+            alias = f"/dev/fd/{stream.fileno()}"
+            with fitsio.FITS(alias) as fits:
+                yield fits
+    except UNREADABLE as error:
+        fault = str(error) or type(error).__name__
+        fault = fault.replace(alias, "the file") if alias else fault
+        raise InputError(path, f"is not {what} ({fault})", remedy) from error
+
+
+def check(stream: BinaryIO) -> None:
+    """Walk through the headers of a FITS file, packed by gzip or not.
+
+    Raises
+    ------
+    ValueError for a file that is not FITS, an HDU that ends beyond the file's end, and a
+    table with a column of variable length
+    """
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    if not packed:
+        _check(stream)
+    else:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            _check(unpacked)  # type: ignore[arg-type]  # GzipFile reads and seeks as a file does
+    stream.seek(0)
+
+
+def _check(stream: BinaryIO) -> None:
+    if stream.read(6) != b"SIMPLE":
+        raise ValueError("it is not a FITS file")
+    stream.seek(0)
+    number, start = 0, 0
+    while cards := _header(stream, number):
+        name = cards.get("EXTNAME", str(number))
+        if cards.get("XTENSION") == "BINTABLE" and cards.get("ZIMAGE") != "T":
+            for column in range(1, _whole(cards, "TFIELDS", name) + 1):
+                form = cards.get(f"TFORM{column}", "").lstrip("0123456789")
+                if form[:1] in ("P", "Q"):
+                    column_name = cards.get(f"TTYPE{column}", str(column))
+                    raise ValueError(
+                        f"column {column_name} of HDU {name} has entries of variable length"
+                    )
+        size = _size(cards, name)
+        start = stream.tell() + size
+        if size:
+            # The last byte: the padding of the last record is missing from some files.
+            stream.seek(start - 1)
+            if not stream.read(1):
+                raise ValueError(f"it is truncated within HDU {name}")
+        stream.seek(-(-start // RECORD) * RECORD)
+        number += 1
+
+
+def _header(stream: BinaryIO, number: int) -> dict[str, str]:
+    """Return the cards of the next header, or none at the end of the file."""
+    cards: dict[str, str] = {}
+    for _ in range(LONGEST_HEADER):
+        record = stream.read(RECORD)
+        if not cards and (len(record) < RECORD or not record.strip(b"\0 ")):
+            # What follows the last HDU does not count (FITS standard, section 3.5).
+            return {}
+        if len(record) < RECORD:
+            break
+        text = record.decode("latin-1")
+        if not cards and number and not text.startswith("XTENSION"):
+            return {}
+        for start in range(0, RECORD, CARD):
+            key, value = text[start : start + 8].rstrip(), text[start + 8 : start + CARD]
+            if key == "END":
+                return cards
+            if value.startswith("= "):
+                cards[key] = value[2:].split("/")[0].strip().strip("'").strip()
+    raise ValueError(f"the header of HDU {number} does not end")
+
+
+def _whole(cards: dict[str, str], key: str, name: str, default: int | None = None) -> int:
+    value = cards.get(key, default)
+    if value is None or not (isinstance(value, int) or value.lstrip("+-").isdecimal()):
+        raise ValueError(f"{key} of HDU {name} is not a whole number")
+    if abs(int(value)) > 2**50:
+        raise ValueError(f"{key} of HDU {name} is impossibly large")
+    return int(value)
+
+
+def _size(cards: dict[str, str], name: str) -> int:
+    """Return the bytes of an HDU's data (FITS standard 4.0, equations 1 and 2)."""
+    axes = _whole(cards, "NAXIS", name)
+    if not 0 <= axes <= 999:
+        raise ValueError(f"NAXIS of HDU {name} is not between 0 and 999")
+    if not axes:
+        return 0
+    size = 1
+    for axis in range(1, axes + 1):
+        size *= _whole(cards, f"NAXIS{axis}", name)
+    size += _whole(cards, "PCOUNT", name, 0)
+    size *= abs(_whole(cards, "BITPIX", name)) // 8 * _whole(cards, "GCOUNT", name, 1)
+    if not 0 <= size < 2**50:
+        raise ValueError(f"HDU {name} has an impossible size")
+    return size
