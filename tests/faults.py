@@ -5,6 +5,10 @@ python tests/faults.py [--config config/config.yaml] [--kills 30] [--seed 1]
 Runs a config undisturbed, then once for each fault, and prints a table; status 1 where a
 byte of the results differs. The disk that fills up and the one that is read-only are small
 tmpfs, so these two need root. Takes many times the config's own run.
+
+Then every program that writes files runs by itself on tmpfs of 4 to 64 kB (--only disk-sizes:
+these alone), and a second table says how often its outputs were whole, how often it refused with
+one line and left nothing, and which sizes did neither.
 """
 
 import argparse
@@ -22,6 +26,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
+from helpers.cases import make_good
+from helpers.forked import small_disk
+from helpers.full_disk import PAGE, WRITERS, sweep
 from helpers.workflow import checkout, digests
 
 #: What must be the same: all that a round is made of and all that it says. (The reports tell
@@ -161,6 +168,28 @@ def read_only(run: Run, length: float) -> str:
     return f"read-only ended {ends}; writable again {last}"
 
 
+def disk_sizes(root: Path) -> bool:
+    """Print what came of every program that writes on disks of 4 to 64 kB; return if all is well.
+
+    The last sizes are a page less than its outputs take, and as many as they take.
+    """
+    good = make_good(root / "good")
+    print("| program | outputs, kB | whole | refused in one line | faults |")
+    print("| --- | --- | --- | --- | --- |")
+    well = True
+    with small_disk(root / "small") as resize:
+        for name in WRITERS:
+            sizes = [*range(1, 17)]
+            found = sweep(
+                name, good, root / "small", resize, lambda n: sorted({*sizes, n - 1, n} - {0})
+            )
+            well &= not found.faults
+            faults = "; ".join(found.faults) or "none"
+            counts = f"{PAGE * found.pages} | {found.whole} | {found.refused}"
+            print(f"| {name} | {counts} | {faults} |", flush=True)
+    return well
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -174,6 +203,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
+        if args.only == ["disk-sizes"]:
+            sys.exit(not disk_sizes(root))
         undisturbed = Run(root / "undisturbed", args.config, args.run)
         begin = time.monotonic()
         status = undisturbed.finish()
@@ -205,6 +236,11 @@ def main() -> None:
             bad |= bool(other or run.partial())
             verdict = f"{len(other)} differ: {other[:5]}" if other else "the same"
             print(f"| {name} | {told} | {verdict} | {len(run.partial())} |", flush=True)
+        if not args.only:
+            try:
+                bad |= not disk_sizes(root)
+            except subprocess.CalledProcessError as error:
+                print(f"disk-sizes cannot be tried here: {error}")
         sys.exit(bad)
 
 

@@ -6,7 +6,7 @@ from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import experiment
 from quasarnet_al.report import studies, style
-from quasarnet_al.spectra.tables import write_csv
+from quasarnet_al.spectra.tables import read_any_csv, write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -50,13 +50,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def _read(path: str, metric: str) -> pd.DataFrame:
     try:
-        curve = pd.read_csv(path)
-        missing = [name for name in ("arm", "seed", "labels", metric) if name not in curve]
-        if missing:
-            raise ValueError(f"it has no column {', '.join(missing)} among {', '.join(curve)}")
+        curve = read_any_csv(path, ("arm", "seed", "labels", metric), "make it again")
         if curve.empty or any(curve[n].dtype.kind not in "fi" for n in ("seed", "labels", metric)):
             raise ValueError(f"seed, labels and {metric} are not columns of numbers")
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(
             path, f"is not a learning curve ({error})", "make it again with run_arm.py"
         ) from error

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, provenance, read_json, write_text
+from quasarnet_al.core.files import InputError, content_of, provenance, read_json, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging.votes import surprises
 from quasarnet_al.learning import selection, som
@@ -16,6 +16,7 @@ from quasarnet_al.report import html
 from quasarnet_al.report import round as round_report
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
+from quasarnet_al.spectra.tables import read_any_csv
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Task
 from quasarnet_al.workflow import cost
@@ -51,19 +52,27 @@ def main(argv: list[str] | None = None) -> None:
     links = [html.link("../report.html", f"all rounds of {args.run}")]
     if task.pages:
         links.append(html.link("inspect/index.html", "inspection pages"))
-    body = [f"<p>{' · '.join(links)}</p>", *round_report.ensemble(task, found)]
+    # All is read before the figures are drawn, which takes seconds.
     batch = read_batch(args.batch)
     spectra, grid = pool.read(args.batch_pool)[0], pool.read_grid(args.batch_pool)
+    flaws = [read_any_csv(path, ("flaw",), "judge the outliers again") for path in args.flaws]
+    agreements = [read_json(path, "inspectors", "cohen", "doubts") for path in args.agreement]
+    advice = [read_json(path, *round_report.ADVICE) for path in args.stopping]
+    jobs = list(cost.read(args.benchmarks)) if args.benchmarks else []
+    body = [f"<p>{' · '.join(links)}</p>"]
+    with content_of(args.metrics):
+        body += round_report.ensemble(task, found)
     body += _choice(args, task, summary, batch, spectra, grid)
-    for path in args.flaws:
-        body += [html.heading("Flaws of the mock spectra"), html.table(pd.read_csv(path))]
+    for table in flaws:
+        body += [html.heading("Flaws of the mock spectra"), html.table(table)]
     body += _labels(args, task, batch, spectra, grid)
-    for path in args.agreement:
-        body += round_report.agreement(read_json(path))
-    for path in args.stopping:
-        body += round_report.changes(task, read_json(path))
+    for path, agreement in zip(args.agreement, agreements, strict=True):
+        with content_of(path):
+            body += round_report.agreement(agreement)
+    for path, changes in zip(args.stopping, advice, strict=True):
+        with content_of(path):
+            body += round_report.changes(task, changes)
     if args.benchmarks:
-        jobs = cost.read(args.benchmarks)
         body += html.cost("Cost of this round", jobs, summary["exposures"])
     seed = f"{args.seed} (a member's: {args.seed}, {found['round']} and its number)"
     title = f"{args.run}: round {found['round']}"

@@ -243,6 +243,19 @@ def read_json(path: str | os.PathLike, *needed: str) -> dict:
         raise InputError(path, f"is not a readable JSON file ({error})", "make it again") from error
 
 
+@contextlib.contextmanager
+def content_of(path: object, remedy: str = "make it again") -> Iterator[None]:
+    """Blame `path`, by an `InputError`, for what its values make the block raise.
+
+    For files whose keys were checked, and which nobody is expected to edit.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        fault = f"has a value that cannot be used ({type(error).__name__}: {error})"
+        raise InputError(path, fault, remedy) from error
+
+
 def _plain(content: object) -> object:
     if isinstance(content, dict):
         return {str(key): _plain(value) for key, value in content.items()}

@@ -178,6 +178,10 @@ def agreement(content: dict) -> list[str]:
     ]
 
 
+#: Keys of `stopping.advise` that `changes` tells of.
+ADVICE = ("labels", "wrong_share", "low", "high", "disagreement", "gain", "pays")
+
+
 def changes(task: Task, advice: dict) -> list[str]:
     """What the labels changed: `stopping.advise`."""
     share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
