@@ -121,7 +121,7 @@ def date(folder: Path, when: float) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
+def results_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
     """A tmpfs for the results; yields what mounts it again with other options."""
     target = run.folder / "results"
     target.mkdir()
@@ -141,7 +141,7 @@ def small_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
 def full_disk(run: Run, sizes: list[int]) -> str:
     """Run on disks that fill up sooner and later, then on one with space."""
     ends = []
-    with small_disk(run, f"{sizes[0]}k") as remount:
+    with results_disk(run, f"{sizes[0]}k") as remount:
         for size in sizes:
             remount(f"size={size}k")
             ends.append(run.finish())
@@ -153,7 +153,7 @@ def full_disk(run: Run, sizes: list[int]) -> str:
 
 def read_only(run: Run, length: float) -> str:
     """Let the results become read-only halfway."""
-    with small_disk(run, "8g") as remount:
+    with results_disk(run, "8g") as remount:
         process = run.start()
         time.sleep(length / 2)
         # What is being written holds the mount.
@@ -173,16 +173,17 @@ def disk_sizes(root: Path) -> bool:
 
     The last sizes are a page less than its outputs take, and as many as they take.
     """
+
+    def sizes(pages: int) -> list[int]:
+        return sorted({*range(1, 17), pages - 1, pages} - {0})
+
     good = make_good(root / "good")
     print("| program | outputs, kB | whole | refused in one line | faults |")
     print("| --- | --- | --- | --- | --- |")
     well = True
     with small_disk(root / "small") as resize:
         for name in WRITERS:
-            sizes = [*range(1, 17)]
-            found = sweep(
-                name, good, root / "small", resize, lambda n: sorted({*sizes, n - 1, n} - {0})
-            )
+            found = sweep(name, good, root / "small", resize, sizes)
             well &= not found.faults
             faults = "; ".join(found.faults) or "none"
             counts = f"{PAGE * found.pages} | {found.whole} | {found.refused}"

@@ -99,6 +99,8 @@ def main(argv: list[str] | None = None) -> None:
         )
         files.write_text(folder / name, render(data))
         parts.append(progress(title, name, here, handed_in))
+    pattern = "minibatch-{}.html"
+    files.set_aside(folder, pattern.format("*"), [pattern.format(f"{n:02d}") for n in numbers])
     index = {"title": args.title_prefix, "labels_dir": args.labels_dir, "command": args.command}
     index |= {"inspectors": args.inspectors, "minibatches": parts}
     files.write_text(folder / "index.html", render_index(index))

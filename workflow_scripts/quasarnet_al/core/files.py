@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +182,28 @@ def _unwritable(path: Path, error: OSError) -> InputError:
         f"cannot be written ({error.strerror or error})",
         "check the folder's permissions and the free space, then run again",
     )
+
+
+def set_aside(folder: str | os.PathLike, pattern: str, keep: Iterable[str | os.PathLike]) -> None:
+    """Move the files of `folder` that match `pattern` and are not in `keep` to `stale/` there.
+
+    They are of another plan (more members, more minibatches): a glob of a person or a program
+    would mix them with the new ones. Says so on stdout; replaces nothing that is in `stale/`.
+    """
+    folder, kept = Path(folder), {Path(path).name for path in keep}
+    for path in sorted(folder.glob(pattern)):
+        if path.name in kept or not path.is_file():
+            continue
+        number, target = 0, folder / "stale" / path.name
+        while target.exists():
+            number += 1
+            target = target.with_name(f"{path.stem}.{number}{path.suffix}")
+        try:
+            target.parent.mkdir(exist_ok=True)
+            os.replace(path, target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        print(f"{path} is not part of this plan any more: moved to {target}")
 
 
 @contextlib.contextmanager
