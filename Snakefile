@@ -3,11 +3,14 @@
 `snakemake` builds all rounds that have labels, and the first that waits for them.
 """
 
+import logging
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from quasarnet_al.core.files import InputError
@@ -27,7 +30,9 @@ if not workflow.overwrite_configfiles:
 
 try:
     config = plan.check(config, Path(workflow.basedir, "config/schemas/config.schema.yaml"))
-    ROUNDS = rounds.in_graph(config)
+    CAMPAIGN = rounds.Campaign(config)
+    CAMPAIGN.check_frozen()
+    ROUNDS = CAMPAIGN.numbers
 except InputError as error:
     sys.exit(str(error))
 
@@ -38,19 +43,38 @@ pathvars:
 
 
 set_environment(config)
+# By the environment: how a run was typed is no reason to write its pages again.
+os.environ["QUASARNET_AL_COMMAND"] = rounds.command_to_go_on(sys.argv[1:])
 
 
+class NothingToDo(logging.Handler):
+    """Says what to do next where Snakemake has nothing to do, and calls no hook."""
+
+    def emit(self, record):
+        if record.getMessage().startswith("Nothing to be done"):
+            print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))
+
+
+if workflow.is_main_process:
+    logger.addHandler(NothingToDo())
+
+
+# `snakemake restore` makes what is gone, and nothing that is there.
+RESTORES = "restore" in sys.argv[1:]
+
+
+# A frozen file is a source: no rule makes it, whatever Snakemake finds changed.
 wildcard_constraints:
-    round=r"\d\d",
+    round=CAMPAIGN.constraint("round", r"\d\d", RESTORES),
     team=r"\d\d+",
     minibatch=r"\d\d+",
-    tiles=r"[A-Za-z0-9_-]+",
-    set=r"[a-z][a-z0-9-]*",
-    survey=r"[a-z][a-z0-9-]*",
+    tiles=CAMPAIGN.constraint("tiles", r"[A-Za-z0-9_-]+", RESTORES),
+    set=CAMPAIGN.constraint("set", r"[a-z][a-z0-9-]*", RESTORES),
+    survey=CAMPAIGN.constraint("survey", r"[a-z][a-z0-9-]*", RESTORES),
     variant=r"[a-z][a-z0-9-]*",
     arm=r"[a-z][a-z0-9-]*",
     seed=r"\d+",
-    fit=r"run|round-\d\d",
+    fit=CAMPAIGN.constraint("fit", r"(?:run|round-\d\d)", RESTORES),
 
 
 include: "rules/common.smk"
@@ -62,6 +86,7 @@ include: "rules/score.smk"
 include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
+include: "rules/report.smk"
 include: "rules/experiment.smk"
 include: "rules/compare.smk"
 include: "rules/archive.smk"
@@ -75,18 +100,33 @@ rule all:
     localrule: True
 
 
+rule restore:
+    """Make again what is gone of the files that the rounds were made of, and nothing else."""
+    input:
+        CAMPAIGN.missing() if RESTORES else [],
+    localrule: True
+
+
 onstart:
     jobs = list(workflow.dag.needrun_jobs())
-    accounts = {job.resources.get("slurm_account") for job in jobs if not job.is_local}
-    batches = {int(job.wildcards.round) for job in jobs if job.rule.name == "select_batch"}
+    submitted = [
+        slurm.Request(
+            job.rule.name, *map(job.resources.get, ("slurm_account", "qos", "runtime"))
+        )
+        for job in jobs
+        if not job.is_local
+    ]
+    merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
-        slurm.refuse_orphans(Path.cwd())
-        slurm.refuse_accounts(accounts - {None})
-        # Who forces a rule means it: the same inputs give the same batch.
-        rounds.refuse_void(config, [] if workflow.dag_settings.forcerun else batches)
+        CAMPAIGN.record(merged)
+        slurm.refuse(Path.cwd(), config["run"], submitted)
     except InputError as error:
         sys.exit(str(error))
 
 
 onsuccess:
-    print(rounds.next_steps(config, ROUNDS, next_command()))
+    if RESTORES:
+        # As old as what they are made of: nothing that came after them is out of date.
+        for level in workflow.dag.toposorted():
+            CAMPAIGN.date_back([(job.input, job.output) for job in level])
+    print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))

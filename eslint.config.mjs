@@ -19,7 +19,8 @@ export default [
       globals: names(
         "document window navigator location localStorage console URL Blob TextDecoder atob btoa " +
           "setTimeout clearTimeout requestAnimationFrame getComputedStyle matchMedia " +
-          "addEventListener ResizeObserver HTMLElement Event process globalThis structuredClone",
+          "addEventListener ResizeObserver HTMLElement Event BroadcastChannel indexedDB IDBKeyRange " +
+          "Buffer process globalThis structuredClone",
       ),
     },
     rules,

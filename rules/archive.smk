@@ -1,6 +1,7 @@
-"""What must outlive the run's folder, as one bundle: snakemake archive
+"""What must be kept of a run, as one bundle: snakemake archive
 
-results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS
+results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS; where they are
+                               there, also the released network, the gate's verdict, the catalogue
 """
 
 
@@ -10,17 +11,20 @@ rule archive_run:
         rounds=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(ROUNDS),
-            file=["metrics.json", "batch.csv", "batch.fits", "selection.json", "report.html"],
+            file=[
+                "metrics.json",
+                "batch.csv",
+                "batch.fits",
+                "selection.json",
+                "round.json",
+                "report.html",
+            ],
         ),
-        weights=expand(
-            "results/<run>/round-{round}/weights/member-{member}.h5",
-            round=two_digits(ROUNDS),
-            member=MEMBERS,
-        ),
+        weights=weights_of(ROUNDS),
         labels=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(labelled_rounds()),
-            file=["labels.csv", "refused.csv", "agreement.json", "handed-in"],
+            file=["labels.csv", "refused.csv", "agreement.json"],
         ),
         summary=["results/<run>/learning_curve.csv", "results/<run>/report.html"],
         config=workflow.configfiles,
@@ -31,10 +35,17 @@ rule archive_run:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        handed_in=[CAMPAIGN.record_of(n) for n in ROUNDS if CAMPAIGN.copies(n)],
+        # Whatever is there of the other products: archiving makes none of them.
+        more=lambda wildcards: [str(path) for path in CAMPAIGN.products()],
+        versions=lambda wildcards: [path.stat().st_mtime_ns for path in CAMPAIGN.products()],
+        # What is in these folders: the shell does not name them.
+        copies=[CAMPAIGN.copies(n) for n in ROUNDS],
     shell:
         """
         python workflow_scripts/archive_run.py \
-            --files {input:q} \
+            --files {input:q} {params.handed_in:q} {params.more:q} \
             --output {output.bundle:q} >{log} 2>&1
         """
 

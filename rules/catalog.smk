@@ -49,7 +49,7 @@ rule write_catalog:
     shell:
         """
         python workflow_scripts/write_catalog.py \
-            --tables {input.tables:q} \
+            --tables @<(printf '%s\\n' {input.tables:q}) \
             --output {output.catalog:q} 2>&1 | tee {log}
         """
 

@@ -4,16 +4,14 @@
 `quasarnet_al.workflow`.
 """
 
-import os
-import shlex
-
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.workflow import cost
 
-CHUNKS = plan.chunks(config)
+CHUNKS = CAMPAIGN.chunks
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
 #: The chunks of the pool and of the catalogue, by name.
 PLACES = CHUNKS | CATALOG_CHUNKS
@@ -21,13 +19,10 @@ LABELLED = plan.labelled_sets(config)
 #: The labelled sets for training and validation; those that only check the release.
 SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.check}
 CHECKS = LABELLED.keys() - SETS.keys()
-TEAMS = plan.teams(config)
-MEMBERS = [f"{member:02d}" for team in TEAMS.values() for member in team]
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
 #: Options of all programs that turn line confidences into classes.
 CLASSIFICATION = options.words(Classification, config["classification"])
-MINIBATCHES = rounds.minibatches(config)
 #: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []
 
@@ -43,6 +38,18 @@ def judging_sets():
     return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
 
 
+def training_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains, by the size of its input."""
+    return cost.training_memory(input.size_mb) * attempt
+
+
+def training_time(recipe, networks):
+    """Time limit (minutes) of a job that trains networks by a recipe of the config."""
+    return lambda wildcards, input, attempt: (
+        cost.training_minutes(recipe, networks, input.size_mb) * attempt
+    )
+
+
 def two_digits(numbers):
     """Rounds as paths name them: 01, 02 ..."""
     return [f"{number:02d}" for number in numbers]
@@ -50,7 +57,42 @@ def two_digits(numbers):
 
 def labelled_rounds():
     """Rounds whose labels people have handed in, or the oracle gives."""
-    return [number for number in ROUNDS if not rounds.waiting(config, number)]
+    return [number for number in ROUNDS if not CAMPAIGN.waiting(number)]
+
+
+def settings(wildcards):
+    """The config by which a round is made: as recorded where people have answered it."""
+    return CAMPAIGN.settings(int(wildcards.round))
+
+
+def settings_of_fit(wildcards):
+    """The config by which a map is fitted: the run's, or that of the round that fits it."""
+    return CAMPAIGN.settings(1 if wildcards.fit == "run" else int(wildcards.fit[-2:]))
+
+
+def tiles_of_round(pattern):
+    """Files of the chunks of the pool that a round chooses from."""
+    return lambda wildcards: expand(
+        pattern,
+        round=wildcards.round,
+        fit=fit_of_round(wildcards),
+        tiles=CAMPAIGN.tiles(int(wildcards.round)),
+    )
+
+
+def members_of_round(wildcards):
+    """The weights of a round's members."""
+    return expand(
+        "results/<run>/round-{round}/weights/member-{member}.h5",
+        round=wildcards.round,
+        member=CAMPAIGN.members(int(wildcards.round)),
+    )
+
+
+def constraint_of_rounds(numbers):
+    """What the wildcard `round` may be in a rule for some of the rounds."""
+    pattern = "|".join(two_digits(number for number in numbers if number < 100))
+    return CAMPAIGN.constraint("round", f"(?:{pattern})", RESTORES)
 
 
 def earlier_rounds(wildcards):
@@ -66,15 +108,9 @@ def metrics_after(wildcards):
     return f"results/{config['run']}/round-{after:02d}/metrics.json"
 
 
-def is_oracle_round(number):
-    """Whether the oracle answers this round, and not people."""
-    return int(number) <= config["oracle"]["rounds"]
-
-
 def fit_of_round(wildcards):
-    """The name of a round's map: the run's own, unless the config fits it again."""
-    refit = int(wildcards.round) in config["som"]["refit_rounds"]
-    return f"round-{wildcards.round}" if refit else "run"
+    """Which map a round uses."""
+    return CAMPAIGN.fit(int(wildcards.round))
 
 
 def som_of_round(wildcards):
@@ -83,17 +119,9 @@ def som_of_round(wildcards):
 
 
 def handed_in(wildcards):
-    """The CSV files that people handed in for a round; none where the oracle answers."""
-    if is_oracle_round(wildcards.round):
-        return []
-    return rounds.handed_in(config, int(wildcards.round))
-
-
-def next_command():
-    """The command that continues a run of this config."""
-    # Relative paths: results must not depend on where the checkout is.
-    files = shlex.join(map(os.path.relpath, workflow.overwrite_configfiles or []))
-    return "snakemake --cores 2" + (f" --configfile {files}" if files else "")
+    """The recorded copies of what people handed in for a round. They are parameters and not
+    inputs of the rules that read them: by content, whatever the time and the name of a file."""
+    return CAMPAIGN.copies(int(wildcards.round))
 
 
 def som_seed(wildcards):
@@ -102,15 +130,14 @@ def som_seed(wildcards):
     return 100 * config["seed"] + number
 
 
-def answers(wildcards):
-    """The CSV files of a round: from the oracle, or from people."""
-    if is_oracle_round(wildcards.round):
-        return expand(
-            "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
-            round=wildcards.round,
-            minibatch=MINIBATCHES,
-        )
-    return handed_in(wildcards)
+def oracle_answers(wildcards):
+    """The answers to a round of the oracle's."""
+    number = int(wildcards.round)
+    return expand(
+        "results/<run>/round-{round}/oracle/minibatch-{minibatch}.csv",
+        round=wildcards.round,
+        minibatch=CAMPAIGN.minibatches(number) if CAMPAIGN.is_oracle_round(number) else [],
+    )
 
 
 def survey_of_tiles(wildcards):
@@ -124,7 +151,7 @@ def adjudications():
     return [
         f"results/{config['run']}/round-{number:02d}/inspect/adjudication.html"
         for number in labelled_rounds()
-        if not is_oracle_round(number)
+        if not CAMPAIGN.is_oracle_round(number)
     ]
 
 
@@ -133,7 +160,7 @@ def what_to_build():
 
     A run without rounds is for its studies, or else for its release.
     """
-    results, rounds = f"results/{config['run']}", two_digits(ROUNDS)
+    results, numbers = f"results/{config['run']}", two_digits(ROUNDS)
     studies = [f"{results}/label_ratio.csv"] if ARMS else []
     studies += [f"{results}/compare.csv"] if VARIANTS else []
     if not ROUNDS:
@@ -143,8 +170,8 @@ def what_to_build():
         *studies,
         *expand(
             f"{results}/round-{{round}}/{{file}}",
-            round=rounds,
-            file=["metrics.json", "report.html", *pages],
+            round=numbers,
+            file=["metrics.json", "round.json", "report.html", *pages],
         ),
         *expand(f"{results}/round-{{round}}/labels.csv", round=two_digits(labelled_rounds())),
         *adjudications(),
@@ -184,11 +211,16 @@ def catalog_weights(wildcards):
     """The members of the newest round, or the released network."""
     if config["catalog"]["weights"] == "release" or not ROUNDS:
         return [plan.release(config)]
-    return expand(
-        f"results/{config['run']}/round-{{round}}/weights/member-{{member}}.h5",
-        round=two_digits(ROUNDS[-1:]),
-        member=MEMBERS,
-    )
+    return weights_of(ROUNDS[-1:])
+
+
+def weights_of(numbers):
+    """The weights of the members of some rounds."""
+    return [
+        f"results/{config['run']}/round-{number:02d}/weights/member-{member}.h5"
+        for number in numbers
+        for member in CAMPAIGN.members(number)
+    ]
 
 
 def asked_for(pattern, fault, **names):

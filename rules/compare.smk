@@ -43,8 +43,10 @@ rule train_variant:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        mem_mb=training_memory,
+        runtime=lambda wildcards, input, attempt: training_time(
+            VARIANTS[wildcards.variant], config["compare"]["seeds"]
+        )(wildcards, input, attempt),
     params:
         seeds=list(range(config["compare"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),

@@ -1,14 +1,14 @@
-"""What labels are worth: ways to choose them against chance: snakemake experiment
+"""How much labels help that a query strategy asks for, compared with chance: snakemake experiment
 
-results/<run>/experiment/<seed>/start.h5     the ensemble that all arms of a seed start from
-results/<run>/experiment/<seed>/<arm>.csv    the learning curve of an arm
+results/<run>/experiment/<seed>/start.h5     the ensemble that all strategies of a seed start from
+results/<run>/experiment/<seed>/<arm>.csv    the learning curve of a strategy
 results/<run>/arms.csv, arms.png             all learning curves
-results/<run>/label_ratio.csv                labels that an arm needs, over the baseline's
+results/<run>/label_ratio.csv                labels that a strategy needs, over the baseline's
 """
 
 
 rule start_arms:
-    """Train the ensemble that the arms of seed {wildcards.seed} start from."""
+    """Train the ensemble that all strategies of seed {wildcards.seed} start from."""
     input:
         training="results/<run>/round-01/training.fits",
     output:
@@ -19,8 +19,8 @@ rule start_arms:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(120),
+        mem_mb=training_memory,
+        runtime=training_time(config["ensemble"], config["ensemble"]["members"]),
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
@@ -40,7 +40,7 @@ rule start_arms:
 
 
 rule run_arm:
-    """Run the arm {wildcards.arm} from seed {wildcards.seed}."""
+    """Run the strategy {wildcards.arm} from seed {wildcards.seed}."""
     input:
         start="results/<run>/experiment/{seed}/start.h5",
         training="results/<run>/round-01/training.fits",
@@ -63,7 +63,7 @@ rule run_arm:
         runtime=by_attempt(240),
     params:
         strategy=lambda wildcards: options.words(Strategy, ARMS[wildcards.arm]),
-        size=config["batch"]["size"],
+        size=lambda wildcards: ARMS[wildcards.arm]["size"],
         experiment=config["experiment"],
         classification=CLASSIFICATION,
         recipe=options.words(Recipe, config["ensemble"]),
@@ -80,8 +80,8 @@ rule run_arm:
             --start {input.start:q} \
             --training {input.training:q} \
             --validation {input.validation:q} \
-            --pool {input.pool:q} \
-            --map {input.map:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
             --som {input.som:q} \
             --truth {input.truth:q} \
             {params.classification} \
@@ -91,7 +91,7 @@ rule run_arm:
 
 
 rule compare_arms:
-    """Compare the labels that the arms need."""
+    """Compare the labels that the strategies need."""
     input:
         curves=asked_for(
             "results/<run>/experiment/{seed}/{arm}.csv",
@@ -105,7 +105,7 @@ rule compare_arms:
             "results/<run>/arms.png",
             caption="captions/arms.rst",
             category="Studies",
-            labels={"figure": "learning curves of the arms"},
+            labels={"figure": "learning curves of the strategies"},
         ),
         ratios="results/<run>/label_ratio.csv",
     log:
@@ -130,7 +130,7 @@ rule compare_arms:
 
 
 rule experiment:
-    """The comparison of the arms, as a short name."""
+    """The comparison of the strategies, as a short name."""
     input:
         "results/<run>/label_ratio.csv",
     localrule: True

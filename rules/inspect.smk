@@ -1,60 +1,67 @@
 """Visual inspection: pages out, CSV files in, labels merged.
 
 results/<run>/round-NN/inspect/index.html           the round's pages
-results/<run>/round-NN/inspect/minibatch-MM.html    one page an inspector
+results/<run>/round-NN/inspect/minibatch-MM.html    one page per minibatch
 labels/<run>/round-NN/*.csv                         what inspectors hand in
+results/<run>/round-NN/handed-in/                   copies of it: append-only, no rule's output
 results/<run>/round-NN/labels.csv                   merged by the rules
 """
 
+# One rule for every number of pages that a round has: outputs cannot be functions.
+for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
 
-rule write_pages:
-    """Write the inspection pages of round {wildcards.round}."""
-    input:
-        batch="results/<run>/round-{round}/batch.csv",
-        batch_pool="results/<run>/round-{round}/batch.fits",
-        som=som_of_round,
-        vi=handed_in,
-    output:
-        index="results/<run>/round-{round}/inspect/index.html",
-        pages=expand(
-            "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
-            minibatch=MINIBATCHES,
-        ),
-        prospect=directory("results/<run>/round-{round}/prospect"),
-    log:
-        "logs/<run>/round-{round}/write_pages.log",
-    benchmark:
-        "results/<run>/benchmarks/round-{round}/write_pages.jsonl"
-    localrule: True
-    conda:
-        "../envs/cpu.yaml"
-    params:
-        folder=subpath(output.index, parent=True),
-        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
-        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
-        roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
-        blind="yes" if config["inspection"]["blind"] else "no",
-        inspection=config["inspection"],
-        seed=config["seed"],
-        command=next_command(),
-    shell:
-        """
-        python workflow_scripts/write_pages.py \
-            --batch {input.batch:q} \
-            --batch-pool {input.batch_pool:q} \
-            --title-prefix {params.title:q} \
-            --labels-dir {params.labels:q} \
-            --input-root {params.roots:q} \
-            --command {params.command:q} \
-            --blind {params.blind} \
-            --inspectors {params.inspection[inspectors]} \
-            --repeats {params.inspection[repeats]} \
-            --seed {params.seed} \
-            --som {input.som:q} \
-            --vi {input.vi:q} \
-            --prospect {output.prospect:q} \
-            --output-dir {params.folder:q} >{log} 2>&1
-        """
+    rule:
+        """Write the inspection pages of round {wildcards.round}."""
+        name:
+            "write_pages" + f"_{numbers[0]}" * (1 not in numbers)
+        input:
+            batch="results/<run>/round-{round}/batch.csv",
+            batch_pool="results/<run>/round-{round}/batch.fits",
+            record="results/<run>/round-{round}/round.json",
+            som=som_of_round,
+        output:
+            index="results/<run>/round-{round}/inspect/index.html",
+            pages=expand(
+                "results/<run>/round-{{round}}/inspect/minibatch-{minibatch}.html",
+                minibatch=minibatches,
+            ),
+            prospect=directory("results/<run>/round-{round}/prospect"),
+        log:
+            "logs/<run>/round-{round}/write_pages.log",
+        benchmark:
+            "results/<run>/benchmarks/round-{round}/write_pages.jsonl"
+        wildcard_constraints:
+            round=constraint_of_rounds(numbers),
+        localrule: True
+        conda:
+            "../envs/cpu.yaml"
+        params:
+            folder=subpath(output.index, parent=True),
+            title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
+            labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+            vi=handed_in,
+            roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
+            blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
+            inspection=lambda wildcards: settings(wildcards)["inspection"],
+            seed=config["seed"],
+        shell:
+            """
+            python workflow_scripts/write_pages.py \
+                --batch {input.batch:q} \
+                --batch-pool {input.batch_pool:q} \
+                --title-prefix {params.title:q} \
+                --labels-dir {params.labels:q} \
+                --input-root {params.roots:q} \
+                --command "$QUASARNET_AL_COMMAND" \
+                --blind {params.blind} \
+                --inspectors {params.inspection[inspectors]} \
+                --repeats {params.inspection[repeats]} \
+                --seed {params.seed} \
+                --som {input.som:q} \
+                --vi {params.vi:q} \
+                --prospect {output.prospect:q} \
+                --output-dir {params.folder:q} >{log} 2>&1
+            """
 
 
 rule write_adjudication:
@@ -64,7 +71,6 @@ rule write_adjudication:
         batch_pool="results/<run>/round-{round}/batch.fits",
         som=som_of_round,
         labels="results/<run>/round-{round}/labels.csv",
-        vi=handed_in,
     output:
         page="results/<run>/round-{round}/inspect/adjudication.html",
     log:
@@ -74,13 +80,14 @@ rule write_adjudication:
         "../envs/cpu.yaml"
     params:
         folder=subpath(output.page, parent=True),
-        title=lambda wildcards: f"{config['run']}-round-{wildcards.round}",
+        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
         labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
-        blind="yes" if config["inspection"]["blind"] else "no",
+        blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
     shell:
         """
-        python workflow_scripts/write_pages.py \
+        python workflow_scripts/write_adjudication.py \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
@@ -88,8 +95,8 @@ rule write_adjudication:
             --input-root {params.roots:q} \
             --blind {params.blind} \
             --som {input.som:q} \
-            --vi {input.vi:q} \
-            --adjudicate {input.labels:q} \
+            --vi {params.vi:q} \
+            --labels {input.labels:q} \
             --output-dir {params.folder:q} >{log} 2>&1
         """
 
@@ -125,12 +132,11 @@ rule merge_labels:
     """Merge the labels of round {wildcards.round}."""
     input:
         batch="results/<run>/round-{round}/batch.csv",
-        vi=answers,
+        oracle=oracle_answers,
     output:
         labels="results/<run>/round-{round}/labels.csv",
         refused="results/<run>/round-{round}/refused.csv",
         agreement="results/<run>/round-{round}/agreement.json",
-        record=directory("results/<run>/round-{round}/handed-in"),
     log:
         "logs/<run>/round-{round}/merge_labels.log",
     localrule: True
@@ -138,15 +144,19 @@ rule merge_labels:
         "../envs/cpu.yaml"
     params:
         task=config["task"],
-        whole=lambda wildcards: "" if is_oracle_round(wildcards.round) else "--whole",
+        vi=handed_in,
+        title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
+        whole=lambda wildcards: ("--whole" if CAMPAIGN.must_be_whole(int(wildcards.round)) else ""),
+        complete=lambda wildcards: settings(wildcards)["inspection"]["complete"],
     shell:
         """
         python workflow_scripts/merge_labels.py \
             --task {params.task} \
             --batch {input.batch:q} \
-            --vi {input.vi:q} {params.whole} \
+            --vi {input.oracle:q} {params.vi:q} {params.whole} \
+            --complete {params.complete} \
+            --title-prefix {params.title:q} \
             --output {output.labels:q} \
             --refused {output.refused:q} \
-            --agreement {output.agreement:q} \
-            --record {output.record:q} >{log} 2>&1
+            --agreement {output.agreement:q} >{log} 2>&1
         """

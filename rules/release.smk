@@ -1,14 +1,14 @@
-"""The product of the rounds: one network, for the pipeline: snakemake release
+"""The released network, for the pipeline: snakemake release
 
-results/<run>/release/quasarnet-<run>.h5     the weights, as QuasarNP reads them
-results/<run>/release/release.json           the seeds, and the validation of the one chosen
-results/<run>/release/check.csv              what they find in sets that taught nothing: snakemake check
-results/<run>/release/check_spectra.csv      the same, spectrum by spectrum
+results/<run>/release/quasarnet-<run>.h5     the weights, which QuasarNP can read
+results/<run>/release/release.json           all networks trained, and the validation of the one chosen
+results/<run>/release/check.csv              results on sets not used for training: snakemake check
+results/<run>/release/check_spectra.csv      the same by spectrum
 """
 
 
 rule train_release:
-    """Train the networks of which one is released, on all labels."""
+    """Train the networks, of which one is released, on all labels."""
     input:
         # The training set of a round holds the labels of all rounds before it.
         training=expand(
@@ -26,8 +26,8 @@ rule train_release:
         "../envs/gpu.yaml"
     threads: config["release"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        mem_mb=training_memory,
+        runtime=training_time(config["release"], config["release"]["seeds"]),
     params:
         seeds=list(range(config["release"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),
@@ -81,9 +81,13 @@ rule release:
 
 
 rule check_release:
-    """Try the released weights on spectra of known redshift that taught nothing."""
+    """Test the released weights on spectra of known redshift not used for training."""
     input:
         weights=plan.release(config),
+        training=expand(
+            "results/<run>/round-{round}/training.fits",
+            round=two_digits([len(labelled_rounds()) + 1]),
+        ),
         labelled=asked_for(
             "results/<run>/labelled/{set}.fits",
             "no labelled set has `check: true`; add config/real-check.yaml",
@@ -103,6 +107,7 @@ rule check_release:
         """
         python workflow_scripts/check_release.py \
             --weights {input.weights:q} \
+            --training {input.training:q} \
             --labelled {input.labelled:q} \
             --cuts {params.classification[catalogue_cut]} {params.classification[c_thresh]} \
             --n-thresh {params.classification[n_thresh]} \

@@ -4,6 +4,7 @@ results/<run>/round-NN/batch.csv          the batch, most confusing first
 results/<run>/round-NN/batch.fits         its spectra, as a pool file
 results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
 results/<run>/round-NN/selection.json     the counts
+results/<run>/round-NN/round.json         what it was chosen by, and the sums of these files
 results/<run>/round-NN/outliers.csv       what the outlier rule found, of a mock survey
 """
 
@@ -11,17 +12,16 @@ results/<run>/round-NN/outliers.csv       what the outlier rule found, of a mock
 rule select_batch:
     """Select the batch of round {wildcards.round}."""
     input:
-        scores=expand("results/<run>/round-{{round}}/scores/{tiles}.fits", tiles=CHUNKS),
-        map=lambda wildcards: expand(
-            "results/<run>/som/{fit}/{tiles}.fits", fit=fit_of_round(wildcards), tiles=CHUNKS
-        ),
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
+        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
+        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
         som=som_of_round,
-        labelled=expand("results/<run>/labelled/{set}.fits", set=LABELLED),
+        # Without the sets of `snakemake check`, which may be added later: the batch must not change.
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
         labels=lambda wildcards: expand(
             "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
         ),
-        exclude=config["batch"]["exclude"],
+        exclude=lambda wildcards: settings(wildcards)["batch"]["exclude"],
     output:
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
@@ -37,14 +37,14 @@ rule select_batch:
         mem_mb=by_attempt(8000),
         runtime=by_attempt(30),
     params:
-        selection=options.words(Selection, config["batch"]),
+        selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/select_batch.py \
-            --scores {input.scores:q} \
-            --map {input.map:q} \
-            --pool {input.pool:q} \
+            --scores @<(printf '%s\\n' {input.scores:q}) \
+            --map @<(printf '%s\\n' {input.map:q}) \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             --som {input.som:q} \
             --labelled {input.labelled:q} {input.labels:q} \
             --exclude {input.exclude:q} \
@@ -57,11 +57,37 @@ rule select_batch:
         """
 
 
+rule record_round:
+    """Record what the batch of round {wildcards.round} was chosen by."""
+    input:
+        files=[f"results/<run>/round-{{round}}/{name}" for name in rounds.CHOICE],
+        labels=lambda wildcards: expand(
+            "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
+        ),
+    output:
+        record="results/<run>/round-{round}/round.json",
+    log:
+        "logs/<run>/round-{round}/record_round.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        settings=lambda wildcards: CAMPAIGN.record_text(int(wildcards.round)),
+    shell:
+        """
+        python workflow_scripts/record_round.py \
+            --settings {params.settings:q} \
+            --files {input.files:q} \
+            --labels {input.labels:q} \
+            --output {output.record:q} >{log} 2>&1
+        """
+
+
 rule judge_outliers:
     """Tell which flaws of the mock spectra the outlier rule of round {wildcards.round} found."""
     input:
         selection="results/<run>/round-{round}/selection.fits",
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
     output:
         table="results/<run>/round-{round}/outliers.csv",
     log:
@@ -73,6 +99,6 @@ rule judge_outliers:
         """
         python workflow_scripts/judge_outliers.py \
             --selection {input.selection:q} \
-            --pool {input.pool:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             --output {output.table:q} >{log} 2>&1
         """

@@ -1,4 +1,5 @@
-"""The self-organizing map, fitted once a run and again for the rounds in som.refit_rounds.
+"""The self-organizing map, fitted once per run, again for the rounds in som.refit_rounds and from
+a round on where `rounds` changes `som`. A map that an answered round used is not fitted again.
 
 results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
 results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
@@ -22,12 +23,12 @@ rule fit_som:
         mem_mb=by_attempt(4000, 200),
         runtime=by_attempt(60 if config["som"]["engine"] == "batch" else 720),
     params:
-        som=options.words(MapOptions, config["som"]),
+        som=lambda wildcards: options.words(MapOptions, settings_of_fit(wildcards)["som"]),
         seed=som_seed,
     shell:
         """
         python workflow_scripts/fit_som.py \
-            --pool {input.pool:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
             {params.som} \
             --seed {params.seed} \
             --threads {threads} \

@@ -1,7 +1,7 @@
 """The ensemble of a round.
 
 results/<run>/round-NN/train/team-TT.h5          the members that one job trained
-results/<run>/round-NN/weights/member-MM.h5      as QuasarNP reads them
+results/<run>/round-NN/weights/member-MM.h5      in the format of QuasarNP
 results/<run>/round-NN/ensemble.h5               all members in one file
 """
 
@@ -18,15 +18,15 @@ rule train_members:
         "results/<run>/benchmarks/round-{round}/train_members/team-{team}.jsonl"
     conda:
         "../envs/gpu.yaml"
-    threads: config["ensemble"]["threads"]
+    threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(120),
+        mem_mb=training_memory,
+        runtime=training_time(config["ensemble"], config["ensemble"]["members_per_team"]),
     params:
         task=config["task"],
-        members=lambda wildcards: TEAMS[wildcards.team],
+        members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
-        recipe=options.words(Recipe, config["ensemble"]),
+        recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
         seed=lambda wildcards: [config["seed"], int(wildcards.round)],
     shell:
         """
@@ -41,32 +41,45 @@ rule train_members:
         """
 
 
-rule export_weights:
-    """Write the members of round {wildcards.round} as QuasarNP reads them."""
-    input:
-        trained=expand("results/<run>/round-{{round}}/train/team-{team}.h5", team=TEAMS),
-    output:
-        weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
-    log:
-        "logs/<run>/round-{round}/export_weights.log",
-    localrule: True
-    conda:
-        "../envs/cpu.yaml"
-    params:
-        task=config["task"],
-    shell:
-        """
-        python workflow_scripts/export_weights.py \
-            --task {params.task} \
-            --trained {input.trained:q} \
-            --output {output.weights:q} >{log} 2>&1
-        """
+# One rule for every number of members that a round has: outputs cannot be functions.
+for members, numbers in CAMPAIGN.grouped("members"):
+
+    rule:
+        """Write the members of round {wildcards.round} in the format of QuasarNP."""
+        name:
+            "export_weights" + f"_{numbers[0]}" * (1 not in numbers)
+        input:
+            trained=lambda wildcards: expand(
+                "results/<run>/round-{round}/train/team-{team}.h5",
+                round=wildcards.round,
+                team=CAMPAIGN.teams(int(wildcards.round)),
+            ),
+        output:
+            weights=expand(
+                "results/<run>/round-{{round}}/weights/member-{member}.h5", member=members
+            ),
+        log:
+            "logs/<run>/round-{round}/export_weights.log",
+        wildcard_constraints:
+            round=constraint_of_rounds(numbers),
+        localrule: True
+        conda:
+            "../envs/cpu.yaml"
+        params:
+            task=config["task"],
+        shell:
+            """
+            python workflow_scripts/export_weights.py \
+                --task {params.task} \
+                --trained {input.trained:q} \
+                --output {output.weights:q} >{log} 2>&1
+            """
 
 
 rule pack_ensemble:
     """Pack the members of round {wildcards.round} into one file."""
     input:
-        weights=expand("results/<run>/round-{{round}}/weights/member-{member}.h5", member=MEMBERS),
+        weights=members_of_round,
     output:
         ensemble="results/<run>/round-{round}/ensemble.h5",
     log:

@@ -79,7 +79,7 @@ def test_the_acquisition_function_of_contributing_can_be_added(tmp_path):
     assert "test_gini" in (tmp_path / tests[0]).read_text()
 
 
-def test_every_module_stands_in_the_way_of_a_spectrum():
+def test_every_module_is_described_in_the_library():
     library = ROOT / "workflow_scripts/quasarnet_al"
     wings = re.split(r"^\* `(\w+)`:", (library / "__init__.py").read_text(), flags=re.MULTILINE)
     told = dict(zip(wings[1::2], wings[2::2], strict=True))

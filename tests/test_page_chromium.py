@@ -5,13 +5,17 @@ import json
 import shutil
 import time
 
+import fitsio
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 import merge_labels
-from helpers.pages import HOSTILE, vi, write_all, write_batch
+from helpers.pages import HOSTILE, adjudicate, vi, write_all, write_batch
 from quasarnet_al.inspection.vi import PROSPECT_COLUMNS, read_vi
+from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.grid import LOG
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -257,6 +261,7 @@ def test_shown_at_will_and_a_click_on_the_histogram(context, tmp_path):
     page = open_page(context, write_all(tmp_path, "--blind", "no") / "minibatch-01.html")
     assert page.locator("#ensemble").inner_text().endswith("hidden; E shows it")
     press(page, "e")
+    page.locator("#histogram").scroll_into_view_if_needed()
     box = page.locator("#histogram").bounding_box()
     page.wait_for_timeout(100)
     page.mouse.click(box["x"] + box["width"] * 0.5 / 1.5, box["y"] + 20)
@@ -359,9 +364,9 @@ def test_conflicts_through_adjudication(chromium, tmp_path):
         context.close()
     labels, _ = merge(tmp_path, tmp_path, *paths)
     assert labels["STATUS"].tolist() == ["accepted", "conflict", "conflict"]
-    write_all(tmp_path, "--vi", *paths, "--adjudicate", tmp_path / "labels.csv")
+    decisions = adjudicate(tmp_path, *paths)
     context = chromium.new_context()
-    page = open_page(context, tmp_path / "inspect" / "adjudication.html", "eve")
+    page = open_page(context, decisions, "eve")
     text = page.locator("#earlier").inner_text()
     assert "ann" in text and "bob" in text and "GALAXY" in text
     press(page, "q", "4", "4")
@@ -402,3 +407,661 @@ def test_help_lists_the_keys(context, few):
     assert not page.locator("#keys").is_visible()
     assert answers(page) == {}
     assert np.isfinite(page.evaluate("view.z"))
+
+
+# ---------------------------------------------------------------- wrong labels are impossible
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A quasar, a star and a galaxy with emission lines, all known to redrock, and others."""
+    folder = tmp_path_factory.mktemp("mixed")
+    kinds = ["qso", "qso", "star_F", "qso", "elg", "qso"]
+    redshift = write_batch(folder, 6, kinds=kinds)
+    return write_all(folder) / "minibatch-01.html", redshift
+
+
+def send(page, key, code, *, shift=False, repeat=False):
+    """A key of another layout, or one held down: what the browser itself would send."""
+    event = {"key": key, "code": code, "shiftKey": shift, "repeat": repeat, "bubbles": True}
+    page.evaluate(
+        f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {json.dumps(event)}))"
+    )
+
+
+def answer_of(page, k):
+    return answers(page).get(str(FIRST + k), {"quality": -1, "spectype": "", "z": None})
+
+
+def row_of(page, folder, k):
+    path = download(page, folder)
+    rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+    return next((row for row in rows if row["TARGETID"] == str(FIRST + k)), None)
+
+
+def test_a_held_key_answers_once(context, fifty):
+    """Repeats of a held key answer nothing, and nothing is answered that was not drawn."""
+    page = open_page(context, fifty[0])
+    page.keyboard.down("4")
+    for _ in range(15):
+        # Without an up between them Chromium marks these as repeats.
+        page.keyboard.down("4")
+        page.wait_for_timeout(33)
+    page.keyboard.up("4")
+    assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
+    press(page, "Home", "4")
+    assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
+    # Two keys before the next spectrum is on the screen: the second is about none.
+    before = page.evaluate(
+        "(() => { for (let i = 0; i < 2; i++) dispatchEvent(new KeyboardEvent('keydown',"
+        " {key: '0', code: 'Digit0'})); return Object.values(answers)"
+        ".filter((a) => a.quality === 0).length; })()"
+    )
+    assert before == 1
+    assert "not drawn" in page.locator("#toast").inner_text()
+
+
+def test_a_class_and_a_redshift_that_contradict_each_other(context, mixed, tmp_path):
+    page = open_page(context, mixed[0])
+    press(page, "n", "n")
+    assert page.locator("#classes .default").get_attribute("data-spectype") == "STAR"
+    press(page, "z")
+    page.keyboard.type("2.3")
+    press(page, "Enter", "4")
+    # Redrock's class was its redshift's: nothing is taken over to another redshift.
+    assert answer_of(page, 2)["spectype"] == ""
+    assert "which class" in page.locator("#recorded").inner_text()
+    assert row_of(page, tmp_path, 2)["VI_quality"] == "-1"
+    press(page, "q")
+    answer = answer_of(page, 2)
+    assert (answer["spectype"], answer["z"], answer["quality"]) == ("QSO", 2.3, 4)
+    # A star that is marked at a redshift is asked about, and nothing changes.
+    press(page, "Home", "s", "z")
+    page.keyboard.type("0.5")
+    press(page, "Enter", "4")
+    assert "star" in page.locator("#banners").inner_text()
+    assert answer_of(page, 0)["quality"] == -1
+    page.locator("#banners button", has_text="GALAXY at z = 0.5").click()
+    answer = answer_of(page, 0)
+    assert (answer["spectype"], answer["z"], answer["quality"]) == ("GALAXY", 0.5, 4)
+    press(page, "End", "q", "z")
+    page.keyboard.type("0")
+    press(page, "Enter", "4")
+    assert "quasar" in page.locator("#banners").inner_text()
+    assert answer_of(page, 5)["quality"] == -1
+    assert page.errors == []
+
+
+def test_a_class_key_is_idempotent(context, mixed, tmp_path):
+    page = open_page(context, mixed[0])
+    press(page, "End", "q", "q", "q")
+    assert answer_of(page, 5)["spectype"] == "QSO"
+    press(page, "4")
+    press(page, "End", "q")
+    row = row_of(page, tmp_path, 5)
+    assert (row["VI_quality"], row["VI_spectype"]) == ("4", "QSO") and row["VI_z"]
+    # What is withdrawn is written so: the row of an older file must not count.
+    press(page, "Delete")
+    assert row_of(page, tmp_path, 5)["VI_quality"] == "-1"
+
+
+def test_fit_is_of_the_template_that_is_shown(context, mixed):
+    path, redshift = mixed
+    page = open_page(context, path)
+    press(page, *["n"] * 4)
+    page.select_option("#template", label="galaxy, star-forming")
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate(f"setZ({redshift[4]} + 0.004)")
+    press(page, "f")
+    off = (page.evaluate("view.z") - redshift[4]) / (1 + redshift[4]) * 299792
+    assert abs(off) < 200
+    assert "galaxy, star-forming" in page.locator("#toast").inner_text()
+    press(page, "Home", "n", "n", "s")
+    page.select_option("#template", label="star F")
+    page.evaluate("document.activeElement.blur(), setZ(0.02)")
+    press(page, "f")
+    assert abs(page.evaluate("view.z")) < 1e-3
+    page.select_option("#template", label="none")
+    page.evaluate("document.activeElement.blur()")
+    press(page, "f")
+    assert "No template" in page.locator("#toast").inner_text()
+    page.select_option("#template", label="quasar composite")
+    page.evaluate("document.activeElement.blur(), setZ(6.9)")
+    press(page, "f")
+    assert "No fit" in page.locator("#toast").inner_text()
+    assert page.evaluate("view.z") == pytest.approx(6.9)
+
+
+def test_controls_obey_the_keyboard(context, few):
+    page = open_page(context, few[0])
+    on_page = page.locator("#left")
+    page.locator("#classes button").nth(1).focus()
+    press(page, "Enter")
+    assert answer_of(page, 0)["spectype"] == "GALAXY" and on_page.inner_text().startswith("1 /")
+    assert page.locator("#classes button").nth(1).get_attribute("aria-pressed") == "true"
+    page.locator("#toggles button", has_text="network").focus()
+    press(page, "Space")
+    assert page.evaluate("settings.network") and on_page.inner_text().startswith("1 /")
+    page.locator("#template").focus()
+    press(page, "q", "s", "4", "ArrowDown")
+    assert answer_of(page, 0)["spectype"] == "GALAXY" and answer_of(page, 0)["quality"] == -1
+    press(page, "Escape")
+    page.locator("#smooth").focus()
+    smooth = page.evaluate("settings.smooth")
+    press(page, "ArrowRight")
+    assert page.evaluate("settings.smooth") == smooth + 1 and page.evaluate("view.x") is None
+    # The strip is one tab stop whose arrows go along.
+    stops = page.locator("#strip button[tabindex='0']")
+    assert stops.count() == 1 and page.locator("#strip button").count() == 6
+    stops.focus()
+    press(page, "ArrowRight", "ArrowRight")
+    assert on_page.inner_text().startswith("3 /")
+    assert page.evaluate("document.activeElement === $('strip').children[2]")
+    assert page.locator("#strip button").nth(0).get_attribute("aria-label") == (
+        "1, incomplete GALAXY"
+    )
+
+
+def test_undo_restores_class_redshift_and_whether_it_was_touched(context, mixed):
+    page = open_page(context, mixed[0])
+    state = "[view.z, view.touched, view.spectype, view.candidate, answerOf(view.index).spectype]"
+    press(page, "c", "c")
+    before = page.evaluate(state)
+    press(page, "s", "4")
+    assert page.evaluate("view.index") == 1
+    press(page, "u", "u")
+    assert page.evaluate(state) == before and page.evaluate("view.index") == 0
+    press(page, "Home", "End")
+    untouched = page.evaluate(state)
+    press(page, "q", "u")
+    assert page.evaluate(state) == untouched
+
+
+def rename(page, name):
+    page.locator("#inspector").click()
+    page.locator("#name").fill(name)
+    press(page, "Enter")
+    until(page, f"session.inspector === {json.dumps(name)}")
+
+
+def test_answers_belong_to_who_gave_them(context, few, tmp_path):
+    page = open_page(context, few[0], "Ann")
+    press(page, "4")
+    rename(page, "Борис")
+    until(page, "Object.keys(answers).length === 0")
+    press(page, "Home", "g", "3")
+    path = download(page, tmp_path)
+    assert path.name == "desi-vi_test-round-01-minibatch-01_Борис.csv"
+    rows, refused = read_vi(path)
+    assert rows["INSPECTOR"].tolist() == ["Борис"] and not refused
+    rename(page, "Ann")
+    until(page, "Object.keys(answers).length === 1")
+    assert answer_of(page, 0)["spectype"] == "QSO"
+    # A misspelt name takes its answers along only when asked to.
+    rename(page, "Anne")
+    page.locator("#banners button", has_text="misspelling").click()
+    until(page, "Object.keys(answers).length === 1")
+    assert answer_of(page, 0)["quality"] == 4
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.evaluate("session.inspector") == "Anne" and answer_of(page, 0)["quality"] == 4
+
+
+def test_a_second_adjudication_keeps_the_decisions_of_the_first(chromium, tmp_path):
+    write_batch(tmp_path, 3)
+    path = write_all(tmp_path) / "minibatch-01.html"
+    paths = []
+    for name, keys in (("ann", ["4", "q", "4", "4"]), ("bob", ["g", "4", "g", "4", "0"])):
+        context = chromium.new_context()
+        page = open_page(context, path, name)
+        press(page, *keys)
+        paths.append(download(page, tmp_path))
+        context.close()
+    labels, _ = merge(tmp_path, tmp_path, *paths)
+    assert labels["STATUS"].tolist() == ["conflict"] * 3
+    context = chromium.new_context()
+    page = open_page(context, adjudicate(tmp_path, *paths), "eve")
+    assert "differ in class" in page.locator("#earlier .conflict").inner_text()
+    press(page, "q", "4")
+    paths.append(download(page, tmp_path))
+    context.close()
+    labels, _ = merge(tmp_path, tmp_path, *paths)
+    assert labels["STATUS"].tolist() == ["accepted", "conflict", "conflict"]
+    # Another browser: what was decided is on the page, and in the file that replaces the first.
+    context = chromium.new_context()
+    page = open_page(context, adjudicate(tmp_path, *paths), "eve")
+    assert page.locator("#left").inner_text() == "1 / 3 · 2 left"
+    press(page, "q", "4", "0")
+    assert download(page, tmp_path) == paths[-1]
+    context.close()
+    labels, _ = merge(tmp_path, tmp_path, *paths)
+    assert sorted(labels["STATUS"]) == ["accepted", "accepted", "low quality"]
+
+
+def test_the_store_is_the_pages_own(context, few):
+    page = open_page(context, few[0])
+    press(page, "4")
+    # As prospect's button does, a page of the same origin.
+    other = context.new_page()
+    other.goto((few[0].parent / "index.html").as_uri())
+    other.evaluate("localStorage.clear()")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator("#left").inner_text() == "2 / 6 · 5 left"
+
+
+def test_each_answer_is_kept_at_once(context, fifty):
+    page = open_page(context, fifty[0])
+    for k in range(8):
+        press(page, "4" if k % 2 == 0 else "0")
+        page.reload()
+        page.wait_for_selector("html[data-ready=yes]")
+        assert page.locator("#left").inner_text() == f"{k + 2} / 50 · {49 - k} left"
+
+
+def test_what_was_in_localstorage_is_taken_over(context, few):
+    page = open_page(context, few[0], "Ann")
+    key = page.evaluate("`quasarnet-al/${D.title}/${D.hash}`")
+    answer = {"spectype": "QSO", "z": 2.5, "zSet": False, "quality": 4, "bal": None}
+    answer |= {"issue": "", "comment": "old", "shown": "", "time": "2026-01-01T00:00:00.000Z"}
+    old = {"answers": {str(FIRST + 3): answer, str(FIRST + 4): {"z": "nonsense"}}, "seen": [3]}
+    for name, value in ((key, old), ("quasarnet-al/inspector", "Ann")):
+        page.evaluate("([k, v]) => localStorage.setItem(k, JSON.stringify(v))", [name, value])
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert answer_of(page, 3)["comment"] == "old" and len(answers(page)) == 1
+    assert page.evaluate("k => localStorage.getItem(k)", key) is None
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert answer_of(page, 3)["comment"] == "old" and page.errors == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'localStorage.setItem(\'quasarnet-al/settings\', \'{"smooth": "x", "emission": 1e9}\')',
+        "localStorage.setItem(`quasarnet-al/${D.title}/${D.hash}`, '{\"answers\": [1, {')",
+        "store.putSetting('settings', 7), store.putSetting('inspector', {})",
+        "store.putSetting('settings', {smooth: NaN, template: 'none of these', emission: -3})",
+        "store.putAnswer(prefix(), '39627640553871920', {quality: 'four'})",
+    ],
+)
+def test_a_corrupt_store_does_not_stop_the_page(context, few, broken):
+    page = open_page(context, few[0], "Ann")
+    press(page, "4")
+    page.evaluate(f"{{ {broken} }}")
+    page.wait_for_timeout(100)
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    if page.locator("#who").is_visible():
+        page.keyboard.type("Ann")
+        press(page, "Enter")
+        until(page, "session.inspector === 'Ann'")
+    assert page.locator("#left").inner_text() == "2 / 6 · 5 left"
+    press(page, "Home", "3")
+    assert answer_of(page, 0)["quality"] == 3 and page.errors == []
+    if "four" in broken:
+        assert "1 stored answer" in page.locator("#banners").inner_text()
+
+
+def test_keyboards_other_than_american(context, few):
+    page = open_page(context, few[0])
+    # AZERTY: the digit row without Shift, then with it.
+    send(page, "'", "Digit4")
+    until(page, "view.drawn === 1")
+    press(page, "Home")
+    send(page, "3", "Digit3", shift=True)
+    assert answer_of(page, 0)["quality"] == 3
+    until(page, "view.drawn === view.index")
+    press(page, "End")
+    # A Cyrillic layout: the place of G.
+    send(page, "п", "KeyG")
+    assert answer_of(page, 5)["spectype"] == "GALAXY"
+    z = page.evaluate("view.z")
+    # AZERTY again: the point is Shift with the key left of it; ? is not a step.
+    send(page, ".", "Comma", shift=True)
+    assert page.evaluate("view.z") == pytest.approx(z + 0.01)
+    send(page, "?", "KeyM", shift=True)
+    assert page.locator("#keys").is_visible()
+    press(page, "Escape")
+    # The keypad without NumLock moves, it does not answer.
+    send(page, "Home", "Numpad7")
+    assert page.locator("#left").inner_text().startswith("1 /")
+    assert page.errors == []
+
+
+def test_spikes_change_neither_candidates_nor_fits(context, tmp_path):
+    redshift = write_batch(tmp_path, 4, seed=2)
+    path = write_all(tmp_path) / "minibatch-01.html"
+    page = open_page(context, path)
+    changed = page.evaluate(
+        """() => D.spectra.map((record, k) => {
+          const s = unpack(record, D.wavelength, D.grid), best = matches(s, TEMPLATES)[0];
+          const spiked = {...s, flux: s.flux.slice(), matches: null, scans: null};
+          [[700, 60], [3333, 80], [6001, 100]].forEach(([at, height]) => {
+            spiked.flux[at + 37 * k] += height / Math.sqrt(s.ivar[at + 37 * k]);
+          });
+          spiked.spikes = spikes(spiked);
+          spiked.trusted = spiked.ivar.map((w, i) => (spiked.spikes[i] ? 0 : w));
+          spiked.grid = rebin(spiked, LOG_STEP, GRID_SIZE);
+          const after = matches(spiked, TEMPLATES)[0];
+          return [best.z, after.z, best.name === after.name];
+        })"""
+    )
+    for (before, after, same), z in zip(changed, redshift, strict=True):
+        assert same and after == pytest.approx(before, abs=0.005)
+        assert after == pytest.approx(z, abs=0.02)
+
+
+def test_absorption_is_marked_where_it_is_deepest(context, tmp_path):
+    redshift = write_batch(tmp_path, 2, kinds=["lrg"])
+    page = open_page(context, write_all(tmp_path) / "minibatch-01.html")
+    line = 3934.77 * (1 + redshift[0])
+    for zoomed in (False, True):
+        if zoomed:
+            page.evaluate(f"setView({line} - 300, {line} + 300)")
+            until(page, "frame.x1 - frame.x0 < 700")
+        box = page.locator("#main").bounding_box()
+        x = page.evaluate(f"frame.X({line})")
+        page.mouse.click(box["x"] + x + 2, box["y"] + box["height"] / 2)
+        page.locator("#lines button", has_text="Ca K").click()
+        off = (page.evaluate("view.z") - redshift[0]) / (1 + redshift[0]) * 299792
+        assert abs(off) < (300 if zoomed else 500)
+        page.wait_for_timeout(400)
+
+
+def test_figures_say_what_they_are(context, few):
+    page = open_page(context, few[0])
+    text = page.locator("#object").inner_text()
+    assert "S/N per Å" in text and "B " in text and "pixel" not in text
+    assert "AB mag, as observed" in text
+    legend = page.locator("#legend").inner_text()
+    for word in ("flux", "error", "fitted", "emission lines", "sky", "atmosphere", "no data"):
+        assert word in legend
+    press(page, "a", "a", "o", "d", "k")
+    until(page, "!$('legend').textContent.includes('sky')")
+    legend = page.locator("#legend").inner_text()
+    assert "absorption lines" in legend and "network" in legend
+    assert "error" not in legend and "sky" not in legend
+
+
+def contrast(one, other):
+    """Of two colours as #rrggbb, by WCAG 2.1."""
+
+    def luminance(colour):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_seen_means_visible(chromium, few, scheme):
+    context = chromium.new_context(color_scheme=scheme)
+    page = open_page(context, few[0])
+    names = "paper panel ink soft faint accent warn flux noise network template emission"
+    names += " absorption mark qso galaxy star accent-ink"
+    colours = page.evaluate(
+        "names => Object.fromEntries(names.split(' ').map((name) => [name,"
+        " getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))",
+        names,
+    )
+    colours = {name: "#ffffff" if c == "#fff" else c for name, c in colours.items()}
+    for ground in ("paper", "panel"):
+        for name in ("ink", "soft", "accent", "warn", "emission", "qso", "galaxy", "star"):
+            assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
+        for name in ("flux", "noise", "network", "template", "absorption", "mark", "faint"):
+            assert contrast(colours[name], colours[ground]) >= 3, (name, ground)
+    assert contrast(colours["absorption"], colours["paper"]) >= 4.5
+    assert contrast(colours["accent-ink"], colours["accent"]) >= 4.5
+    context.close()
+
+
+def test_the_strongest_line_is_not_cut_off(context, mixed, few):
+    for path in (mixed[0], few[0]):
+        page = open_page(context, path)
+        for _ in range(6):
+            until(page, "view.drawn === view.index")
+            top = page.evaluate(
+                "(() => { const {s, c, y1} = frame; let top = 0; for (let i = 4; i < 7777; i++)"
+                " if (s.trusted[i] > 0 && c.flux[i] > 8 * c.error[i]) top = Math.max(top,"
+                " c.flux[i]); return top / y1; })()"
+            )
+            assert top < 1
+            press(page, "n")
+
+
+def test_nothing_is_cut_away_at_twice_the_size(chromium, few):
+    context = chromium.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
+    page = open_page(context, few[0])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 683
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, dd, #legend span")]
+          .filter((node) => node.offsetParent && node.type !== "file")
+          .filter((node) => {
+            node.scrollIntoView({block: "center"});
+            const {left, right, top, bottom} = node.getBoundingClientRect();
+            return left < -1 || right > innerWidth + 1 || bottom <= 0 || top >= innerHeight;
+          }).map((node) => node.textContent)"""
+    )
+    assert hidden == []
+    context.close()
+
+
+def test_refusals_are_told(context, few, tmp_path):
+    page = open_page(context, few[0])
+    z = page.evaluate("view.z")
+    for text, word in (("abc", "not a number"), ("9", "outside"), ("-0.5", "outside")):
+        press(page, "z")
+        page.keyboard.type(text)
+        press(page, "Enter")
+        assert word in page.locator("#toast").inner_text()
+        assert page.evaluate("view.z") == z
+    press(page, "z")
+    page.keyboard.type("1,25")
+    press(page, "Enter")
+    assert page.evaluate("view.z") == 1.25
+    page.select_option("#template", label="star M")
+    page.evaluate("document.activeElement.blur(), setZ(6)")
+    until(page, "document.getElementById('legend').textContent.includes('no fit')")
+    rows = [(FIRST + 1000 + k, "", 4, 1.0, "QSO", "") for k in range(50)]
+    page.set_input_files("#file", vi(tmp_path / "other.csv", rows))
+    text = page.locator("#banners div[data-name=import] span").inner_text()
+    assert "another batch" in text and len(text) < 140
+    broken = [(FIRST + k, "", 7, 1.0, "QSO", "") for k in range(6)]
+    page.set_input_files("#file", vi(tmp_path / "broken.csv", broken))
+    page.locator("#banners", has_text="and 3 more").wait_for()
+    assert page.errors == []
+
+
+# ---------------------------------------------------------------- what experts look for
+
+
+def add_production(folder):
+    """Put redrock's details, its model and the exposures beside the coadd of `write_batch`."""
+    survey = folder / "survey"
+    coadd = survey / "coadd-0-80605-thru20210204.fits"
+    with fitsio.FITS(str(coadd), "rw") as fits:
+        fibermap = fits["FIBERMAP"].read()
+        n = len(fibermap)
+        more = [("EBV", "f4"), ("FLUX_W1", "f4"), ("FLUX_W2", "f4"), ("DESI_TARGET", "i8")]
+        more += [("COADD_NUMEXP", "i2"), ("COADD_EXPTIME", "f4")]
+        whole = np.zeros(n, dtype=fibermap.dtype.descr + more)
+        for name in fibermap.dtype.names:
+            whole[name] = fibermap[name]
+        whole["EBV"], whole["FLUX_W1"], whole["DESI_TARGET"] = 0.1, 10.0, 4 | 1 << 62
+        whole["COADD_NUMEXP"], whole["COADD_EXPTIME"] = 2, 1800
+        exposures = np.zeros(2 * n, dtype=[("TARGETID", "i8"), ("NIGHT", "i4"), ("EXPID", "i4")])
+        exposures["TARGETID"] = np.repeat(fibermap["TARGETID"], 2)
+        exposures["NIGHT"], exposures["EXPID"] = 20210204, np.tile([7, 8], n)
+        arms = {
+            arm: [fits[f"{arm}_{x}"].read() for x in ("WAVELENGTH", "FLUX", "IVAR")]
+            for arm in "BRZ"
+        }
+    with fitsio.FITS(str(coadd), "rw", clobber=True) as fits:
+        fits.write(None)
+        fits.write(whole, extname="FIBERMAP")
+        fits.write(exposures, extname="EXP_FIBERMAP")
+        for arm, images in arms.items():
+            for name, image in zip(("WAVELENGTH", "FLUX", "IVAR"), images, strict=True):
+                fits.write(image, extname=f"{arm}_{name}")
+    targets = fibermap["TARGETID"]
+    columns = [("TARGETID", "i8"), ("Z", "f8"), ("ZERR", "f8"), ("ZWARN", "i8")]
+    columns += [("SPECTYPE", "U6"), ("SUBTYPE", "U6"), ("DELTACHI2", "f8"), ("COEFF", "(4,)f8")]
+    redshifts = np.zeros(n, dtype=columns)
+    redshifts["TARGETID"], redshifts["Z"] = targets, np.linspace(1.2, 3.0, n)
+    redshifts["ZERR"], redshifts["ZWARN"], redshifts["DELTACHI2"] = 2e-4, 4, 7.5
+    redshifts["SPECTYPE"], redshifts["SUBTYPE"] = "QSO", "LOZ"
+    header = {"RRVER": "0.15.4", "TEMNAM00": "QSO:::LOZ", "TEMVER00": "1.0"}
+    with fitsio.FITS(str(survey / "redrock-0-80605-thru20210204.fits"), "rw", clobber=True) as fits:
+        fits.write(None, header=header)
+        fits.write(redshifts, extname="REDSHIFTS")
+    with fitsio.FITS(str(survey / "rrmodel-0-80605-thru20210204.fits"), "rw", clobber=True) as fits:
+        fits.write(None)
+        fits.write(redshifts, extname="REDSHIFTS")
+        for arm, (wavelength, flux, _) in arms.items():
+            fits.write(wavelength, extname=f"{arm}_WAVELENGTH")
+            model = np.broadcast_to(wavelength / 1000, flux.shape).astype("f4")
+            fits.write(model.copy(), extname=f"{arm}_MODEL")
+    fit = np.dtype([("z", "f8"), ("zerr", "f4"), ("zwarn", "i4"), ("deltachi2", "f4")])
+    fit = np.dtype([*fit.descr, ("spectype", "S6"), ("subtype", "S6"), ("znum", "i1")])
+    with h5py.File(survey / "rrdetails-0-80605-thru20210204.h5", "w") as file:
+        for k, target in enumerate(targets):
+            fits_ = np.zeros(4, dtype=fit)
+            fits_["z"] = [redshifts["Z"][k], 0.51, 0.0001, 2.0]
+            fits_["deltachi2"], fits_["znum"] = [7.5, 20, 5, 1], [0, 1, 2, 3]
+            fits_["spectype"] = [b"QSO", b"GALAXY", b"STAR", b"QSO"]
+            file[f"zfit/{target}/zfit"] = fits_
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("production")
+    write_batch(folder, 3)
+    add_production(folder)
+    found = desi.extract(folder / "survey" / "coadd-0-80605-thru20210204.fits", LOG, "all")
+    pool.write(folder / "batch.fits", found.spectra, found.catalog, LOG)
+    return write_all(folder, "--prospect", folder / "prospect") / "minibatch-01.html"
+
+
+def test_what_the_production_knows_is_shown(context, production, tmp_path):
+    page = open_page(context, production)
+    text = page.locator("#object").inner_text()
+    for words in (
+        "AB mag, dereddened", "W1 19.98", "g 20.43", "E(B−V)", "0.100", "QSO, secondary",
+        "2 exposures, 1800 s", "20210204", "QSO LOZ z = 1.2000 ± 0.0002", "Δχ² 8 to the next",
+        "small Δχ² to the next fit", "GALAXY z = 0.5100", "STAR z = 0.0001",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "z = 2.0000" not in text
+    # Redrock's model at its redshift, this project's template elsewhere.
+    assert "redrock's model" in page.locator("#legend").inner_text()
+    value = page.evaluate("frame.model[1000]")
+    assert value == pytest.approx((3600 + 800) / 1000, abs=0.002)
+    press(page, "z")
+    page.keyboard.type("2.5")
+    press(page, "Enter")
+    until(page, "$('legend').textContent.includes('this project')")
+    names = [c["source"] for c in page.evaluate("candidates(0)")]
+    assert names[:3] == ["redrock", "redrock, fit 2:", "redrock, fit 3:"]
+    press(page, "Home", "4")
+    (row,) = csv.DictReader(download(page, tmp_path).open(encoding="utf-8"))
+    assert (row["NIGHT"], row["Redrock_deltachi2"]) == ("20210204", "7.5")
+    assert (row["Redrock_version"], row["Template_version"]) == ("0.15.4", "1.0")
+    assert page.errors == []
+
+
+def test_prospect_gets_redrocks_fits(production):
+    folder = production.parents[1] / "prospect"
+    with fitsio.FITS(str(folder / "redrock.fits")) as fits:
+        assert fits[0].read_header()["RRVER"] == "0.15.4"
+        rows = fits["REDSHIFTS"].read()
+    assert rows["TARGETID"].tolist() == [FIRST + k for k in range(3)]
+    assert rows["SUBTYPE"].tolist() == ["LOZ"] * 3 and rows["COEFF"].shape == (3, 10)
+
+
+def test_arms_apart(context, production):
+    page = open_page(context, production)
+    press(page, "j")
+    until(page, "$('legend').textContent.includes('Z arm')")
+    parts = page.evaluate("arms(0).map((a) => [a.arm, a.wavelength[0], a.wavelength.at(-1)])")
+    assert [part[0] for part in parts] == ["B", "R", "Z"]
+    ends = np.array([part[1:] for part in parts]).ravel()
+    assert ends == pytest.approx([3600, 5800, 5760, 7620, 7520, 9824], abs=0.5)
+    with fitsio.FITS(str(production.parents[1] / "survey/coadd-0-80605-thru20210204.fits")) as fits:
+        blue, red = (fits[f"{arm}_FLUX"].read()[0] for arm in "BR")
+    found = page.evaluate("arms(0).map((a) => [...a.flux])")
+    scale = page.evaluate("D.spectra[0].coadd.scale")
+    for own, coadd in ((found[0], blue), (found[1][:50], red[:50])):
+        good = np.array(own) != 0
+        assert good.mean() > 0.99
+        assert np.array(own)[good] == pytest.approx(coadd[good], abs=0.01 * scale, rel=2e-3)
+
+
+def test_the_flux_is_zoomed_and_an_absorber_keeps_its_redshift(context, few):
+    page = open_page(context, few[0])
+    box = page.locator("#main").bounding_box()
+    before = page.evaluate("[frame.y0, frame.y1]")
+    page.mouse.move(box["x"] + 400, box["y"] + 250)
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Shift")
+    until(page, f"frame.y1 - frame.y0 < {0.8 * (before[1] - before[0])}")
+    assert page.evaluate("view.x") is None
+    press(page, "x")
+    until(page, f"frame.y1 === {before[1]}")
+    z = page.evaluate("view.z")
+    press(page, "Shift+Z", "Period")
+    assert page.evaluate("view.absorber") == z
+    assert f"absorption at z {z:.4f}" in page.locator("#legend").inner_text()
+
+
+def test_a_click_on_the_fits_against_redshift(context, few):
+    path, redshift = few
+    page = open_page(context, path)
+    press(page, "End", "z")
+    page.keyboard.type("1")
+    press(page, "Enter")
+    page.locator("#scan").scroll_into_view_if_needed()
+    box = page.locator("#scan").bounding_box()
+    x = 2 + np.log10(1 + redshift[5]) / np.log10(7.2) * (box["width"] - 4)
+    page.mouse.click(box["x"] + x, box["y"] + 20)
+    assert page.evaluate("view.z") == pytest.approx(redshift[5], abs=0.03)
+    # The class belongs to the fit that was clicked, so that a quality alone is enough.
+    press(page, "4")
+    assert answer_of(page, 5)["spectype"] == "QSO"
+
+
+def test_a_second_opinion_comes_after_the_answer_and_once(context, mixed):
+    page = open_page(context, mixed[0])
+    press(page, "n", "n")
+    assert page.locator("#banners div").count() == 0
+    press(page, "q", "z")
+    page.keyboard.type("1.5")
+    press(page, "Enter", "4")
+    banner = page.locator("#banners [data-name=opinion]")
+    assert "redrock sees a STAR at z = 0.0000" in banner.inner_text()
+    banner.locator("button", has_text="Flag redrock's class").click()
+    assert answers(page)[str(FIRST + 2)]["issue"] == "C"
+    until(page, "view.drawn === view.index")
+    press(page, "3")
+    assert banner.count() == 0
+
+
+def test_the_overview_sorts_filters_and_goes_to_a_number(context, few):
+    page = open_page(context, few[0])
+    press(page, "4", "n", "0", "i")
+    assert "2 of 6 answered: 1 QSO" in page.locator("#counts").inner_text()
+    page.select_option("#gallery select >> nth=1", label="open")
+    assert page.locator("#gallery .gallery button").count() == 4
+    page.select_option("#gallery select >> nth=0", label="redshift")
+    page.locator("#gallery input").fill("5")
+    page.keyboard.press("Enter")
+    assert page.locator("#left").inner_text().startswith("5 / 6")
+    page.goto(f"{few[0].as_uri()}#{FIRST + 2}")
+    until(page, "view.index === 2")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator("#left").inner_text().startswith("3 / 6")

@@ -18,6 +18,7 @@ import pytest
 
 import estimate_cost
 from helpers.paths import PYTHON, ROOT
+from quasarnet_al.workflow import cost
 
 CONFIG = "tests/slurm/config.yaml"
 HOLD = "tests/slurm/hold"
@@ -74,9 +75,10 @@ def ask(*command: str) -> list[str]:
 class Head:
     """A Snakemake process that submits jobs."""
 
-    def __init__(self, folder: Path, arguments: tuple, environment: dict):
+    def __init__(self, folder: Path, arguments: tuple, environment: dict, changes: tuple = ()):
         self.output = folder / f"head-{time.monotonic_ns()}.log"
-        command = [PYTHON, "-m", "snakemake", "--profile", "perlmutter", "--configfile", CONFIG]
+        command = [PYTHON, "-m", "snakemake", "--profile", "perlmutter"]
+        command += ["--configfile", CONFIG, *changes]
         command += ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"]
         with self.output.open("w") as stream:
             self.process = subprocess.Popen(
@@ -118,8 +120,8 @@ class Checkout:
         # An earlier run of the tests may have had the same folder. SLURM's times are whole seconds.
         self.made = datetime.now().isoformat(timespec="seconds")
 
-    def start(self, *arguments: str, **environment: str) -> Head:
-        self.heads.append(Head(self.folder, arguments, environment))
+    def start(self, *arguments: str, changes: tuple = (), **environment: str) -> Head:
+        self.heads.append(Head(self.folder, arguments, environment, changes))
         return self.heads[-1]
 
     def run(self, *arguments: str) -> Head:
@@ -229,7 +231,7 @@ def test_a_round_runs_and_each_job_lands_where_it_should(site):
         ("cpu", "desi", "shared")
     }
     # The command that foretells the number of jobs has it right, rule by rule.
-    counted = estimate_cost.jobs_of_round(estimate_cost.read(CONFIG), 1)
+    counted = cost.jobs_of_round(estimate_cost.read(CONFIG), 1)
     assert {rule: count for rule, count in counted.items() if count} == {
         rule: sum(f"{job['Comment']}_".startswith(f"rule_{rule}_") for job in jobs)
         for rule in counted
@@ -264,7 +266,7 @@ def test_dry_run_of_dr1(site):
     path = site.folder / "config/dr1.yaml"
     path.write_text(re.sub(r"/\S+/redux/iron", str(data), path.read_text()))
     steps = dry_run(site, "--configfile", "config/dr1.yaml")
-    counted = estimate_cost.jobs_of_round(estimate_cost.read(path), 1)
+    counted = cost.jobs_of_round(estimate_cost.read(path), 1)
     assert counted["score_spectra"] == 28
     for rule, count in counted.items():
         assert sum(f"rule {rule}:" in text for text in steps) == count, rule
@@ -382,7 +384,7 @@ def test_orphans_of_a_killed_head_are_noticed(site):
     before = site.files()
     (site.folder / MAP).unlink()
     with site.held():
-        head = site.start(MAP)
+        head = site.start("--slurm-jobname-prefix", "mine", "--", MAP)
         job = site.running("map_spectra.py")
         head.process.kill()
         head.end()
@@ -392,7 +394,7 @@ def test_orphans_of_a_killed_head_are_noticed(site):
         assert site.run("--unlock").process.returncode == 0
         head = site.run(MAP)
         assert head.process.returncode != 0
-        assert f"jobs of an earlier run are still in the queue: {job} (running)" in head.text
+        assert f"earlier run of slurm are still in the queue: {job} (running)" in head.text
         assert f"scancel {job}" in head.text
         ask("scancel", job)
         eventually(lambda: not site.queue())
@@ -401,15 +403,42 @@ def test_orphans_of_a_killed_head_are_noticed(site):
     site.kept(before, MAP)
 
 
-def test_an_account_that_is_none_is_refused_before_anything_is_submitted(site):
+@pytest.mark.parametrize(
+    ("target", "variable", "value", "message"),
+    [
+        (MAP, "QUASARNET_AL_ACCOUNT", "nobody", "account nobody: is not one that you can charge ("),
+        (TEAM, "QUASARNET_AL_GPU_QOS", "debug", "QOS debug: allows 30 minutes, and train_members"),
+    ],
+)
+def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(
+    site, target, variable, value, message
+):
+    before = site.files()
+    kept = site.folder / f"{target}.kept"
+    (site.folder / target).rename(kept)
+    head = site.start(target, **{variable: value})
+    assert head.end() != 0
+    assert message in head.text
+    assert f"set {variable}" in head.text
+    assert not head.submitted()
+    kept.rename(site.folder / target)
+    site.kept(before)
+
+
+def test_two_runs_from_one_checkout_do_not_disturb_each_other(site):
     before = site.files()
     (site.folder / MAP).unlink()
-    head = site.start(MAP, QUASARNET_AL_ACCOUNT="nobody")
-    assert head.end() != 0
-    assert "account nobody: is none of yours (" in head.text
-    assert "set QUASARNET_AL_ACCOUNT" in head.text
-    assert not head.submitted()
-    assert site.run(MAP).process.returncode == 0
+    (site.folder / "other.yaml").write_text("run: other\n")
+    truth = "results/other/mock/initial/truth.csv"
+    with site.held():
+        first = site.start(MAP)
+        site.running("map_spectra.py")
+        second = site.start(truth, changes=("other.yaml",))
+        eventually(lambda: second.submitted() or second.process.poll() is not None)
+        assert second.submitted(), second.text
+    assert first.end() == 0, first.text
+    assert second.end() == 0, second.text
+    assert (site.folder / truth).is_file()
     site.kept(before, MAP)
 
 
@@ -449,23 +478,24 @@ def test_inside_one_allocation_nothing_more_is_submitted(site):
     before, jobs = site.files(), len(site.jobs())
     team = f"{RESULTS}/round-01/train/team-01.h5"
     (site.folder / team).unlink()
-    inside = f"{PYTHON} -m snakemake {team} --profile profiles/perlmutter-node"
-    options = ["--constraint=gpu", "--account=desi_g", "--qos=regular", "--nodes=1", "--time=30"]
-    options += ["--ntasks-per-node=1", "--cpus-per-task=128", "--gpus-per-node=4"]
-    done = subprocess.run(
-        [
-            "sbatch",
-            "--wait",
-            *options,
-            "--output=allocation.log",
-            f"--wrap={inside} --configfile {CONFIG}",
-        ],
-        cwd=site.folder,
-    )
-    assert done.returncode == 0, (site.folder / "allocation.log").read_text()
+    allocated(site, "gpu.sh", team)
     assert all(f"member-{n:02d}: on device {n}" in log(site, "team-01") for n in range(4))
     site.kept(before, team)
-    assert len(site.jobs()) == jobs + 1
+    # What comes before the first training, on a CPU node.
+    (site.folder / MAP).unlink()
+    allocated(site, "cpu.sh")
+    site.kept(before, team, MAP)
+    assert len(site.jobs()) == jobs + 2
+
+
+def allocated(site: Checkout, script: str, *arguments: str) -> None:
+    """Run a batch script of one node, and wait until it has ended well."""
+    command = ["sbatch", "--wait", "--time=30", "--output=allocation.log"]
+    command += [f"profiles/perlmutter-node/{script}", *arguments, "--configfile", CONFIG]
+    path = f"{Path(PYTHON).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "QUASARNET_AL_TRAIN_ON_CPU": "yes"}
+    done = subprocess.run(command, cwd=site.folder, env=environment)
+    assert done.returncode == 0, (site.folder / "allocation.log").read_text()
 
 
 @pytest.mark.slow

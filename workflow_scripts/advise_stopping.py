@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labels", required=True, help="labels.csv of the round")
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument(
-        "--metrics", nargs="+", required=True, help="of the round, and of the next if there is one"
+        "--metrics", nargs="+", required=True, help="metrics.json of the round, and of the next one"
     )
     options.add_arguments(parser, Classification, "z_split")
     parser.add_argument("--output", required=True, help="the signs and the advice (JSON)")
@@ -38,22 +38,25 @@ def main(argv: list[str] | None = None) -> None:
     entropy = np.concatenate(
         [scores.read_scores(path, ["ENTROPY"])["ENTROPY"] for path in args.scores]
     )
-    merit = [_merit(path, task.headline) for path in args.metrics]
+    before, *after = [_merit(path, task.headline) for path in args.metrics]
     advice = stopping.advise(
-        task.votes(table), table["TRUTH"].to_numpy(), entropy, merit[0], *(merit[1:] or [None])
+        task.votes(table), table["TRUTH"].to_numpy(), entropy, before, after[0] if after else None
     )
     write_json(args.output, advice | {"provenance": provenance()})
-    told = "another round pays" if advice["pays"] else "another round does not pay"
-    print(f"{args.output}: {advice['wrong_share']:.2f} of the batch was news; {told}")
+    verdict = "another round pays" if advice["pays"] else "another round does not pay"
+    print(
+        f"{args.output}: the ensemble was wrong on {100 * advice['wrong_share']:.0f} % of the "
+        f"batch; {verdict}"
+    )
 
 
 def _merit(path: str, headline: tuple[str, ...]) -> float:
-    """Return the mean of the figures that stand for the whole."""
+    """Return the mean of the figures that summarize an ensemble."""
     metrics = read_json(path)
     try:
         return float(np.mean([metrics[name] or 0 for name in headline]))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"is no metrics.json ({error!r})", "evaluate again") from error
+        raise InputError(path, f"is not a metrics.json ({error!r})", "evaluate again") from error
 
 
 if __name__ == "__main__":

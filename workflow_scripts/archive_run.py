@@ -1,4 +1,4 @@
-"""Bundle what must outlive a run's folder: labels, weights, metrics, batches.
+"""Bundle what must be kept of a run: labels, weights, metrics, batches.
 
 The bundle is a tar file with the files under their own paths, and SHA256SUMS first:
 `tar xf BUNDLE && sha256sum -c SHA256SUMS` takes it out and checks it. Scratch folders
@@ -7,6 +7,7 @@ are purged, so copy it to where files stay.
 
 import hashlib
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from quasarnet_al.core.program import command_line, program
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--files", nargs="+", type=Path, required=True, help="or folders of files")
+    parser.add_argument(
+        "--files", nargs="+", type=Path, required=True, help="files, or folders of files"
+    )
     parser.add_argument("--output", required=True, help="the bundle (tar)")
     args = parser.parse_args(argv)
 
@@ -27,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
                 members[_name(path)] = path
     # The bundle is small; a file is read once, so its sum is of the bytes that are stored.
     contents = {name: _content(path) for name, path in sorted(members.items())}
-    sums = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in contents.items()]
+    sums = [_sum(name, data) for name, data in contents.items()]
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as bundle:
         for name, data in ({"SHA256SUMS": "".join(sums).encode()} | contents).items():
@@ -41,9 +44,17 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _name(path: Path) -> str:
-    """Paths in the bundle start where the program runs; others lose their folders."""
-    path = path.absolute()
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name)
+    """Return a file's path in the bundle: from where the program runs, or below `elsewhere`."""
+    path, here = Path(os.path.abspath(path)), Path.cwd()
+    inside = path.is_relative_to(here)
+    return str(path.relative_to(here) if inside else Path("elsewhere", *path.parts[1:]))
+
+
+def _sum(name: str, data: bytes) -> str:
+    """Return a file's line in SHA256SUMS; `sha256sum` escapes backslashes and line breaks."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if escaped != name else ""
+    return f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n"
 
 
 def _content(path: Path) -> bytes:

@@ -3,7 +3,6 @@
 Run it on a GPU node, before the first training there; it ends with status 2 where it cannot.
 """
 
-import ast
 import ctypes
 import os
 
@@ -13,8 +12,8 @@ from quasarnet_al.network import gpu, recipe
 
 #: Asked of one TensorFlow, which takes seconds to start.
 QUESTIONS = (
-    "(training.tf.__version__, training.tf.test.is_built_with_cuda(), "
-    "gpu.libraries_found(), training.gpus())"
+    "[training.tf.__version__, training.tf.test.is_built_with_cuda(), "
+    "gpu.libraries_found(), training.gpus()]"
 )
 
 
@@ -22,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     command_line(__doc__).parse_args(argv)
     recipe.need_tensorflow(False)
     print(f"CUDA_VISIBLE_DEVICES: {os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}")
-    version, cuda, found, devices = ast.literal_eval(gpu.asked(QUESTIONS))
+    version, cuda, found, devices = gpu.asked(QUESTIONS)
     print(f"TensorFlow: {version}, built {'with' if cuda else 'without'} CUDA")
     if not cuda:
         raise InputError("TensorFlow", "is built without CUDA", "install envs/gpu.txt")

@@ -9,7 +9,7 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import best_redshift, is_qso
-from quasarnet_al.network.weights import read_network
+from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.grid import LINES
@@ -36,10 +36,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="table QN (FITS)")
     args = parser.parse_args(argv)
 
-    networks = [read_network(path) for path in args.weights]
+    networks = read_networks(args.weights)
     grid = networks[0].grid
-    if any(network.grid != grid for network in networks):
-        raise InputError(args.weights[-1], "is on another grid", "give weights of one grid")
     if args.coadd:
         extraction = desi.extract(args.coadd, grid, args.targets)
         spectra, catalog = extraction.spectra, extraction.catalog
@@ -47,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog = pool.read(args.pool)
         if spectra.shape[1] != grid.size:
             raise InputError(args.pool, "is on another grid than the weights", "extract it again")
-    c, z, c_bal = scores.combine(*scores.lines_of_members(networks, spectra, args.threads))
+    c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
     columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
         columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}

@@ -8,19 +8,19 @@ from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
 
-#: Labels of the training set that are named, of those that no member believes.
-MOST_DOUBTED = 20
+#: Number of labels that are named, of those of the training set that no member agrees with.
+MOST_DISPUTED = 20
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
-    parser.add_argument("--ensemble", required=True, help="the ensemble (HDF5)")
-    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
-    parser.add_argument("--training", required=True, help="the training set (FITS)")
+    parser.add_argument("--ensemble", required=True, help="ensemble (HDF5)")
+    parser.add_argument("--validation", required=True, help="validation set (FITS)")
+    parser.add_argument("--training", required=True, help="training set (FITS)")
     parser.add_argument("--round", type=int, required=True, help="number of the round")
     options.add_arguments(parser, Classification)
-    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
+    parser.add_argument("--threads", type=positive, default=1, help="number of threads")
     parser.add_argument("--output", required=True, help="metrics (JSON)")
     args = parser.parse_args(argv)
 
@@ -35,25 +35,25 @@ def main(argv: list[str] | None = None) -> None:
     learnt, _, training = pool.read_labelled(args.training)
     if learnt.shape[1] != spectra.shape[1]:
         raise InputError(args.training, "is on another grid than the ensemble", "extract it again")
-    doubted = training[task.doubted(networks, learnt, training, classification, args.threads)]
+    disputed = training[task.disputed(networks, learnt, training, classification, args.threads)]
     result = {
         "round": args.round,
         "training_spectra": len(training),
         "labels_of_rounds": int((training["ORIGIN"] == "inspection").sum()),
         "members": len(networks),
         **task.evaluate(networks, spectra, labels, classification, args.threads),
-        "doubted": len(doubted),
+        "doubted": len(disputed),
         "most_doubted": [
             {name: row[name] for name in ("TARGETID", "ORIGIN", "SPECTYPE", "Z")}
-            for row in doubted[:MOST_DOUBTED]
+            for row in disputed[:MOST_DISPUTED]
         ],
         "provenance": provenance(),
     }
     write_json(args.output, result)
-    told = " ".join(f"{name} {result[name]:.4f}" for name in task.headline)
-    print(f"{args.output}: {told}")
+    headline = " ".join(f"{name} {result[name]:.4f}" for name in task.headline)
+    print(f"{args.output}: {headline}")
     for number in result["odd_members"]:
-        print(f"member-{number:02d} is far worse than the others: look at its training")
+        print(f"member-{number:02d} is much worse than the others: check its training")
 
 
 if __name__ == "__main__":

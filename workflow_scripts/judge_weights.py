@@ -1,4 +1,4 @@
-"""Tell the verdict of compare_weights.py; ends with status 1 where a threshold is broken."""
+"""Report the verdict of compare_weights.py; ends with status 1 where a threshold is violated."""
 
 import sys
 
@@ -8,23 +8,26 @@ from quasarnet_al.core.program import command_line, program
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--verdict", required=True, help="of compare_weights.py (JSON)")
+    parser.add_argument("--verdict", required=True, help="output of compare_weights.py (JSON)")
     args = parser.parse_args(argv)
 
     verdict = read_json(args.verdict)
     with content_of(args.verdict, "run compare_weights.py"):
         passed, broken, unjudged = (verdict[key] for key in ("passed", "broken", "not judged"))
-        told = [
-            f"gate: {'passed' if passed else 'BROKEN'}: {verdict['candidate']} against "
-            f"{verdict['incumbent']}, {len(broken)} of {verdict['judged']} thresholds broken",
+        outcome = "passed" if passed else "BROKEN" if verdict["judged"] else "NOTHING JUDGED"
+        lines = [
+            f"gate: {outcome}: {verdict['candidate']} against {verdict['incumbent']}, "
+            f"{len(broken)} of {verdict['judged']} thresholds violated",
             *(f"  {line}" for line in broken),
+            "the sample would reveal, in nine of ten cases:",
+            *(f"  {line}" for line in verdict["reveals"]),
         ]
         if unjudged:
             whole = [name.removesuffix(" (all)") for name in unjudged if name.endswith(" (all)")]
-            named = f", among them {', '.join(whole)} of the whole" if whole else ""
-            told.append(f"not judged for too few objects: {len(unjudged)} thresholds{named}")
-        told.append(f"all checks: {verdict['table']}")
-    print("\n".join(told))
+            named = f", among them {', '.join(whole)} of the whole sample" if whole else ""
+            lines.append(f"not judged for lack of objects: {len(unjudged)} thresholds{named}")
+        lines.append(f"all checks: {verdict['table']}")
+    print("\n".join(lines))
     if not passed:
         sys.exit(1)
 

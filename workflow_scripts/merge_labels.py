@@ -1,6 +1,5 @@
 """Merge the CSV files that inspectors handed in into the labels of a round."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -14,32 +13,17 @@ from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.registry import TASKS
 
 
-def record(folder: Path, paths: list[str]) -> None:
-    """Copy the handed-in files into `folder`, with a SHA256SUMS that `sha256sum -c` reads."""
-    sums = {}
-    for path in sorted(paths):
-        if not Path(path).is_file():  # named among the refused
-            continue
-        content = Path(path).read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        name = Path(path).name
-        if sums.get(name, digest) != digest:
-            name = f"{digest[:12]}/{name}"
-        sums[name] = digest
-        files.write_bytes(folder / name, content)
-    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
-    files.write_text(folder / "SHA256SUMS", text)
-
-
-def complete(batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str]) -> None:
+def refuse_incomplete(
+    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float
+) -> None:
     """Raise `InputError` where a minibatch was not handed in: the files are of other pages."""
     seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
     for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
-        if not merge.is_handed_in(answered.sum(), len(answered)):
+        if not merge.is_handed_in(answered.sum(), len(answered), share):
             raise files.InputError(
                 Path(paths[0]).parent,
                 f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
-                "the batch is another than was inspected: hand in this round's pages",
+                "the batch differs from the one that was inspected: hand in this round's pages",
             )
 
 
@@ -48,13 +32,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--batch", required=True, help="batch.csv of the round")
     parser.add_argument("--vi", required=True, nargs="+", help="CSV files handed in, any order")
+    parser.add_argument(
+        "--title-prefix",
+        default="",
+        help="how the titles of the round's pages begin: another round's adjudication page then "
+        "decides nothing",
+    )
     parser.add_argument("--output", required=True, help="labels.csv")
-    parser.add_argument("--refused", required=True, help="CSV of the rows not taken, and why")
+    parser.add_argument("--refused", required=True, help="CSV of the refused rows, with reasons")
     parser.add_argument("--agreement", required=True, help="JSON: how well inspectors agree")
     parser.add_argument(
-        "--whole", action="store_true", help="fail where half a minibatch is without an answer"
+        "--whole",
+        action="store_true",
+        help="fail where a minibatch is not answered, but for some of its spectra",
     )
-    parser.add_argument("--record", help="folder for copies of the CSV files and their sha256")
+    parser.add_argument(
+        "--complete",
+        type=float,
+        default=0.5,
+        help="share of a minibatch that counts as all of it, for --whole",
+    )
     args = parser.parse_args(argv)
 
     batch = read_batch(args.batch)
@@ -68,21 +65,21 @@ def main(argv: list[str] | None = None) -> None:
             "hand in the CSV files of this batch's pages",
         )
     if args.whole:
-        complete(batch, rows, args.vi)
-    labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"])
+        refuse_incomplete(batch, rows, args.vi, args.complete)
+    labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"], args.title_prefix)
     answers, _ = merge.of_batch(rows, batch["TARGETID"])
-    refused = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})
-    refused = pd.concat([refused, elsewhere.astype({"TARGETID": str})]).drop_duplicates()
-    refused = refused.sort_values(["FILE", "LINE"], kind="stable")
+    table = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})
+    table = pd.concat([table, elsewhere.astype({"TARGETID": str})]).drop_duplicates()
+    table = table.sort_values(["FILE", "LINE"], kind="stable")
+    counts |= agreement(answers, args.title_prefix, len(task.spectypes))
+    counts |= {"refused rows": len(table), "rows of other batches": len(elsewhere)}
     write_csv(args.output, labels)
-    write_csv(args.refused, refused)
-    files.write_json(args.agreement, counts | agreement(answers) | {"refused rows": len(refused)})
-    if args.record:
-        record(Path(args.record), args.vi)
-    for row in refused.itertuples():
+    write_csv(args.refused, table)
+    files.write_json(args.agreement, counts)
+    for row in table.itertuples():
         print(f"refused: {row.FILE} line {row.LINE}: TARGETID {row.TARGETID}: {row.REASON}")
-    told = ("targets", "accepted", "conflict", "not inspected")
-    print(", ".join(f"{counts[key]} {key}" for key in told))
+    names = ("targets", "accepted", "conflict", "not inspected")
+    print(", ".join(f"{counts[name]} {name}" for name in names))
 
 
 if __name__ == "__main__":

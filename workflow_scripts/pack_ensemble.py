@@ -2,7 +2,7 @@
 
 from quasarnet_al.core.files import provenance
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.network.weights import pack, read_network
+from quasarnet_al.network.weights import pack, read_networks
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -10,11 +10,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--weights", nargs="+", required=True, help="weights files (HDF5)")
-    parser.add_argument("--output", required=True, help="the ensemble (HDF5)")
+    parser.add_argument("--output", required=True, help="ensemble (HDF5)")
     args = parser.parse_args(argv)
 
     layout = TASKS[args.task].layout
-    networks = [read_network(path, layout) for path in args.weights]
+    networks = read_networks(args.weights, layout)
     pack(args.output, networks, provenance(members=len(networks)), layout)
     print(f"{args.output}: {len(networks)} members")
 

@@ -14,6 +14,7 @@ from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool, truth
 from quasarnet_al.spectra.tables import stack, write_csv
 from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Labelled
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -72,11 +73,11 @@ def main(argv: list[str] | None = None) -> None:
         from quasarnet_al.network import training
 
         training.configure(chosen_recipe.threads)
-        data = np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]])
+        data = Labelled(
+            np.concatenate([first, spectra[rows]]), stack([first_labels, labels[rows]]), grid
+        )
         return [
-            task.train_member(
-                *data, grid, chosen_recipe, [args.seed, number, m], tell=_say_nothing
-            )[0]
+            task.train_member(data, chosen_recipe, [args.seed, number, m], report=_say_nothing)[0]
             for m in range(len(start))
         ]
 

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     column = acquisition.column(wanted.acquisition)
     fitted = som.read(args.som)
     exposures = batch.read_exposures(
-        args.scores, args.map, args.pool, fitted, ("TILEID", "ARMS", column)
+        args.scores, args.map, args.pool, fitted, ("TILEID", "ARMS", "PREDICTED", column)
     )
     chosen, reason = selection.select(
         batch.candidates(exposures, column, fitted),

@@ -61,10 +61,11 @@ def write_chunk(folder: Path, number: int, rows: int) -> tuple[Path, Path, Path]
     columns |= {name: rng.random(rows).astype(np.float32) for name in ("Z_QN", "Z_STD")}
     columns |= {f"VOTE_{n}": rng.random(rows) for n in ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")}
     columns |= {acquisition.column(name): rng.random(rows) for name in acquisition.NAMES}
+    columns |= {"PREDICTED": rng.integers(0, 3, rows).astype(np.int16)}
     columns |= {n: rng.random((rows, MEMBERS)).astype(np.float32) for n in ("MEMBER_Z", "MEMBER_C")}
     write_scores(scores, columns, {})
     found = {"BMU": rng.integers(0, 2025, rows).astype(np.int32)}
-    found |= {"QERR": rng.random(rows).astype(np.float32)}
+    found |= {n: rng.random(rows).astype(np.float32) for n in ("QERR", "FLAW")}
     write_fits(cells, "MAP", {"TARGETID": catalog["TARGETID"]} | found)
     return pool_file, scores, cells
 
@@ -97,7 +98,7 @@ def merge(folder: Path, rows: int) -> tuple[float, float]:
     return measured(
         "merge_labels.py", "--batch", folder / "all.csv", "--vi", *files,
         "--output", folder / "labels.csv", "--refused", folder / "refused.csv",
-        "--agreement", folder / "agreement.json", "--record", folder / "record",
+        "--agreement", folder / "agreement.json",
     )  # fmt: skip
 
 

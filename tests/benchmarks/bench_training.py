@@ -70,7 +70,7 @@ def examples(n: int) -> tuple[np.ndarray, tuple]:
 
 
 def train(end, threads: int, n: int, repeats: int) -> None:
-    from quasarnet_al.network.training import Recipe, configure, train
+    from quasarnet_al.network.training import Examples, Recipe, Session, configure, train
 
     configure(threads)
     spectra, labels = examples(n)
@@ -89,7 +89,7 @@ def train(end, threads: int, n: int, repeats: int) -> None:
         start = time.perf_counter()
 
     tell.left = repeats
-    train(spectra, labels, LOG, recipe, 0, tell=tell)
+    train(Examples(spectra, labels), LOG, recipe, Session(0, report=tell))
 
 
 def fit(end, threads: int, n: int, repeats: int) -> None:

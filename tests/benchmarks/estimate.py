@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 from helpers.networks import random_network
 from quasarnet_al.learning import som
+from quasarnet_al.network.lines import Classification
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.grid import LOG
-from quasarnet_al.tasks import quasar
+from quasarnet_al.tasks.registry import TASKS
 
 SPECTRA, MEMBERS, TARGETS = 1_000_000, 30, 60
 
@@ -42,7 +43,9 @@ def main(argv: list[str] | None = None) -> None:
     cells = som.Som(rng.normal(size=(45, 45, LOG.size)).astype(np.float32), torus=True)
 
     def score(members: int, spectra: int) -> None:
-        quasar.score(networks[:members], x[:spectra], np.arange(spectra), 0.95, 1, 2.1, 0)
+        TASKS["quasar"].score(
+            networks[:members], x[:spectra], np.arange(spectra), Classification(), 0
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         petal = Path(folder, "coadd-0-1-thru2.fits")

@@ -195,6 +195,7 @@ def run_all(cases: list[Case], seed: int, good: dict, workers: int) -> dict[str,
             tally.memory += end["end"] == "memory"
         else:
             tally.faults.append(f"{case.number} ({case.name}): {json.dumps(end)}")
+            print(f"{case.program}: {tally.faults[-1]}", flush=True)
 
     selector = selectors.DefaultSelector()
     for k in range(workers):
@@ -260,9 +261,6 @@ def main() -> None:
             return
         begin = time.monotonic()
         tallies = run_all(cases, args.seed, good, args.workers)
-    for name, tally in tallies.items():
-        for fault in tally.faults:
-            print(f"{name}: {fault}")
     print(table(tallies))
     print(f"{time.monotonic() - begin:.0f} s, seed {args.seed}")
     sys.exit(any(tally.faults for tally in tallies.values()))

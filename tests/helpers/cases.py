@@ -94,9 +94,9 @@ PROGRAMS = {
         "--input-root {folder} --output-dir @pages",
         {"batch": corpus.BATCH_SHOWN, "batch_pool": corpus.POOL, "som": corpus.SOM},
     ),
-    "write_pages.adjudicate": (
+    "write_adjudication": (
         "--batch {batch} --batch-pool {batch_pool} --title-prefix t "
-        "--adjudicate {labels} --output-dir @pages",
+        "--labels {labels} --output-dir @pages",
         {"labels": corpus.OURS},
     ),
     "answer_by_oracle": (
@@ -105,7 +105,7 @@ PROGRAMS = {
     ),
     "merge_labels": (
         "--batch {batch} --vi {vi} --output @labels.csv --refused @refused.csv "
-        "--agreement @agreement.json --record @record",
+        "--agreement @agreement.json",
         {"batch": corpus.BATCH, "vi": corpus.VI},
     ),
     "assemble_training": (

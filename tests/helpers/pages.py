@@ -7,6 +7,7 @@ import fitsio
 import numpy as np
 import pandas as pd
 
+import write_adjudication
 import write_pages
 from quasarnet_al.mock import templates
 from quasarnet_al.spectra import desi, pool
@@ -15,8 +16,11 @@ from quasarnet_al.spectra.grid import LOG
 HOSTILE = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028"\'&'
 
 
-def write_coadd(folder, n, seed=0):
-    """Write a small DESI coadd of quasars, and redrock's answer to the even rows."""
+def write_coadd(folder, n, seed=0, kinds=()):
+    """Write a small DESI coadd of quasars, and redrock's answer to the even rows.
+
+    `kinds` names other models: "elg" and "lrg" at redshift 0.8, "star_F" and such at 0.
+    """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     redshift = np.linspace(1.2, 3.0, n)
@@ -32,16 +36,24 @@ def write_coadd(folder, n, seed=0):
     fibermap["TARGET_RA"], fibermap["TARGET_DEC"] = 150.1, 2.2
     fibermap["FLUX_G"], fibermap["FLUX_R"] = 5.0, -1.0
     path = folder / "coadd-0-80605-thru20210204.fits"
-    rest = np.arange(850.0, 5000.0, 1.0)
-    model = rest, templates.quasar_composite(rest)
+    rest = np.arange(850.0, 10000.0, 1.0)
+    models = [templates.quasar_composite(rest)] * n
+    spectypes = ["QSO"] * n
+    for k, kind in enumerate(kinds):
+        if kind.startswith("star"):
+            models[k], redshift[k], spectypes[k] = templates.star_template(rest, kind), 0, "STAR"
+        elif kind != "qso":
+            model = templates.galaxy_template(rest, kind)
+            models[k], redshift[k], spectypes[k] = model / model.mean(), 0.8, "GALAXY"
     arms = {"B": (3600, 2751), "R": (5760, 2326), "Z": (7520, 2881)}
     with fitsio.FITS(str(path), "rw", clobber=True) as fits:
         fits.write(np.zeros(1))
         fits.write(fibermap, extname="FIBERMAP")
         for arm, (first, size) in arms.items():
             wavelength = np.round(first + 0.8 * np.arange(size), 1)
-            rest = wavelength / (1 + redshift[:, None])
-            flux = 3 * np.interp(rest, model[0], model[1]) + 0.5 * rng.normal(size=rest.shape)
+            emitted = wavelength / (1 + redshift[:, None])
+            flux = np.array([np.interp(w, rest, m) for w, m in zip(emitted, models, strict=True)])
+            flux = 3 * flux + 0.5 * rng.normal(size=flux.shape)
             ivar = np.full(flux.shape, 4.0)
             ivar[:, 100:110] = 0
             fits.write(wavelength, extname=f"{arm}_WAVELENGTH")
@@ -53,7 +65,7 @@ def write_coadd(folder, n, seed=0):
         dtype=[("TARGETID", "i8"), ("Z", "f8"), ("ZWARN", "i8"), ("SPECTYPE", "U6")],
     )
     redrock["TARGETID"], redrock["Z"] = fibermap["TARGETID"][even], redshift[even]
-    redrock["SPECTYPE"] = "QSO"
+    redrock["SPECTYPE"] = spectypes[even]
     fitsio.write(
         str(folder / "redrock-0-80605-thru20210204.fits"),
         redrock,
@@ -63,9 +75,9 @@ def write_coadd(folder, n, seed=0):
     return path, redshift
 
 
-def write_batch(folder, n=6, minibatch=50, seed=0):
+def write_batch(folder, n=6, minibatch=50, seed=0, kinds=()):
     """Write a batch of a small coadd as the selection does; return the true redshifts."""
-    path, redshift = write_coadd(folder / "survey", n, seed)
+    path, redshift = write_coadd(folder / "survey", n, seed, kinds)
     found = desi.extract(path, LOG, "all")
     assert len(found.catalog) == n
     rank = np.arange(1, n + 1)
@@ -81,12 +93,18 @@ def write_batch(folder, n=6, minibatch=50, seed=0):
     return redshift
 
 
-def write_all(folder, *more, title="test-round-01"):
+def write_all(folder, *more, title="test-round-01", program=write_pages):
     arguments = ["--batch", folder / "batch.csv", "--batch-pool", folder / "batch.fits"]
     arguments += ["--input-root", folder, "--title-prefix", title]
     arguments += ["--output-dir", folder / "inspect", *more]
-    write_pages.main([str(argument) for argument in arguments])
+    program.main([str(argument) for argument in arguments])
     return folder / "inspect"
+
+
+def adjudicate(folder, *paths):
+    """Write the page on which the conflicts of labels.csv are decided."""
+    more = ["--vi", *paths, "--labels", folder / "labels.csv"]
+    return write_all(folder, *more, program=write_adjudication) / "adjudication.html"
 
 
 def data_of(path):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers.pages import HOSTILE, data_of, vi, write_all, write_batch, write_coadd
+from helpers.pages import HOSTILE, adjudicate, data_of, vi, write_all, write_batch, write_coadd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.record import SIZE, decode, encode, on_page_grid
@@ -63,7 +63,7 @@ def test_pages_and_index(tmp_path):
     assert first["hash"] != second["hash"]
     record = first["spectra"][0]
     assert record["targetid"] == "39627640553871919"
-    assert record["redrock"] == {"spectype": "QSO", "z": 1.2, "zwarn": 0}
+    assert record["redrock"] == {"spectype": "QSO", "z": 1.2, "zwarn": 0, "warnings": ""}
     assert first["spectra"][1]["redrock"] is None
     # A negative flux has no magnitude.
     assert record["magnitudes"] == {"g": 20.75}
@@ -156,7 +156,7 @@ def test_adjudication_page_and_progress(tmp_path):
     folder = write_all(tmp_path, "--vi", one, two, "--inspectors", "1")
     assert "ann 3/3, bob 1/3" in (folder / "index.html").read_text()
     assert "All are labelled" in (folder / "index.html").read_text()
-    write_all(tmp_path, "--vi", one, two, "--adjudicate", tmp_path / "labels.csv")
+    adjudicate(tmp_path, one, two)
     data = data_of(folder / "adjudication.html")
     assert data["title"] == "test-round-01-adjudication"
     (record,) = data["spectra"]
@@ -164,7 +164,7 @@ def test_adjudication_page_and_progress(tmp_path):
     assert [answer["inspector"] for answer in record["earlier"]] == ["ann", "bob"]
     assert record["earlier"][1]["z"] == 0.5
     write_csv(tmp_path / "labels.csv", labels[labels["STATUS"] != "conflict"])
-    write_all(tmp_path, "--vi", one, "--adjudicate", tmp_path / "labels.csv")
+    adjudicate(tmp_path, one)
     assert "No conflict waits" in (folder / "adjudication.html").read_text()
 
 

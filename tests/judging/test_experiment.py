@@ -99,7 +99,7 @@ def pool_of(count):
     catalog = pool.catalog(count)
     catalog["TARGETID"] = np.arange(count)
     catalog["ARMS"] = pool.ALL_ARMS
-    cells = np.zeros(count, [("BMU", "i4"), ("QERR", "f4")])
+    cells = np.zeros(count, [("BMU", "i4"), ("QERR", "f4"), ("FLAW", "f4")])
     return catalog, cells, som.Som(np.zeros((2, 2, 3), np.float32), True)
 
 
@@ -114,7 +114,10 @@ def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
         *pool_of(60),
         ensemble=0,
         # The rounds disagree on what is uncertain.
-        score=lambda ensemble: {"ENTROPY": np.roll(np.arange(60.0), ensemble)},
+        score=lambda ensemble: {
+            "ENTROPY": np.roll(np.arange(60.0), ensemble),
+            "PREDICTED": np.zeros(60, int),
+        },
         train=train,
         judge=lambda ensemble: {"score": ensemble / 10},
     )

@@ -1,9 +1,8 @@
-"""Acquisition: the measures' values, their bounds and their order."""
+"""Acquisition functions: their values, bounds and symmetry."""
 
 import numpy as np
 import pytest
 
-from quasarnet_al.core import chance
 from quasarnet_al.learning import acquisition
 
 P = np.array([[1, 0, 0], [0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.1, 0.3]])
@@ -46,21 +45,12 @@ def test_mutual_information_tells_disagreement_from_doubt():
     assert (acquisition.mutual_information(many) >= 0).all()
 
 
-def test_random_belongs_to_the_target_and_the_seed():
-    targetid = np.random.default_rng(3).integers(-(2**62), 2**62, size=100_000)
-    x = chance.random(targetid, seed=5)
-    order = np.random.default_rng(4).permutation(len(x))
-    assert np.array_equal(chance.random(targetid[order], seed=5), x[order])
-    assert np.array_equal(chance.random(targetid[7:8], seed=5), x[7:8])
-    other = chance.random(targetid, seed=6)
-    assert abs(np.corrcoef(x, other)[0, 1]) < 0.02
+def test_positive_is_what_is_not_of_the_first_class():
+    p = np.array([[[0.2, 0.5, 0.3]], [[0.4, 0.1, 0.5]]])
+    np.testing.assert_allclose(acquisition.positive(p), [0.7])
 
 
-def test_random_is_uniform_for_neighbouring_targets():
-    """DESI numbers its targets one after the other."""
-    x = chance.random(39627652591521792 + np.arange(100_000), seed=0)
-    assert ((x >= 0) & (x < 1)).all()
-    counts = np.histogram(x, bins=20, range=(0, 1))[0]
-    # Chi squared with 19 degrees of freedom: 45 is a chance of one in a thousand.
-    assert ((counts - 5000) ** 2 / 5000).sum() < 45
-    assert abs(np.corrcoef(x[1:], x[:-1])[0, 1]) < 0.02
+def test_predicted_class_is_the_one_with_most_votes():
+    votes = np.array([[0.2, 0.3, 0.5], [0.5, 0.5, 0.0]])
+    columns = acquisition.columns(votes, votes[None], np.arange(2), 0)
+    assert columns["PREDICTED"].tolist() == [2, 0]

@@ -1,5 +1,7 @@
 """Selection: the most uncertain targets that are worth a label, and why not the others."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from quasarnet_al.learning import selection
@@ -14,6 +16,8 @@ def select(
 ):
     count = len(score)
     known = {"arms": np.full(count, 7), "bmu": np.arange(count), "qerr": np.zeros(count)}
+    known |= {"flaw": np.zeros(count)}
+    known |= {"predicted": np.zeros(count, int)}
     known |= columns
     candidates = Candidates(
         np.asarray(score, float),
@@ -83,6 +87,21 @@ def test_diversity_spreads_over_cells():
     assert select(score, bmu=bmu, strategy=spread)[0] == [0, 3]
 
 
+def test_flawed_spectra_are_left_out():
+    strategy = replace(EVERYTHING, outliers="flaws", flaw_percentile=50)
+    flaw = np.array([np.inf, 0.5, 1.2, 0.4, 0.6])
+    _, reason = select([5, 4, 3, 2, 1], strategy=strategy, flaw=flaw)
+    assert reason == ["flawed", "", "flawed", "", "less confusing"]
+
+
+def test_a_balanced_batch_takes_turns_between_the_predicted_classes():
+    score, predicted = [0.9, 0.8, 0.7, 0.6, 0.5], np.array([1, 1, 1, 0, 2])
+    balanced = replace(EVERYTHING, balance=True)
+    assert select(score, strategy=balanced, predicted=predicted, size=4)[0] == [0, 3, 4, 1]
+    # A class that runs out leaves its places to the others.
+    assert select(score, strategy=balanced, predicted=predicted, size=5)[0] == [0, 3, 4, 1, 2]
+
+
 def test_order_of_rows_does_not_matter():
     rng = np.random.default_rng(0)
     score, order = rng.integers(0, 4, 500) / 4, rng.permutation(500)
@@ -109,6 +128,12 @@ def test_sparse_cells_are_at_or_below_the_percentile():
     assert selection.sparse_cells(np.array([2, 2, 2, 2, 5]), 15).sum() == 4
 
 
-def test_large_errors_lie_above_the_percentile():
-    assert np.flatnonzero(selection.large_errors(np.arange(101.0), 98)).tolist() == [99, 100]
-    assert selection.large_errors(np.empty(0), 98).shape == (0,)
+def test_what_lies_above_a_percentile():
+    assert np.flatnonzero(selection.above(np.arange(101.0), 98)).tolist() == [99, 100]
+    assert selection.above(np.array([np.inf, 1, 2, np.inf]), 50).tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert selection.above(np.empty(0), 98).shape == (0,)

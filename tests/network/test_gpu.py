@@ -74,7 +74,7 @@ def test_a_single_device_is_not_locked(monkeypatch, tmp_path):
 def test_tensorflow_finds_the_libraries_of_cuda(monkeypatch):
     """By its own check, which fails without `preload` (TensorFlow 2.21)."""
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
-    assert gpu.asked("gpu.libraries_found()") == "True"
+    assert gpu.asked("gpu.libraries_found()") is True
 
 
 def test_the_check_of_a_node_ends_with_what_is_missing(program):

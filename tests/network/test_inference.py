@@ -1,13 +1,17 @@
 """Inference: the fast network is the network."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from helpers.networks import keras_model, random_network
+from quasarnet_al.core.files import InputError
 from quasarnet_al.network import inference, weights
 from quasarnet_al.spectra import grid
 
@@ -84,6 +88,15 @@ def test_bad_numbers_stay_in_their_spectrum():
     assert np.array_equal(clean[:, keep], found[:, keep])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_network_whose_output_is_not_finite_is_refused():
+    """Every weight is a float32, but not every sum of them: the redshifts would be of box 0."""
+    network = random_network()
+    large = replace(network.common, kernel=network.common.kernel * np.float32(1e37))
+    with pytest.raises(InputError, match="member-00: gives values that are not finite"):
+        inference.predict(replace(network, common=large), 1e3 * spectra(50))
+
+
 def test_the_wrong_grid_is_refused():
     with pytest.raises(ValueError, match=r"\(5, 458\)"):
         inference.predict(random_network(), spectra(5, 458))
@@ -127,3 +140,46 @@ def test_tensorflow_agrees(shape):
         confidence, offset = forward(network, x)
         np.testing.assert_allclose(confidence, theirs[:, :, 0], atol=5e-6)
         np.testing.assert_allclose(offset, theirs[:, :, 1], atol=5e-6)
+
+
+def published_model(keras, path):
+    """The network of a Keras 2 file, layer by layer as its model_config says, in Keras 3."""
+    made = {}
+    with h5py.File(path) as file:
+        for entry in json.loads(file.attrs["model_config"])["config"]["layers"]:
+            kind, config = entry["class_name"], entry["config"]
+            sources = [made[source[0]] for node in entry["inbound_nodes"] for source in node]
+            if kind == "InputLayer":
+                made[entry["name"]] = keras.Input(config["batch_input_shape"][1:])
+                continue
+            layer = {
+                "Conv1D": lambda c: keras.layers.Conv1D(
+                    c["filters"], c["kernel_size"], c["strides"], c["padding"]
+                ),
+                "BatchNormalization": lambda c: keras.layers.BatchNormalization(
+                    epsilon=c["epsilon"]
+                ),
+                "Activation": lambda c: keras.layers.Activation(c["activation"]),
+                "Dropout": lambda c: keras.layers.Dropout(c["rate"]),
+                "Flatten": lambda c: keras.layers.Flatten(),
+                "Dense": lambda c: keras.layers.Dense(c["units"], c["activation"]),
+                "Lambda": lambda c: keras.layers.Rescaling(1.2, -0.1),
+                "Concatenate": lambda c: keras.layers.Concatenate(),
+            }[kind](config)
+            made[entry["name"]] = layer(sources if len(sources) > 1 else sources[0])
+            group = file[f"model_weights/{entry['name']}"]
+            names = group.attrs["weight_names"]
+            layer.set_weights([group[name][()] for name in names])
+    return keras.Model(made["input_1"], [made[f"conc_box_{line}"] for line in range(7)])
+
+
+@pytest.mark.slow
+def test_tensorflow_agrees_on_the_published_weights(shared_data):
+    """On real spectra; its model is built from the file without the reader of this package."""
+    keras = pytest.importorskip("keras")
+    path = shared_data / "quasarnp" / "test_weights.h5"
+    x = np.load(shared_data / "quasarnp" / "coadd_x.npy")
+    theirs = np.stack([np.asarray(y) for y in published_model(keras, path)(x[:, :, None])], axis=1)
+    confidence, offset = inference.predict(weights.read_network(path), x)
+    np.testing.assert_allclose(confidence, theirs[..., :13], atol=5e-6)
+    np.testing.assert_allclose(offset, theirs[..., 13:], atol=5e-6)

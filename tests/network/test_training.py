@@ -30,6 +30,11 @@ def examples():
     return spectra.astype(np.float32), targets.line_targets(is_qso, z, bal, grid.LOG)
 
 
+def train_on(spectra, wanted, recipe, seed, checkpoint=None, report=lambda line: None):
+    session = training.Session(seed, checkpoint, report)
+    return training.train(training.Examples(spectra, wanted), grid.LOG, recipe, session)
+
+
 def arrays(network):
     layers = [network.common, *network.boxes, *network.offsets, *network.convs]
     return [layer.kernel for layer in layers] + [network.norm.moving_variance]
@@ -88,7 +93,7 @@ def test_it_learns(examples):
     spectra, wanted = examples
     recipe = training.Recipe(layers=4, filters=8, units=16, epochs=40, batch_size=16, dropout=0,
                              learning_rate=2e-3)  # fmt: skip
-    _, history = training.train(spectra, wanted, grid.LOG, recipe, 1, tell=lambda line: None)
+    _, history = train_on(spectra, wanted, recipe, 1)
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
 
 
@@ -107,9 +112,9 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
 
     monkeypatch.setattr(task.targets, "shift", remember)
     recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
-    quiet = {"tell": lambda line: None}
+    known = task.Labelled(spectra, labels, grid.LOG)
     for _ in range(2):
-        registry.TASKS["quasar"].train(spectra, labels, grid.LOG, recipe, 1, **quiet)
+        registry.TASKS["quasar"].train(known, recipe, training.Session(1, report=lambda line: None))
     first, second, again, _ = drawn
     assert (first[1] != second[1]).any()
     np.testing.assert_array_equal(first[0], again[0])
@@ -119,16 +124,16 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
 
 def test_same_seed_same_bytes(examples):
     spectra, wanted = examples
-    one, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
-    two, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
-    three, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 6)
+    one, _ = train_on(spectra, wanted, RECIPE, 5)
+    two, _ = train_on(spectra, wanted, RECIPE, 5)
+    three, _ = train_on(spectra, wanted, RECIPE, 6)
     assert same(one, two)
     assert not same(one, three)
 
 
 def test_resumed_training_ends_at_the_same_network(examples, tmp_path):
     spectra, wanted = examples
-    whole, _ = training.train(spectra, wanted, grid.LOG, RECIPE, 5)
+    whole, _ = train_on(spectra, wanted, RECIPE, 5)
 
     class Stop(Exception):
         pass
@@ -140,8 +145,8 @@ def test_resumed_training_ends_at_the_same_network(examples, tmp_path):
     checkpoint = tmp_path / "member.npz"
     # The checkpoint of epoch 2 is written after its line is told: this breaks in epoch 2.
     with pytest.raises(Stop):
-        training.train(spectra, wanted, grid.LOG, RECIPE, 5, checkpoint, stop_after_two)
-    resumed, history = training.train(spectra, wanted, grid.LOG, RECIPE, 5, checkpoint)
+        train_on(spectra, wanted, RECIPE, 5, checkpoint, stop_after_two)
+    resumed, history = train_on(spectra, wanted, RECIPE, 5, checkpoint)
     assert len(history) == 3
     assert same(whole, resumed)
 

@@ -15,7 +15,7 @@ import pytest
 from helpers.networks import arrays, random_network
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import inference, weights
-from quasarnet_al.spectra.grid import LINEAR
+from quasarnet_al.spectra.grid import LINEAR, LOG
 
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
@@ -34,6 +34,16 @@ def edit_config(path, change) -> None:
         config = json.loads(file.attrs["model_config"])
         change(config["config"]["layers"])
         file.attrs["model_config"] = json.dumps(config)
+
+
+def rename(layers, names) -> None:
+    """Give layers other names, also where they are the input of others."""
+    for layer in layers:
+        for entry in (layer, layer["config"]):
+            entry["name"] = names.get(entry["name"], entry["name"])
+        for node in layer["inbound_nodes"]:
+            for source in node:
+                source[0] = names.get(source[0], source[0])
 
 
 @pytest.fixture
@@ -97,18 +107,14 @@ def test_published_weights(shared_data, tmp_path):
 
 def test_the_rescale_is_not_read_from_a_name(path):
     """Published files call the layers lambda_0..lambda_6; QuasarNP then leaves it out."""
-
-    def rename(layers):
-        for number, layer in enumerate(x for x in layers if x["class_name"] == "Lambda"):
-            layer["name"] = layer["config"]["name"] = f"lambda_{number}"
-
-    edit_config(path, rename)
+    edit_config(path, lambda layers: rename(layers, {"lambda": "lambda_0"}))
     with h5py.File(path, "r+") as file:
         file.move("model_weights/lambda", "model_weights/lambda_0")
     assert weights.read_network(path).rescale
 
     def remove(layers):
         layers[:] = [layer for layer in layers if layer["class_name"] != "Lambda"]
+        rename(layers, {f"lambda_{number}": f"fc_offset_{number}" for number in range(7)})
 
     edit_config(path, remove)
     with h5py.File(path, "r+") as file:
@@ -120,26 +126,23 @@ def test_the_rescale_is_not_read_from_a_name(path):
 def test_the_order_of_normalisations_is_not_read_from_their_numbers(path, first):
     """Keras numbers on within a process: 7, 8 ..., or 9, 10, which sort as 10, 9."""
     network = weights.read_network(path)
-
-    def name(number):
-        return f"batch_normalization_{number}" if number else "batch_normalization"
-
-    def rename(layers):
-        norms = [x for x in layers if x["class_name"] == "BatchNormalization"]
-        for number, layer in enumerate(norms, first):
-            layer["name"] = layer["config"]["name"] = name(number)
-
-    edit_config(path, rename)
+    numbers = range(1, len(network.convs) + 2)
+    old = [f"batch_normalization_{number}" for number in numbers]
+    new = [f"batch_normalization_{n}" if (n := number - 1 + first) else old[0][:-2]
+           for number in numbers]  # fmt: skip
+    names = dict(zip(old, new, strict=True))
+    edit_config(path, lambda layers: rename(layers, names))
     with h5py.File(path, "r+") as file:
-        for number in range(1, len(network.convs) + 2):
-            group = file["model_weights"][f"batch_normalization_{number}"]
-            values = {weight: group[group.name[15:]][f"{weight}:0"][()] for weight in BATCH_NORM}
-            del file["model_weights"][f"batch_normalization_{number}"]
-            new = name(number - 1 + first)
+        kept = {
+            name: {weight: file[f"model_weights/{name}/{name}/{weight}:0"][()]
+                   for weight in BATCH_NORM}
+            for name in old
+        }  # fmt: skip
+        for name in old:
+            del file[f"model_weights/{name}"]
+        for name, values in kept.items():
             for weight, value in values.items():
-                file[f"model_weights/x_{new}/{new}/{weight}:0"] = value
-        for new in [x for x in file["model_weights"] if x.startswith("x_")]:
-            file.move(f"model_weights/{new}", f"model_weights/{new[2:]}")
+                file[f"model_weights/{names[name]}/{names[name]}/{weight}:0"] = value
     assert same(network, weights.read_network(path))
 
 
@@ -194,6 +197,54 @@ def strange_grid(path):
         file["model_grid"][5] += 1
 
 
+def linked(name, external):
+    """The same data, but behind a link: to another file, or to another place in this one."""
+
+    def change(path):
+        other = path.with_name("other.h5")
+        other.write_bytes(path.read_bytes())
+        with h5py.File(path, "r+") as file:
+            file.move(name, "elsewhere")
+            file[name] = h5py.ExternalLink(other.name, name) if external else (
+                h5py.SoftLink("/elsewhere")
+            )  # fmt: skip
+
+    return change
+
+
+def external_data(path):
+    with h5py.File(path, "r+") as file:
+        name = "model_weights/conv_2/conv_2/bias:0"
+        values = file[name][()]
+        path.with_name("bias.bin").write_bytes(values.tobytes())
+        del file[name]
+        file.create_dataset(
+            name, values.shape, "f4", external=[(str(path.with_name("bias.bin")), 0, values.nbytes)]
+        )
+
+
+def virtual_data(path):
+    other = path.with_name("other.h5")
+    other.write_bytes(path.read_bytes())
+    with h5py.File(path, "r+") as file:
+        name = "model_weights/conv_2/conv_2/bias:0"
+        layout = h5py.VirtualLayout(file[name].shape, "f4")
+        layout[:] = h5py.VirtualSource(str(other), name, file[name].shape)
+        del file[name]
+        file.create_virtual_dataset(name, layout)
+
+
+def claimed(name, shape):
+    """An array of a size that the file does not hold: HDF5 would make it of zeros."""
+
+    def change(path):
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file.create_dataset(name, shape, "f4", chunks=tuple(min(n, 100) for n in shape))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -205,8 +256,8 @@ def strange_grid(path):
         (zip_archive, "zip archive"),
         (lambda path: path.write_bytes(path.read_bytes()[:20000]), "damaged or cut"),
         (delete("model_weights"), "no model_weights"),
-        (delete("model_weights/fc_box_3"), "lacks kernel of layer fc_box_3"),
-        (delete("model_weights/conv_2/conv_2/bias:0"), "lacks bias of layer conv_2"),
+        (delete("model_weights/fc_box_3"), "kernel of layer fc_box_3 is missing"),
+        (delete("model_weights/conv_2/conv_2/bias:0"), "bias of layer conv_2 is missing"),
         (set_value("conv_2", "kernel", np.nan), "not finite"),
         (set_value("fc_offset_6", "bias", np.inf), "not finite"),
         (set_value("batch_normalization_2", "moving_variance", -1), "negative variance"),
@@ -216,15 +267,16 @@ def strange_grid(path):
         (config_text("not json"), "not a Keras 2 model"),
         (config_text('{"config": []}'), "not a Keras 2 model"),
         (strange_grid, "neither the log nor the linear grid"),
-        (lambda path: edit_config(path, lambda layers: layers.pop(1)), "2 convolutions"),
-        (
-            lambda path: edit_config(path, lambda layers: layers[1]["config"].update(strides=[1])),
-            "strides",
-        ),
-        (
-            lambda path: edit_config(path, lambda layers: layers[2]["config"].update(epsilon=0.1)),
-            "epsilon",
-        ),
+        (linked("model_weights", external=True), "is behind a link"),
+        (linked("model_weights/conv_2", external=True), "is behind a link"),
+        (linked("model_weights/conv_2/conv_2/kernel:0", external=True), "is behind a link"),
+        (linked("model_weights/conv_2", external=False), "is behind a link"),
+        (linked("model_grid", external=True), "is behind a link"),
+        (external_data, "is kept in another file"),
+        (virtual_data, "is kept in another file"),
+        (claimed("model_weights/conv_2/conv_2/kernel:0", (10, 6, 10**12)), "claims"),
+        (claimed("model_weights/fc_common/fc_common/kernel:0", (336, 10**10)), "claims"),
+        (claimed("model_grid", (10**12,)), "claims"),
     ],
 )
 def test_bad_files_end_in_one_line(path, fault, says, monkeypatch, tmp_path):
@@ -260,8 +312,8 @@ def test_any_cut_or_flipped_file_is_refused_or_read(path):
     assert refused > 50
 
 
-def test_an_ensemble_is_not_a_network_and_a_network_no_ensemble(path, tmp_path):
-    with pytest.raises(InputError, match="no ensemble"):
+def test_an_ensemble_is_not_a_network_nor_a_network_an_ensemble(path, tmp_path):
+    with pytest.raises(InputError, match="is not an ensemble"):
         weights.read_ensemble(path)
     weights.pack(tmp_path / "ensemble.h5", [weights.read_network(path)], {})
     with pytest.raises(InputError, match="no model_weights"):
@@ -272,8 +324,46 @@ def test_a_fault_in_an_ensemble_names_the_member(path, tmp_path):
     weights.pack(tmp_path / "ensemble.h5", [weights.read_network(path)], {})
     with h5py.File(tmp_path / "ensemble.h5", "r+") as file:
         del file["members/member-00/model_weights/fc_common"]
-    with pytest.raises(InputError, match="member-00: lacks kernel of layer fc_common"):
+    with pytest.raises(InputError, match="member-00: kernel of layer fc_common is missing"):
         weights.read_ensemble(tmp_path / "ensemble.h5")
+
+
+def test_a_member_in_another_file_is_refused(path, tmp_path):
+    weights.pack(tmp_path / "ensemble.h5", [weights.read_network(path)], {})
+    for name in ("members", "members/member-00"):
+        other = tmp_path / f"{name.replace('/', '-')}.h5"
+        with h5py.File(other, "w") as file:
+            file[name] = h5py.ExternalLink("ensemble.h5", name)
+        with pytest.raises(InputError, match=r"not an ensemble|not a group of the file itself"):
+            weights.read_ensemble(other)
+
+
+def test_an_ensemble_has_one_grid(tmp_path, program):
+    """Whether its members come from one file or from several."""
+    for name, grid in (("a", LOG), ("b", LINEAR)):
+        weights.write_network(tmp_path / f"{name}.h5", random_network(grid=grid), {})
+    members = [weights.read_network(tmp_path / f"{name}.h5") for name in "ab"]
+    weights.pack(tmp_path / "mixed.h5", members, {})
+    one_line = "b is on the linear grid, a on the log grid"
+    with pytest.raises(InputError, match=one_line):
+        weights.read_ensemble(tmp_path / "mixed.h5")
+    packed = program("pack_ensemble.py", "--output", tmp_path / "ensemble.h5", "--weights",
+                     tmp_path / "a.h5", tmp_path / "b.h5")  # fmt: skip
+    assert packed.returncode == 2, packed.stderr
+    assert one_line in packed.stderr
+    assert not (tmp_path / "ensemble.h5").exists()
+
+
+def test_the_grid_of_the_file_counts_not_what_attributes_say(path, tmp_path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["grid"], file.attrs["lines"] = "linear", "BAL LYA"
+    network = weights.read_network(path)
+    assert network.attributes["grid"] == network.grid.kind == "log"
+    wrong = replace(network, attributes={"grid": "linear", "lines": "none", "seed": "1"})
+    weights.write_network(tmp_path / "again.h5", wrong, {"grid": "linear"})
+    with h5py.File(tmp_path / "again.h5") as file:
+        assert (file.attrs["grid"], file.attrs["seed"]) == ("log", "1")
+        assert file.attrs["lines"] == " ".join(weights.OUTPUTS)
 
 
 @pytest.mark.parametrize(

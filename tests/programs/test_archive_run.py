@@ -41,3 +41,22 @@ def test_missing_file_leaves_no_bundle(run, tmp_path):
     with pytest.raises(InputError, match=r"absent.csv.*finish the run first"):
         archive_run.main(["--files", "absent.csv", "--output", "one.tar"])
     assert not (tmp_path / "one.tar").exists()
+
+
+def test_files_from_elsewhere_keep_their_paths(run, tmp_path, monkeypatch):
+    """Two config files of one name, one of them reached by `..`, and a name that is escaped."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("a/config.yaml", "b/config.yaml", "here/back\\slash.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    given = ["../a/config.yaml", str(tmp_path / "b/config.yaml"), "back\\slash.csv"]
+    archive_run.main(["--files", *given, "--output", "one.tar"])
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-xf", "one.tar", "-C", tmp_path / "out"], check=True)
+    for name in ("a", "b"):
+        found = tmp_path / "out/elsewhere" / (tmp_path / name).relative_to("/") / "config.yaml"
+        assert found.read_text() == f"{name}/config.yaml"
+    check = ["sha256sum", "--strict", "-c", "SHA256SUMS"]
+    subprocess.run(check, cwd=tmp_path / "out", check=True)

@@ -6,6 +6,7 @@ import pytest
 
 import estimate_cost
 from quasarnet_al.core.files import InputError
+from quasarnet_al.workflow import cost
 
 CONFIG = """
 run: dr1
@@ -28,11 +29,11 @@ def config(tmp_path, monkeypatch):
 
 
 def test_packing_divides_the_jobs(config):
-    packed = estimate_cost.jobs_of_round(config, 1)
-    unpacked = estimate_cost.jobs_of_round(estimate_cost.unpack(config), 1)
+    packed = cost.jobs_of_round(config, 1)
+    unpacked = cost.jobs_of_round(cost.unpack(config), 1)
     assert (packed["score_spectra"], unpacked["score_spectra"]) == (12, 3000)
     assert (packed["train_members"], unpacked["train_members"]) == (8, 30)
-    later = estimate_cost.jobs_of_round(config, 2)
+    later = cost.jobs_of_round(config, 2)
     assert not later["extract_spectra"] and not later["map_spectra"] and not later["fit_som"]
 
 

@@ -17,9 +17,9 @@ from helpers.tasks import examples
 from quasarnet_al import __version__
 from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.judging import metrics, stopping
-from quasarnet_al.judging.votes import calibration, confusion_matrix, members, surprises
+from quasarnet_al.judging.votes import calibration, confusion_matrix, members, mispredicted
 from quasarnet_al.learning import scores, som
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import Classification, Lines
 from quasarnet_al.report import round as round_report
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
@@ -58,6 +58,7 @@ def round_files(request, tmp_path, monkeypatch):
         ids = {name: catalog[name][rows] for name in ("TARGETID", "TILEID", "ARMS")}
         scores.write_scores(f"scores-{tile}.fits", ids | columns, {})
         units = {"BMU": bmu, "QERR": cells.distances(spectra[rows], bmu)}
+        units |= {"FLAW": np.zeros(len(bmu), np.float32)}
         write_fits(f"map-{tile}.fits", "MAP", {"TARGETID": ids["TARGETID"]} | units)
     tables = ["--scores", *(f"scores-{t}.fits" for t in TILES)]
     tables += ["--map", *(f"map-{t}.fits" for t in TILES)]
@@ -120,7 +121,7 @@ def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
     assert "7 of 8 labels are accepted" in page
     assert "<td>Ann and Bob</td>" in page
     assert "None" not in page
-    assert "Discarded as outliers, the most confusing" in headings(page)
+    assert "Discarded as outliers, the most uncertain" in headings(page)
     for targetid in batch["TARGETID"][:2]:
         assert f"{targetid}. Votes" in page
     assert "a&lt;b: round 1" in page and "a<b" not in page
@@ -157,14 +158,16 @@ def test_files_of_another_round_are_refused(round_files):
             report_round.main(arguments)
 
 
-def test_surprises_are_the_labels_that_fewest_voted_for():
+def test_mispredicted_are_the_labels_that_fewest_voted_for():
     votes = np.array([[1, 0, 0], [0.5, 0.3, 0.2], [0.6, 0, 0.4], [0, 1, 0]])
-    assert surprises(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
+    assert mispredicted(votes, np.array([0, 1, 1, 0])).tolist() == [3, 2, 1]
 
 
 def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
+    labels = pool.labels(2, "test")
+    labels["SPECTYPE"] = "QSO", "STAR"
     nothing = metrics.evaluate(
-        np.zeros((2, 6)), 1, *np.zeros((2, 2)), np.array(["QSO", "STAR"]), *np.zeros((2, 2)), 0.5
+        Lines(np.zeros((2, 6)), np.zeros((2, 6)), np.zeros(2)), labels, Classification()
     )
     votes = np.array([[1, 0, 0], [1, 0, 0]])
     nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}

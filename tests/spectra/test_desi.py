@@ -245,3 +245,19 @@ def test_coadds_side_by_side_give_the_same_file(tmp_path, program):
     )
     assert result.returncode == 2
     assert result.stderr.startswith(f"extract_spectra.py: {paths[1]}")
+
+
+def test_a_coadd_is_found_where_the_read_only_mount_is_missing(tmp_path, monkeypatch):
+    """Compute nodes read through the mount; pages are written on a login node without it."""
+    mount, plain = tmp_path / "dvs_ro", tmp_path / "global"
+    monkeypatch.setattr(desi, "READ_ONLY_MOUNT", (f"{mount}/", f"{plain}/"))
+    root = mount / "redux/iron"
+    source, same = root / "tiles/coadd-0-1.fits", plain / "redux/iron/tiles/coadd-0-1.fits"
+    assert desi.source_path(str(source), [root]) is None
+    same.parent.mkdir(parents=True)
+    same.touch()
+    assert desi.source_path(str(source), [root]) == same
+    assert desi.source_path(str(source), [tmp_path / "other"]) is None
+    source.parent.mkdir(parents=True)
+    source.touch()
+    assert desi.source_path(str(source), [root]) == source

@@ -9,7 +9,6 @@ import pytest
 
 import assemble_validation
 import merge_labels
-from helpers.networks import random_network
 from helpers.paths import ROOT
 from helpers.tasks import RECIPE, examples
 from quasarnet_al.core.files import InputError
@@ -18,8 +17,9 @@ from quasarnet_al.learning import acquisition
 from quasarnet_al.network import weights
 from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Classification
 from quasarnet_al.spectra import pool
-from quasarnet_al.tasks import digits, quasar
+from quasarnet_al.tasks import digits
 from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Labelled
 
 
 def test_names_agree_with_the_modules():
@@ -31,25 +31,14 @@ def test_names_agree_with_the_modules():
     assert Classification() == Classification(0.95, 1, Z_SPLIT, 0.5)
 
 
-def test_quasars_are_scored_as_ever():
-    _, _, spectra, labels = examples("quasar", 12)
-    networks = [random_network(seed=seed) for seed in range(3)]
-    classification = Classification(0.6, 2, 1.9)
-    found = TASKS["quasar"].score(networks, spectra, labels["TARGETID"], classification, 5, 1)
-    wanted = quasar.score(networks, spectra, labels["TARGETID"], 0.6, 2, 1.9, 5)
-    assert list(found) == list(wanted)
-    assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("training")
 @pytest.mark.parametrize("name", TASKS)
-def test_a_loop_in_memory(name, tmp_path):
+def test_a_loop_in_memory(name, tmp_path, training):
     """Train, score, evaluate, the network kept in a file on the way."""
     task, grid, spectra, labels = examples(name)
-    known = spectra[:20], labels[:20]
-    data, quiet = (spectra, labels, grid, RECIPE[name]), {"tell": lambda line: None}
-    network, history = task.train(*data, seed=1, validation=known, **quiet)
+    data = Labelled(spectra, labels, grid)
+    session = training.Session(1, report=lambda line: None)
+    network, history = task.train(data, RECIPE[name], session, data.rows(np.arange(20)))
     assert history[-1]["epoch"] == RECIPE[name].epochs
     assert "validation_loss" in history[0]
     path = tmp_path / "member-01.h5"
@@ -65,7 +54,9 @@ def test_a_loop_in_memory(name, tmp_path):
     if name == "mnist":
         assert metrics["accuracy"] > 0.9
         kernels = [
-            task.train_member(*data, seed, bootstrap, **quiet)[0].layers[0].kernel
+            task.train_member(data, RECIPE[name], seed, bootstrap, report=lambda line: None)[0]
+            .layers[0]
+            .kernel
             for seed, bootstrap in (([2, 0], True), ([2, 0], False), ([2, 0], True))
         ]
         assert np.array_equal(kernels[0], kernels[2])
@@ -78,6 +69,7 @@ def test_scoring_needs_no_tensorflow():
 import sys
 sys.modules.update(tensorflow=None, keras=None)
 from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Labelled
 from quasarnet_al.report.tasks import DRAWINGS
 assert DRAWINGS.keys() == TASKS.keys()
 for task in TASKS.values():
@@ -91,6 +83,7 @@ def test_properties_come_without_the_modules():
     code = """
 import sys
 from quasarnet_al.tasks.registry import TASKS
+from quasarnet_al.tasks.task import Labelled
 assert TASKS["mnist"].pages is False
 heavy = {"pandas", "h5py", "fitsio", "matplotlib", "tensorflow"} & set(sys.modules)
 assert not heavy, heavy

@@ -1,11 +1,15 @@
 """What jobs took, as Snakemake wrote it."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.report import html
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import GRIDS
 from quasarnet_al.workflow import cost
 
 
@@ -35,7 +39,7 @@ def test_jobs_are_added_up_by_rule(tmp_path):
 def test_none_and_bad_records(tmp_path):
     assert html.cost("Cost", cost.read(tmp_path / "absent"), 1) == []
     (tmp_path / "bad.jsonl").write_text('{"s": 1}\n')
-    with pytest.raises(InputError, match=r"bad\.jsonl: is no benchmark"):
+    with pytest.raises(InputError, match=r"bad\.jsonl: is not a benchmark file"):
         list(cost.read(tmp_path))
 
 
@@ -43,3 +47,45 @@ def test_a_job_is_charged_for_its_largest_part_of_a_node():
     assert cost.node_share(32) == 1 / 8
     assert cost.node_share(32, gpus=1) == 1 / 4
     assert cost.node_share(128, gpus=1) == 1
+
+
+def test_limits_of_a_training_follow_from_the_size_of_its_set(tmp_path):
+    path, count = tmp_path / "training.fits", 2000
+    grid = GRIDS["log"]
+    spectra = np.zeros((count, grid.size), np.float32)
+    pool.write(path, spectra, pool.catalog(count), grid, pool.labels(count, "initial"))
+    size = path.stat().st_size / 1e6
+    assert size * 1e6 / cost.SPECTRUM_BYTES == pytest.approx(count, rel=0.2)
+    recipe = {"epochs": 10, "min_steps": 0, "batch_size": 256}
+    assert cost.training_minutes(recipe, 4, size) == 31
+    # 450,000 spectra: ten epochs on each of four GPUs, eight times one after another.
+    limit = cost.training_minutes(recipe, 32, 900)
+    assert limit == 30 + 2 * 8 * 10 * 450_000 / cost.TRAINING_RATE / 60 == 150
+    assert 4950 < cost.training_memory(900) < 8000
+
+
+def test_training_spectra_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spec-1-2-3.fits").touch()
+    count, grid = 50, GRIDS["log"]
+    extracted = tmp_path / "results/x/labelled/old.fits"
+    extracted.parent.mkdir(parents=True)
+    spectra = np.zeros((count, grid.size), np.float32)
+    pool.write(extracted, spectra, pool.catalog(count), grid, pool.labels(count, "old"))
+    sets = {
+        "old": {"training_data": "gone.fits", "validation": 0.5},
+        "dr12": {"training_data": "gone.fits", "validation": 0.1},
+        "boss": {"boss": "spec-*.fits", "validation": 0},
+        "mock": {"survey": "s", "validation": 0.25},
+        "tried": {"survey": "s", "validation": 0, "check": True},
+    }
+    config = {
+        "run": "x",
+        "mock": {"s": {"tiles": [1, 2], "petals": 2, "targets_per_petal": 10}},
+        "labelled": {name: {"check": False} | source for name, source in sets.items()},
+    }
+    sizes = cost.training_sizes(config, 1000)
+    assert sizes == pytest.approx({"old": 25, "dr12": math.nan, "boss": 1, "mock": 30}, nan_ok=True)
+    extracted.write_bytes(b"none")
+    with pytest.raises(InputError, match=r"old\.fits: has no image"):
+        cost.training_sizes(config, 1000)

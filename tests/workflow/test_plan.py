@@ -1,4 +1,4 @@
-"""The config's meaning: chunks, sets, teams, rounds; and the errors of use."""
+"""The config's meaning: chunks, sets, teams; and the errors of use."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import yaml
 
 from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError
-from quasarnet_al.workflow import plan, rounds
+from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.plan import check
 
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
@@ -31,13 +31,24 @@ def config(**changes):
     return check({**base, **changes}, SCHEMA)
 
 
+def merged(config, other):
+    """The config of several files, as Snakemake merges them: the later one's keys replace."""
+    both = {key: merged(config[key], other[key]) for key in config.keys() & other.keys()
+            if isinstance(config[key], dict)}  # fmt: skip
+    return config | other | both
+
+
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
 def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((ROOT / "config" / name).read_text())
-    if name == "real-check.yaml":  # stands beside another
-        large = yaml.safe_load((ROOT / "config" / "mock-large.yaml").read_text())
-        content = large | content | {"labelled": large["labelled"] | content["labelled"]}
+    beside = {"real-check.yaml": "mock-large.yaml"} | dict.fromkeys(
+        ("experiment-night.yaml", "experiment-rare.yaml", "experiment-shift.yaml"),
+        "experiment.yaml",
+    )
+    if name in beside:
+        other = yaml.safe_load((ROOT / "config" / beside[name]).read_text())
+        content = merged(other, content)
     if "data" in content:
         (tmp_path / "data" / "boss").mkdir(parents=True)
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()
@@ -61,9 +72,9 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         ({"batch": {"colour": 1}}, "batch: there is no key 'colour'; see"),
         ({"seed": "x"}, "seed: 'x' is not of type 'integer'"),
         ({"batch": {"acquisition": "entropie"}}, "batch.acquisition: 'entropie' is not one of"),
-        ({"ensemble": {"shift": 5}, "grid": "linear"}, "shift moves spectra on the log grid"),
-        ({"release": {"shift": 5}, "grid": "linear"}, "shift moves spectra on the log grid"),
-        ({"batch": {"size": 120}}, "no multiple of batch.minibatch 50"),
+        ({"ensemble": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
+        ({"release": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
+        ({"batch": {"size": 120}}, "not a multiple of batch.minibatch 50"),
         ({"oracle": {"rounds": 1}}, "oracle.truth"),
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),
         (
@@ -107,34 +118,3 @@ def test_healpix_chunks_have_names_without_slashes():
 def test_teams():
     teams = plan.teams(config(ensemble={"members": 6, "members_per_team": 4}))
     assert teams == {"01": [0, 1, 2, 3], "02": [4, 5]}
-
-
-def hand_in(number, name, targets):
-    path = Path("labels", "test", f"round-{number:02d}", name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [f"{target},QSO,2.0,me,4,,,,\n" for target in targets]
-    header = "TARGETID,Redrock_spectype,Redrock_z,VI_scanner,VI_quality,VI_issue,VI_z,"
-    path.write_text(header + "VI_spectype,VI_comment\n" + "".join(rows))
-
-
-def test_the_first_unlabelled_round_ends_the_graph(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    content = config(rounds=3, batch={"size": 4, "minibatch": 2})
-    assert rounds.in_graph(content) == [1]
-    assert rounds.waiting(content, 1) == ["01", "02"]
-    batch = Path("results/test/round-01/batch.csv")
-    batch.parent.mkdir(parents=True)
-    batch.write_text("RANK,MINIBATCH,TARGETID\n1,1,11\n2,1,12\n3,2,13\n4,2,14\n")
-    hand_in(1, "desi-vi_one_me.csv", [11, 12])
-    assert rounds.waiting(content, 1) == ["02"]
-    assert rounds.in_graph(content) == [1]
-    hand_in(1, "desi-vi_two_me.csv", [13])
-    assert rounds.waiting(content, 1) == []
-    assert rounds.in_graph(content) == [1, 2]
-
-
-def test_oracle_rounds_wait_for_nobody(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    content = config(rounds=3, oracle={"rounds": 2, "truth": "truth.csv"})
-    assert rounds.in_graph(content) == [1, 2, 3]
-    assert rounds.waiting(content, 3) == ["01", "02"]

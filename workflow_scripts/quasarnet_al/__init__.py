@@ -1,30 +1,33 @@
-"""Active learning for QuasarNET on DESI spectra: pure functions on arrays and tables.
+"""Active learning for QuasarNET on DESI spectra: functions of arrays and tables.
 
-The wings, each of which imports only those before it (a test enforces it):
+The wings. Each imports only those before it, which a test enforces (see docs/architecture.md).
 
-* `core`: files that appear whole or not at all, programs, `options` that a dataclass describes
-  for the config and for programs, random numbers of a TARGETID.
-* `spectra`: a spectrum is read (`desi`, `boss`), put on the pixels of a `grid` and
-  normalised (`rebin`), kept with its catalogue (`pool`), and joined with labels (`truth`,
-  `sets`). `hdus` opens what others wrote, `columns` says what every column means, `tables`
-  reads and writes them, `tiles` reads a production's list of tiles.
-* `mock`: a `survey` made of `templates`.
-* `network`: `weights` reads the networks, `inference` runs them, `lines` makes lines,
-  redshifts and classes of their output; `targets` turns labels into what `training`
-  teaches, by a `recipe`, on a `gpu` where the job was given one.
-* `learning`: `som` finds a spectrum's cell, `scores` keeps the members' votes and what
-  `acquisition` makes of them, `selection` chooses, `batch` is what people are asked.
-* `judging`: `metrics`, with the `statistics` and `votes` that they are made of, judge an
-  ensemble, `outliers` the map's rule, `stopping` a round, `gate` the released network,
-  `experiment` the method.
-* `inspection`: `pages` show a spectrum (`record`, `line_lists`) to people, `vi` reads their
-  answers, `merge` makes labels of them, `agreement` compares them; `prospect` is another
-  viewer.
-* `tasks`: what differs between `quasar` and `digits` (`task`, `registry`).
-* `report`: `html` pages of figures in one `style`, of a `round` (`choice`, `quasar`, `digits`,
-  `tasks`) and of the `studies`.
-* `workflow`: what a `config` means, as its `schema` describes it: the `plan` of a run, its
-  `rounds`, its `cost`, and what is looked at first on `slurm`.
+* `core`: `files` that appear complete or not at all, the command line of a `program`, `options`
+  that a dataclass describes for config and programs, reproducible random numbers (`chance`).
+* `spectra`: `desi` and `boss` read spectra, `rebin` puts them on the pixels of a `grid` and
+  normalises them, `pool` keeps them with their catalogue, and `truth` and `sets` join them with
+  labels. `columns` defines every column, `tables` reads and writes tables, `hdus` opens files of
+  others, and `tiles` reads a production's list of tiles.
+* `mock`: a mock `survey`, made from `templates`.
+* `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
+  them; `lines` derives lines, redshifts and classes from their output. `targets` turns labels into
+  what `training` fits, by a `recipe`, on a `gpu` if the job was given one.
+* `learning`: `som` finds the cell of a spectrum and `flaws` the defects in it; `scores` combines
+  the members' votes, `acquisition` measures their uncertainty, `selection` chooses spectra, and
+  `batch` is the table of the chosen ones.
+* `judging`: `metrics`, `statistics` and `votes` judge an ensemble, whose probabilities
+  `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released
+  network, `comparison` two sets of weights, and `experiment` the query strategies.
+* `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
+  `production` of DESI says of them; `handed_in` records what inspectors hand in, `vi` reads it,
+  `merge` makes labels from it, and `agreement` compares inspectors. `prospect` writes files for
+  another viewer.
+* `tasks`: what differs between `quasar` and `digits` (`task`, `registry`), and the `team` of
+  members that one job trains.
+* `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
+  `tasks`), of a `run`, and of the `studies`.
+* `workflow`: the meaning of a `config` and its `schema`: the `plan` of a run, its `rounds`, its
+  `cost`, and what is asked of `slurm` before jobs are submitted.
 """
 
 import os

@@ -55,7 +55,7 @@ class _WithDefaults(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         if action.required or action.nargs == 0 or action.default in (None, "", []):
-            return action.help
+            return action.help or ""
         return f"{action.help} (default: %(default)s)"
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,30 +16,37 @@ from quasarnet_al.inspection.merge import (
     redshift_spread,
 )
 
-#: Inspectors below this kappa agree at most fairly (Landis & Koch 1977, Biometrics 33, 159),
-#: and one below this share of equal answers to the same spectrum is not steady; judged on
-#: this many spectra.
+#: Inspectors with a smaller AC1 agree at most fairly (the scale of Landis & Koch 1977,
+#: Biometrics 33, 159), and one with a smaller share of equal answers to the same spectrum is
+#: not consistent; both are judged on at least this many spectra.
 FAIR, STEADY, FEW = 0.4, 0.7, 10
 
 
-def agreement(rows: pd.DataFrame) -> dict[str, object]:
+def agreement(rows: pd.DataFrame, page: str = "", classes: int = 3) -> dict[str, object]:
     """Say how well inspectors agree, before adjudication.
+
+    Parameters
+    ----------
+    rows : answers about one batch (`merge.of_batch`)
+    page : as in `merge`
+    classes : number of classes that an answer may have
 
     Returns
     -------
     dict with `fleiss kappa` of the class over all targets seen by two or more (Fleiss
     1971, with the number of inspectors free to vary), `cohen` for each pair (Cohen 1960:
-    kappa of the class, share of equal classes, share of redshifts within `Z_TOLERANCE`),
-    `redshift agreement` over all pairs, and per inspector the answers, mean quality, the
-    share answered after looking at the ensemble, and the share of their own repeats with
-    the same class. A share or kappa that is not defined is None. `doubts` says in words
-    whose answers look like chance.
+    kappa of the class; Gwet's AC1, which also holds where nearly all spectra are of one
+    class; the share of equal classes, and of redshifts within `Z_TOLERANCE`), `redshift
+    agreement` over all pairs, and per inspector the answers, mean quality, the share
+    answered after looking at the ensemble, and the share of their own repeats with the
+    same class. A share or coefficient that is not defined is None. `doubts` says in words
+    whose answers look like chance, judged by AC1.
     """
-    adjudicated = rows["FILE"].map(is_adjudication).astype(bool)
-    rows = rows[(rows["QUALITY"] >= 0) & ~adjudicated]
-    # The opinion that stands for an inspector where there are several: the first, since
-    # a repeated look measures consistency and not agreement.
-    answers: dict[str, dict[int, object]] = {}
+    adjudicated = rows["FILE"].map(lambda name: is_adjudication(name, page)).astype(bool)
+    rows = rows[~adjudicated]
+    # Where an inspector has several opinions of a spectrum the first represents them: a
+    # repeated look measures consistency and not agreement.
+    answers: dict[str, dict[int, Any]] = {}
     repeats: dict[str, list[bool]] = {}
     for targetid, group in by_target(rows):
         for row in opinions(list(group.itertuples(index=False))):
@@ -60,13 +68,14 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
             if np.isfinite([x.Z, y.Z]).all()
         ]
         all_close += close
-        classes = [row.SPECTYPE for row in a], [row.SPECTYPE for row in b]
+        given = [row.SPECTYPE for row in a], [row.SPECTYPE for row in b]
         pairs.append(
             {
                 "inspectors": [one, two],
                 "targets": len(common),
-                "kappa": cohen_kappa(*classes),
-                "same class": _share([x == y for x, y in zip(*classes, strict=True)]),
+                "kappa": cohen_kappa(*given),
+                "AC1": gwet_ac1(*given, classes),
+                "same class": _share([x == y for x, y in zip(*given, strict=True)]),
                 "same redshift": _share(close),
             }
         )
@@ -95,19 +104,41 @@ def agreement(rows: pd.DataFrame) -> dict[str, object]:
 
 def _doubts(pairs: list[dict], own: dict[str, dict], repeats: dict[str, list]) -> list[str]:
     """Say whose answers look like chance; a person decides what to do about it."""
-    told = [
-        f"{' and '.join(pair['inspectors'])} agree hardly more than by chance (kappa "
-        f"{pair['kappa']:.2f} on {pair['targets']} targets): look at their answers."
+    doubts = [
+        f"{' and '.join(pair['inspectors'])} agree hardly more than by chance (AC1 "
+        f"{pair['AC1']:.2f} on {pair['targets']} targets): check their answers."
         for pair in pairs
-        if pair["targets"] >= FEW and pair["kappa"] is not None and pair["kappa"] < FAIR
+        if pair["targets"] >= FEW and pair["AC1"] < FAIR
     ]
-    told += [
+    doubts += [
         f"{inspector} gave another class to {len(same) - sum(same)} of {len(same)} spectra seen "
-        "twice: look at the answers."
+        "twice: check the answers."
         for inspector, same in sorted(repeats.items())
         if len(same) >= FEW and own[inspector]["repeats with the same class"] < STEADY
     ]
-    return told
+    return doubts
+
+
+def gwet_ac1(one: list[str], two: list[str], classes: int) -> float | None:
+    """Return Gwet's AC1 of two equally long lists of classes; None where undefined.
+
+    (p_a - p_e) / (1 - p_e) with the share p_a of equal answers and the agreement by chance
+    p_e = sum_k q_k (1 - q_k) / (K - 1), where q_k is the mean share of class k and K the
+    number of classes (Gwet 2008, Br. J. Math. Stat. Psychol. 61, 29, equations 5 and 6).
+    Where nearly all are of one class p_e is small, while that of kappa comes close to 1.
+
+    Parameters
+    ----------
+    classes : number of classes that an answer may have, K where no others occur
+    """
+    if not one:
+        return None
+    n = len(one)
+    shares = Counter(one + two)
+    size = max(classes, len(shares), 2)
+    observed = sum(a == b for a, b in zip(one, two, strict=True)) / n
+    chance = sum(k / (2 * n) * (1 - k / (2 * n)) for k in shares.values()) / (size - 1)
+    return round((observed - chance) / (1 - chance), 4)
 
 
 def cohen_kappa(one: list[str], two: list[str]) -> float | None:

@@ -3,7 +3,7 @@
 #: Names and vacuum wavelengths, Angstrom: Vanden Berk et al. 2001 (table 2) and the NIST
 #: Atomic Spectra Database (physics.nist.gov/asd). Doublets that are resolved have both lines;
 #: where a line of the menu means a doublet (features.js), it is the mean weighted by gf:
-#: Na D 5893.58 of 5891.583 (gf 1.29) and 5897.558 (0.640), Al III 1857.42 of 1854.716
+#: Na D 5893.57 of 5891.583 (gf 1.29) and 5897.558 (0.640), Al III 1857.40 of 1854.716
 #: (gf 1.12) and 1862.790 (0.557). "major" lines are shown first.
 EMISSION = [
     ("Lyβ", 1025.72, 0),

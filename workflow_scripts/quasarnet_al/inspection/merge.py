@@ -1,9 +1,11 @@
 """Merging what inspectors answered into one label per target."""
 
 import math
-import os
+import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -33,7 +35,7 @@ REFUSED_COLUMNS = ["FILE", "LINE", "TARGETID", "REASON"]
 
 
 def merge(
-    rows: pd.DataFrame, targetids: Iterable[int]
+    rows: pd.DataFrame, targetids: Iterable[int], page: str = ""
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, object]]:
     """Merge what inspectors handed in for one batch.
 
@@ -41,9 +43,11 @@ def merge(
     say it. Per target:
 
     * The opinions are the rows with a quality set. Equal opinions of one inspector count
-      once. Of one inspector's different opinions on one page (the title in the file's
-      name) the latest VI_time counts; without times, or on two pages, all count.
-    * Rows of a file whose title ends in `-adjudication` replace all other opinions.
+      once. Of one inspector's answers on one page (the title in the file's name) the latest
+      by VI_time counts, and where it has no quality (-1) it withdraws the earlier ones. An
+      answer without a readable time is older than any with one; answers of one time, or
+      without times, or on two pages, all count.
+    * Rows of this round's adjudication page replace all other opinions.
     * Qualities that differ by 2 or more, redshifts with (max - min) / (1 + min) >= 0.0033
       or different classes are a conflict: no class and no redshift until adjudicated.
     * Else redshift and quality are means, the class is the common one, BAL the majority
@@ -53,20 +57,21 @@ def merge(
     ----------
     rows : `read_vi` of all files, concatenated
     targetids : the batch
+    page : how the titles of the round's pages begin (`<run>-round-NN`); empty: anyhow
 
     Returns
     -------
-    labels : `LABEL_COLUMNS`, one row a target in the order of the batch
+    labels : `LABEL_COLUMNS`, one row per target in the order of the batch
     refused : `REFUSED_COLUMNS`: rows about targets that are not in the batch
     counts : of targets by status, and of the rows about them
     """
     targetids = list(dict.fromkeys(int(targetid) for targetid in targetids))
-    rows, refused = of_batch(rows, targetids)
+    rows, refused = of_batch(rows, targetids, page)
     groups = {int(key): list(group.itertuples(index=False)) for key, group in by_target(rows)}
-    labels = [_merge_target(targetid, groups.get(targetid, [])) for targetid in targetids]
-    labels = pd.DataFrame(labels, columns=LABEL_COLUMNS)
+    merged = [_merge_target(targetid, groups.get(targetid, []), page) for targetid in targetids]
+    labels = pd.DataFrame(merged, columns=LABEL_COLUMNS)
     status = Counter(labels["STATUS"])
-    counts = {
+    counts: dict[str, object] = {
         "targets": len(targetids),
         **{key: status[key] for key in ("accepted", "low quality", "conflict", "not inspected")},
         "rows": len(rows),
@@ -75,46 +80,81 @@ def merge(
     return labels, refused, counts
 
 
-def of_batch(rows: pd.DataFrame, targetids: Iterable[int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def of_batch(
+    rows: pd.DataFrame, targetids: Iterable[int], page: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows about a batch, each once and in a fixed order, and the others refused."""
     rows = rows.drop_duplicates().sort_values(["FILE", "LINE"], kind="stable")
+    targetids = list(targetids)
     here = rows["TARGETID"].isin(targetids)
-    refused = rows.loc[~here, ["FILE", "LINE", "TARGETID"]].assign(
-        REASON="TARGETID is not in this batch (another round's page?)"
-    )
+    refused = rows.loc[~here, ["FILE", "LINE", "TARGETID"]].copy()
+    rounded = _rounded(targetids)
+    refused["REASON"] = [
+        f"TARGETID is not in this batch: {_why_elsewhere(targetid, name, rounded, page)}"
+        for targetid, name in zip(refused["TARGETID"], refused["FILE"], strict=True)
+    ]
     return rows[here], refused[REFUSED_COLUMNS].reset_index(drop=True)
 
 
-def is_adjudication(name: str) -> bool:
-    """Return whether a file's name says that it decides conflicts."""
-    return vi.title_of(name).endswith("-adjudication")
+#: A spreadsheet keeps this many digits of a number.
+_DIGITS = 15
 
 
-def is_handed_in(answered: int, spectra: int) -> bool:
-    """Return whether an inspector has answered enough of a page: half of its spectra.
+def _rounded(targetids: list[int]) -> set[int]:
+    """Return what a spreadsheet makes of TARGETIDs: 15 digits of them, rounded or cut off."""
+    made = set()
+    for targetid in targetids:
+        unit = 10 ** max(len(str(abs(targetid))) - _DIGITS, 0)
+        if unit > 1:
+            made |= {targetid // unit * unit, (targetid + unit // 2) // unit * unit}
+    return made
 
-    A page may show some of another's spectra again, and a file may be saved halfway.
+
+def _why_elsewhere(targetid: int, name: str, rounded: set[int], page: str) -> str:
+    """Say why a row is probably not about the batch."""
+    title = vi.title_of(name)
+    if targetid in rounded:
+        return "a spreadsheet has rounded it; hand in the CSV as the page saved it"
+    if page and title and not title.startswith(f"{page}-"):
+        return f"the file is of the page {title}"
+    return "is the file of another round's page?"
+
+
+def is_adjudication(name: str, page: str = "") -> bool:
+    """Return whether a file's name says that it decides conflicts of the round of `page`."""
+    match = re.fullmatch(r"(.*)-adjudication(-\d+)?", vi.title_of(name), re.DOTALL)
+    return match is not None and page in ("", match[1])
+
+
+def is_handed_in(answered: int, spectra: int, complete: float = 0.5) -> bool:
+    """Return whether an inspector has answered enough of a page.
+
+    A page may show some of another's spectra again, and a file may be saved halfway, so that
+    the share `complete` of its spectra counts as all.
     """
-    return 2 * answered >= spectra
+    return answered >= complete * spectra
 
 
-def by_target(rows: pd.DataFrame):
-    """Return the rows grouped by TARGETID, in ascending order."""
-    return rows.groupby("TARGETID", sort=True)
+def by_target(rows: pd.DataFrame) -> Iterable[tuple[int, pd.DataFrame]]:
+    """Yield each TARGETID, ascending, with its rows."""
+    for targetid, group in rows.groupby("TARGETID", sort=True):
+        yield cast(int, targetid), group
 
 
-def opinions(rows: list) -> list:
-    """Return the rows that count as opinions, in an order that no file name decides."""
+def opinions(rows: Iterable[Any]) -> list[Any]:
+    """Return the rows that count as opinions, in an order that no file name decides.
+
+    See `merge`: of one inspector's answers on one page the latest counts.
+    """
     kept: dict[tuple, list] = {}
     for row in rows:
-        if row.QUALITY >= 0:
-            kept.setdefault((row.INSPECTOR, vi.title_of(row.FILE)), []).append(row)
+        # Adjudication may go on, on a second page of the round.
+        title = re.sub(r"-adjudication-\d+$", "-adjudication", vi.title_of(row.FILE))
+        kept.setdefault((row.INSPECTOR, title), []).append(row)
     counted = []
     for answers in kept.values():
-        if all(row.TIME for row in answers):
-            latest = max(row.TIME for row in answers)
-            answers = [row for row in answers if latest == row.TIME]
-        counted += answers
+        latest = max(vi.moment(row.TIME) for row in answers)
+        counted += [r for r in answers if r.QUALITY >= 0 and vi.moment(r.TIME) == latest]
     distinct = {
         (r.INSPECTOR, r.QUALITY, r.SPECTYPE, "" if math.isnan(r.Z) else repr(r.Z), r.BAL): r
         for r in counted
@@ -122,9 +162,8 @@ def opinions(rows: list) -> list:
     return [distinct[key] for key in sorted(distinct)]
 
 
-def _merge_target(targetid: int, rows: list) -> tuple:
-    adjudicated = [row for row in rows if is_adjudication(row.FILE) and row.QUALITY >= 0]
-    answers = opinions(adjudicated or rows)
+def _merge_target(targetid: int, rows: list, page: str) -> tuple:
+    answers = opinions([row for row in rows if is_adjudication(row.FILE, page)]) or opinions(rows)
     comments = " | ".join(sorted({row.COMMENT for row in rows if row.COMMENT}))
     issue = "".join(letter for letter in ISSUES if any(letter in row.ISSUE for row in rows))
     inspectors = sorted({row.INSPECTOR for row in opinions(rows)})
@@ -159,7 +198,7 @@ def redshift_spread(redshifts: list[float]) -> float:
     return (max(redshifts) - min(redshifts)) / (1 + min(redshifts))
 
 
-def conflicts(path: str | os.PathLike) -> set[int]:
+def conflicts(path: str | Path) -> set[int]:
     """Return the TARGETIDs of `labels.csv` that wait for adjudication."""
     labels = read_csv(path, ("STATUS",), "make it again")
     return set(labels.loc[labels["STATUS"] == "conflict", "TARGETID"].tolist())

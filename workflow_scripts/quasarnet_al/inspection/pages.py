@@ -9,24 +9,49 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core import files
 from quasarnet_al.inspection import merge, vi
 from quasarnet_al.inspection.line_lists import ABSORPTION, EMISSION, SKY, TELLURIC
-from quasarnet_al.inspection.record import SIZE, STEP, rounded
+from quasarnet_al.inspection.record import SIZE, STEP, Record, mock_templates, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
 
 _BROWSER = Path(__file__).parent / "browser"
 #: The page's program, each module after those that it imports.
 MODULES = (
     *("base", "answers", "spectra", "csv", "store", "match", "features", "document", "canvas"),
-    *("state", "actions", "panels", "plot", "mouse", "files", "gallery", "side", "keys", "main"),
+    *("state", "actions", "panels", "plot", "mouse", "files", "gallery", "scan", "ensemble"),
+    *("side", "keys", "main"),
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all pages of a round share.
+
+    Attributes
+    ----------
+    prefix : of the pages' titles; unique to the round, since browsers keep answers under them
+    grid : of the network's pixels
+    blind : hide the ensemble until the inspector has answered
+    labels_dir : where to put the downloaded CSV files, shown to the inspector
+    templates : of `record.template`
+    """
+
+    prefix: str
+    grid: Grid = LOG
+    blind: bool = True
+    labels_dir: str = ""
+    templates: Sequence[Record] = field(default_factory=mock_templates)
 
 
 def batch_hash(targetids: list[str], content: bytes = b"") -> str:
@@ -34,51 +59,43 @@ def batch_hash(targetids: list[str], content: bytes = b"") -> str:
     return hashlib.sha256(",".join(targetids).encode() + content).hexdigest()[:16]
 
 
-def minibatch(
-    title: str,
-    spectra: list[dict],
-    *,
-    grid: Grid = LOG,
-    blind: bool = True,
-    templates: list[dict] = (),
-    labels_dir: str = "",
-    part: str = "",
-) -> dict[str, object]:
+def page_data(title: str, spectra: list[Record], common: Common, part: str = "") -> Record:
     """Return the data of one page.
 
     Parameters
     ----------
-    title : unique among all pages of all runs: the browser keeps answers under it
-    spectra : of `spectrum`
-    grid : of the 443 pixels
-    blind : hide the ensemble until the inspector has answered
-    templates : of `template`
-    labels_dir : where to put the downloaded CSV, told to the inspector
-    part : "minibatch 2 of 4", told to the inspector
+    title : unique among all pages of all runs
+    spectra : of `record.spectrum`
+    part : such as "minibatch 2 of 4", shown to the inspector
     """
     return {
         "title": title,
         "part": part,
         "hash": batch_hash([spectrum["targetid"] for spectrum in spectra]),
-        "blind": blind,
-        "labels_dir": labels_dir,
+        "blind": common.blind,
+        "labels_dir": common.labels_dir,
         "wavelength": {"first": BLUE, "step": STEP, "size": SIZE},
-        "grid": {"kind": grid.kind, "size": grid.size, "step": grid.step, "first": BLUE},
+        "grid": {
+            "kind": common.grid.kind,
+            "size": common.grid.size,
+            "step": common.grid.step,
+            "first": BLUE,
+        },
         "emission": EMISSION,
         "absorption": ABSORPTION,
         "sky": SKY,
         "telluric": TELLURIC,
-        "templates": list(templates),
+        "templates": list(common.templates),
         "spectra": spectra,
     }
 
 
-def render(data: dict[str, object]) -> str:
-    """Return the page of `minibatch` as one HTML document."""
+def render(data: Record) -> str:
+    """Return the page of `page_data` as one HTML document."""
     return _document(str(data["title"]), data)
 
 
-def render_index(data: dict[str, object]) -> str:
+def render_index(data: Record) -> str:
     """Return the index of a round.
 
     Parameters
@@ -94,7 +111,7 @@ def render_index(data: dict[str, object]) -> str:
         if finished < data["inspectors"]:
             missing.append(part["title"])
         who = ", ".join(f"{name} {count}/{part['spectra']}" for name, count in answers.items())
-        state = "done" if finished >= data["inspectors"] else "waits"
+        state = "done" if finished >= data["inspectors"] else "waiting"
         rows.append(
             f'<tr class="{state}"><td><a href="{_text(part["href"])}">{_text(part["title"])}</a>'
             f"<td>{part['spectra']}<td>{_text(who) or '–'}"
@@ -105,11 +122,15 @@ def render_index(data: dict[str, object]) -> str:
         f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}. "
         "<a href=../report.html>Report of the round</a></p>"
         "<table><thead><tr><th>page<th>spectra<th>handed in"
-        '<th title="answers to at least half of the page">enough<th>state'
+        '<th title="people who answered at least half of the page">enough<th>state'
         f"<tbody>{''.join(rows)}</table>"
-        "<h2>How</h2><ol><li>Open a page, label, press <kbd>Shift</kbd> <kbd>D</kbd> for its CSV."
-        f"<li>Put it into <code>{_text(data['labels_dir'])}</code> under the name it has."
-        f"<li>Then type <code>{_text(data['command'])}</code></ol></main>"
+        "<h2>How to hand in labels</h2>"
+        "<ol><li>Open a page, label its spectra, and press <kbd>Shift</kbd> <kbd>D</kbd> to save "
+        "the CSV file."
+        f"<li>Put the file into <code>{_text(data['labels_dir'])}</code> under the name it has."
+        f"<li>Then type <code>{_text(data['command'])}</code>."
+        "<li>Where inspectors differ, somebody decides on the "
+        "<a href=adjudication.html>adjudication page</a>, which that command writes.</ol></main>"
     )
     return _static(str(data["title"]), body)
 
@@ -144,7 +165,7 @@ def program() -> str:
     return '"use strict";\n' + _EXPORT.sub("", _IMPORT.sub("", text))
 
 
-def _document(title: str, data: dict[str, object]) -> str:
+def _document(title: str, data: Record) -> str:
     document, style = (
         (_BROWSER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
@@ -165,31 +186,56 @@ def _document(title: str, data: dict[str, object]) -> str:
     return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
 
 
-def earlier(spectrum: dict, rows: pd.DataFrame) -> dict[str, list[dict]]:
-    """Return the answers about a spectrum that an adjudicator sees."""
+def earlier(spectrum: Record, rows: pd.DataFrame) -> Record:
+    """Return what an adjudicator sees of a spectrum: the answers, and in what they differ.
+
+    Decisions that were handed in before are not among them: they come back as `decided`, each
+    for the person who made it, so that a new file of the page holds them all.
+    """
     rows = rows[(rows["TARGETID"] == int(spectrum["targetid"])) & (rows["QUALITY"] >= 0)]
-    answers = rows.drop(columns=["FILE", "LINE", "TIME"]).drop_duplicates()
+    decisions = rows["FILE"].map(merge.is_adjudication).astype(bool)
+    opinions = rows[~decisions]
+    answers = opinions.drop(columns=["FILE", "LINE", "TIME"]).drop_duplicates()
+    decided = [
+        _answer(row) | {"issue": row.ISSUE, "shown": row.SHOWN, "time": row.TIME}
+        for row in rows[decisions].sort_values(["TIME", "LINE"]).itertuples()
+    ]
     return {
-        "earlier": [
-            {
-                **{
-                    key.lower(): getattr(answer, key)
-                    for key in ("INSPECTOR", "SPECTYPE", "COMMENT")
-                },
-                "z": rounded(answer.Z, 5),
-                "quality": int(answer.QUALITY),
-                "bal": int(answer.BAL),
-            }
-            for answer in answers.sort_values("INSPECTOR").itertuples()
-        ]
+        "earlier": [_answer(row) for row in answers.sort_values("INSPECTOR").itertuples()],
+        "conflict": differences(opinions),
+        "decided": decided,
     }
 
 
-def repeats(pages: list[list[dict]], share: float, seed: int) -> list[list[dict]]:
-    """Show a share of each page's spectra again on the next one, to see who agrees with himself.
+def _answer(row: Any) -> Record:
+    return {
+        "inspector": row.INSPECTOR,
+        "spectype": row.SPECTYPE,
+        "comment": row.COMMENT,
+        "z": rounded(row.Z, 5),
+        "quality": int(row.QUALITY),
+        "bal": int(row.BAL),
+    }
 
-    Which ones depends on TARGETID and `seed` alone; they come last and are not marked. The
-    last page's come again on the first, where there are two or more.
+
+def differences(rows: pd.DataFrame) -> str:
+    """Return in what answers about one spectrum differ, by the rules of the merge, in words."""
+    redshifts = rows["Z"].dropna().tolist()
+    found = []
+    if len(set(rows["SPECTYPE"]) - {""}) > 1:
+        found.append("class")
+    if merge.redshift_spread(redshifts) >= merge.Z_TOLERANCE:
+        found.append("redshift")
+    if len(rows) and rows["QUALITY"].max() - rows["QUALITY"].min() >= merge.QUALITY_TOLERANCE:
+        found.append("quality")
+    return " and ".join([", ".join(found[:-1]), *found[-1:]] if len(found) > 1 else found)
+
+
+def repeats(pages: list[list[Record]], share: float, seed: int) -> list[list[Record]]:
+    """Show a share of each page's spectra again on the next, to see who agrees with themselves.
+
+    Which ones depends on TARGETID and `seed` alone; they come last and are not marked. Those
+    of the last page come again on the first, where there are two pages or more.
     """
     result = [list(page) for page in pages]
     for number, page in enumerate(pages if len(pages) > 1 else []):
@@ -199,19 +245,77 @@ def repeats(pages: list[list[dict]], share: float, seed: int) -> list[list[dict]
     return result
 
 
-def progress(title: str, href: str, spectra: list[dict], rows: pd.DataFrame) -> dict[str, object]:
+def progress(title: str, href: str, spectra: list[Record], rows: pd.DataFrame) -> Record:
     """Return a page's line of the index: who answered how many of its spectra.
 
     A row counts where its file's name has the page's title, or no page's (renamed files).
     """
     titles = rows["FILE"].map(vi.title_of).astype(str)
     elsewhere = (titles != title) & titles.str.startswith(title.rsplit("-", 1)[0] + "-")
-    here = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
-    here = rows[here & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]
-    answers = here.groupby("INSPECTOR")["TARGETID"].nunique()
+    about = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
+    counted = rows[about & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]
+    answers = counted.groupby("INSPECTOR")["TARGETID"].nunique()
     return {
         "title": title,
         "href": href,
         "spectra": len(spectra),
         "answers": {str(name): int(count) for name, count in answers.items()},
     }
+
+
+def write_round(
+    folder: Path,
+    minibatches: Sequence[list[Record]],
+    handed_in: pd.DataFrame,
+    common: Common,
+    *,
+    inspectors: int = 1,
+    command: str = "snakemake",
+) -> None:
+    """Write `minibatch-MM.html` and `index.html` of a round.
+
+    Parameters
+    ----------
+    minibatches : the spectra of each page
+    handed_in : `vi.read_vi` of the files that are there so far
+    inspectors : wanted for each spectrum
+    command : what to type once CSV files were put into `common.labels_dir`
+    """
+    parts = []
+    for number, spectra in enumerate(minibatches, 1):
+        title, name = f"{common.prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
+        part = f"minibatch {number} of {len(minibatches)}"
+        files.write_text(folder / name, render(page_data(title, spectra, common, part)))
+        parts.append(progress(title, name, spectra, handed_in))
+    index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
+    index |= {"inspectors": inspectors, "minibatches": parts}
+    files.write_text(folder / "index.html", render_index(index))
+    files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
+
+
+def write_adjudication(
+    folder: Path,
+    spectra: list[Record],
+    conflicts: set[int],
+    handed_in: pd.DataFrame,
+    common: Common,
+) -> int:
+    """Write `adjudication.html`; return the number of conflicts that wait.
+
+    Conflicts that were decided before stay on the page, last, with the decisions: the file of
+    an adjudicator has one name, and what is saved again replaces what was saved before.
+    """
+    decided = set(
+        handed_in.loc[handed_in["FILE"].map(merge.is_adjudication).astype(bool), "TARGETID"]
+    )
+    open_, closed = (
+        [s | earlier(s, handed_in) for s in spectra if int(s["targetid"]) in chosen]
+        for chosen in (conflicts, decided - conflicts)
+    )
+    title = f"{common.prefix}-adjudication"
+    text = render_note(title, "No conflict waits for a decision.")
+    if open_ or closed:
+        part = f"{len(open_)} waiting, {len(closed)} decided"
+        text = render(page_data(title, open_ + closed, common, part))
+    files.write_text(folder / "adjudication.html", text)
+    return len(open_)

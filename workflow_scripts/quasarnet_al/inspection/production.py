@@ -6,6 +6,7 @@ coadd, and beside it `redrock-*.fits`, `rrdetails-*.h5` and `rrmodel-*.fits`.
 """
 
 from pathlib import Path
+from typing import Any
 
 import fitsio
 import numpy as np
@@ -81,14 +82,15 @@ def magnitudes(row: np.void) -> tuple[dict[str, float], bool]:
     return found, dereddened
 
 
-def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str, object]]:
+def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str, Any]]:
     """Return what the production says of the given rows of a coadd, in their order.
 
     Each dict may have `magnitudes`, `dereddened`, `details` (texts by name), `night`, `expid`,
-    `versions`, `redrock` (deltachi2, subtype, zerr, words), `fits` (redrock's first three) and
-    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom).
+    `versions`, `redrock` (deltachi2, subtype, zerr, words), `fits` (redrock's first three),
+    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom) and
+    `overlaps` (arm, first wavelength, flux, ivar of each arm where two overlap).
     """
-    facts: list[dict[str, object]] = [{} for _ in rows]
+    facts: list[dict[str, Any]] = [{} for _ in rows]
     beside = {
         kind: coadd.with_name(coadd.name.replace("coadd-", f"{kind}-", 1))
         for kind in ("redrock", "rrmodel", "rrdetails")
@@ -96,6 +98,7 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
     details = Path(str(beside["rrdetails"]).split(".fits")[0] + ".h5")
     for path, reader in (
         (coadd, _fibermap),
+        (coadd, _overlaps),
         (beside["redrock"], _redrock),
         (beside["rrmodel"], _models),
         (details, _fits),
@@ -110,7 +113,7 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
 
 
 def _fibermap(
-    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, object]]
+    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
     with fitsio.FITS(str(path)) as fits:
         header = fits[0].read_header()
@@ -132,6 +135,27 @@ def _fibermap(
             fact["details"] = details
 
 
+def _overlaps(
+    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
+) -> None:
+    """Keep what each arm alone measured where two overlap; elsewhere the joined coadd does."""
+    with fitsio.FITS(str(path)) as fits:
+        arms = {
+            arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
+            for arm in ARMS
+        }
+    for blue, red in (("B", "R"), ("R", "Z")):
+        low, high = arms[red][0][0], arms[blue][0][-1]
+        for arm in (blue, red):
+            wavelength, flux, ivar = arms[arm]
+            shared = (wavelength > low - 0.1) & (wavelength < high + 0.1)
+            if not shared.any():
+                continue
+            for fact, row in zip(facts, rows, strict=True):
+                piece = (arm, float(wavelength[shared][0]), flux[row, shared], ivar[row, shared])
+                fact.setdefault("overlaps", []).append(piece)
+
+
 def _object(row: np.void) -> dict[str, str]:
     names = row.dtype.names or ()
     details = {}
@@ -148,7 +172,7 @@ def _object(row: np.void) -> dict[str, str]:
     return details
 
 
-def _exposures(rows: np.ndarray, fact: dict[str, object]) -> dict[str, str]:
+def _exposures(rows: np.ndarray, fact: dict[str, Any]) -> dict[str, str]:
     names = rows.dtype.names or ()
     if not len(rows):
         return {}
@@ -162,7 +186,7 @@ def _exposures(rows: np.ndarray, fact: dict[str, object]) -> dict[str, str]:
 
 
 def _redrock(
-    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, object]]
+    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
     with fitsio.FITS(str(path)) as fits:
         header = fits[0].read_header()
@@ -172,7 +196,7 @@ def _redrock(
         str(header[f"TEMVER{k:02d}"]).strip() for k in range(100) if f"TEMVER{k:02d}" in header
     }
     for fact, targetid in zip(facts, targetids, strict=True):
-        versions = dict(fact.get("versions") or {})  # type: ignore[call-overload]  # a dict or absent
+        versions = dict(fact.get("versions") or {})
         if "RRVER" in header:
             versions["redrock"] = str(header["RRVER"]).strip()
         if templates:
@@ -183,10 +207,10 @@ def _redrock(
             fact["redrock"] = _fit(table[row_of[int(targetid)]])
 
 
-def _fit(row: np.void) -> dict[str, object]:
+def _fit(row: np.void) -> dict[str, Any]:
     """Return what redrock says of one fit, from its tables in FITS or HDF5."""
     names = {name.upper(): name for name in row.dtype.names or ()}
-    fit: dict[str, object] = {}
+    fit: dict[str, Any] = {}
     for key, name, digits in (
         ("z", "Z", 5),
         ("zerr", "ZERR", 5),
@@ -207,7 +231,7 @@ def _fit(row: np.void) -> dict[str, object]:
 
 
 def _models(
-    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, object]]
+    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
     with fitsio.FITS(str(path)) as fits:
         targets = fits["REDSHIFTS"]["TARGETID"].read()
@@ -233,9 +257,7 @@ def _models(
             fact["model"] = model
 
 
-def _fits(
-    path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, object]]
-) -> None:
+def _fits(path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]) -> None:
     import h5py
 
     with h5py.File(path) as file:

@@ -1,11 +1,15 @@
-"""A batch as prospect opens it: one spectra file and the list of its targets.
+"""A batch as prospect opens it: spectra, the list of targets, and redrock's fits.
 
 prospect (github.com/desihub/prospect) reads what `desispec.io.read_spectra` reads:
 
-    prospect_pages --spectra_files spectra.fits --target_list targets.txt --outputdir pages
+    prospect_pages --spectra_files spectra.fits --zcat_files redrock.fits \\
+        --target_list targets.txt --outputdir pages
+
+(without `--zcat_files` where the production has no redrock file beside each coadd).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import fitsio
@@ -34,72 +38,157 @@ FIBERMAP = {
     "PMDEC": "f4",
     "REF_EPOCH": "f4",
 }
+#: Columns of redrock that prospect reads; COEFF has ten in all templates of redrock so far.
+REDSHIFTS = {
+    "TARGETID": "i8",
+    "CHI2": "f8",
+    "COEFF": "(10,)f8",
+    "Z": "f8",
+    "ZERR": "f8",
+    "ZWARN": "i8",
+    "SPECTYPE": "U6",
+    "SUBTYPE": "U20",
+    "DELTACHI2": "f8",
+}
+#: Largest number of spectra whose resolution is written: 0.35 MB each.
+MOST = 500
 
 
 def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) -> int:
-    """Write `spectra.fits` and `targets.txt` of a batch; return the number of spectra.
+    """Write a batch for prospect; return the number of spectra.
 
-    Spectra whose coadd isn't at hand are left out of both.
+    `spectra.fits` and `targets.txt` hold the spectra whose coadd is at hand. Where redrock's
+    file is beside each coadd, `redrock.fits` holds its rows and, up to `MOST` spectra, the
+    resolution goes into `spectra.fits`: with both, prospect draws redrock's model.
 
     Parameters
     ----------
     catalog : CATALOG of the batch's pool file
     roots : folders that its SOURCE may lie in, see `desi.source_path`
     """
-    kept, fibermaps, arms = [], [], {arm: [] for arm in desi.ARMS}
     wavelength: dict[str, np.ndarray] = {}
+    parts = []
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
         path = desi.source_path(str(source), roots)
-        if path is None or not len(here):
-            continue
-        rows = catalog["ROW"][here]
-        try:
-            with fitsio.FITS(str(path)) as fits:
-                for arm in desi.ARMS:
-                    wave = fits[f"{arm}_WAVELENGTH"].read()
-                    if not np.array_equal(wavelength.setdefault(arm, wave), wave):
-                        raise InputError(path, f"has another {arm} grid", "give DESI coadds")
-                    read = [fits[f"{arm}_{name}"].read()[rows] for name in ("FLUX", "IVAR")]
-                    arms[arm].append(read)
-                tables = [catalog[here]]
-                if "FIBERMAP" in fits:
-                    tables.insert(0, fits["FIBERMAP"].read()[rows])
-                    if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"][here]):
-                        raise InputError(
-                            path, "holds other targets by now", "extract the pool again"
-                        )
-        except (OSError, IndexError) as error:
-            raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
-        kept.append(here)
-        fibermaps.append(_fibermap(tables))
-    if not kept:
+        if path is not None and len(here):
+            parts.append(_read(path, catalog[here], here, wavelength, len(catalog) <= MOST))
+    if not parts:
         raise InputError(
             ", ".join(map(str, roots)), "holds no coadd of this batch", "check the roots"
         )
     # In the order of the batch.
-    order = np.argsort(np.concatenate(kept), kind="stable")
-    fibermap = np.concatenate(fibermaps)[order]
+    order = np.argsort(np.concatenate([part.place for part in parts]), kind="stable")
+    fibermap = np.concatenate([part.fibermap for part in parts])[order]
+    redshifts = [part.redshifts for part in parts if part.redshifts is not None]
     folder = Path(folder)
     with files.fits_file(folder / "spectra.fits") as fits:
         fits.write(None)
         fits.write(fibermap, extname="FIBERMAP")
-        for arm, parts in arms.items():
-            flux, ivar = (np.concatenate([part[k] for part in parts])[order] for k in (0, 1))
-            fits.write(wavelength[arm], extname=f"{arm}_WAVELENGTH")
-            fits.write(np.asarray(flux, "f4"), extname=f"{arm}_FLUX")
-            fits.write(np.asarray(ivar, "f4"), extname=f"{arm}_IVAR")
-            fits.write(np.zeros(flux.shape, "i4"), extname=f"{arm}_MASK")
+        for arm, wave in wavelength.items():
+            fits.write(wave, extname=f"{arm}_WAVELENGTH")
+            names = {name for part in parts for name in part.images if name.startswith(arm)}
+            for name in sorted(names):
+                if all(name in part.images for part in parts):
+                    image = np.concatenate([part.images[name] for part in parts])[order]
+                    fits.write(np.asarray(image, "f4"), extname=name)
+            fits.write(np.zeros((len(fibermap), len(wave)), "i4"), extname=f"{arm}_MASK")
     files.write_text(
         folder / "targets.txt", "".join(f"{targetid}\n" for targetid in fibermap["TARGETID"])
     )
+    if len(redshifts) == len(parts):
+        _write_redrock(folder / "redrock.fits", _stack(redshifts)[order], parts[0].header)
     return len(fibermap)
+
+
+@dataclass
+class _Part:
+    """What one coadd gives to a batch."""
+
+    place: np.ndarray
+    fibermap: np.ndarray
+    images: dict[str, np.ndarray]
+    redshifts: np.ndarray | None
+    header: dict[str, object]
+
+
+def _read(
+    path: Path,
+    catalog: np.ndarray,
+    place: np.ndarray,
+    wavelength: dict[str, np.ndarray],
+    with_resolution: bool,
+) -> _Part:
+    rows, images = catalog["ROW"], {}
+    try:
+        with fitsio.FITS(str(path)) as fits:
+            for arm in desi.ARMS:
+                wave = fits[f"{arm}_WAVELENGTH"].read()
+                if not np.array_equal(wavelength.setdefault(arm, wave), wave):
+                    raise InputError(path, f"has a different {arm} grid", "give DESI coadds")
+                for name in (f"{arm}_FLUX", f"{arm}_IVAR"):
+                    images[name] = fits[name].read()[rows]
+                name = f"{arm}_RESOLUTION"
+                if with_resolution and name in fits:
+                    images[name] = np.concatenate(
+                        [fits[name][int(row) : int(row) + 1, :, :] for row in rows]
+                    )
+            tables = [catalog]
+            if "FIBERMAP" in fits:
+                tables.insert(0, fits["FIBERMAP"].read()[rows])
+                if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"]):
+                    raise InputError(path, "holds other targets by now", "extract the pool again")
+    except (OSError, IndexError) as error:
+        raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
+    return _Part(place, _fibermap(tables), images, *_redrock(path, catalog["TARGETID"]))
+
+
+def _redrock(coadd: Path, targetids: np.ndarray) -> tuple[np.ndarray | None, dict[str, object]]:
+    """Return redrock's rows of the targets, None where one is missing, and its header."""
+    path = coadd.with_name(coadd.name.replace("coadd-", "redrock-", 1))
+    if not path.exists():
+        return None, {}
+    try:
+        with fitsio.FITS(str(path)) as fits:
+            header = fits[0].read_header()
+            table = fits["REDSHIFTS"].read()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
+    row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
+    known = {key: header[key] for key in header if key == "RRVER" or key.startswith("TEM")}
+    if not all(int(targetid) in row_of for targetid in targetids):
+        return None, known
+    return table[[row_of[int(targetid)] for targetid in targetids]], known
+
+
+def _stack(tables: list[np.ndarray]) -> np.ndarray:
+    """Join tables of redrock; COEFF gets the length of the longest, zeros behind."""
+    rows = np.zeros(sum(map(len, tables)), dtype=list(REDSHIFTS.items()))
+    first = 0
+    for table in tables:
+        here = rows[first : first + len(table)]
+        for name in REDSHIFTS.keys() & set(table.dtype.names or ()):
+            if name == "COEFF" and table[name].ndim == 2:
+                width = min(table[name].shape[1], here[name].shape[1])
+                here[name][:, :width] = table[name][:, :width]
+            elif name != "COEFF":
+                here[name] = table[name]
+        first += len(table)
+    return rows
+
+
+def _write_redrock(path: Path, rows: np.ndarray, header: dict[str, object]) -> None:
+    # prospect asks for the version in the primary header.
+    header = {"RRVER": "unknown"} | header
+    with files.fits_file(path) as fits:
+        fits.write(None, header=header)
+        fits.write(rows, extname="REDSHIFTS", header=header)
 
 
 def _fibermap(tables: list[np.ndarray]) -> np.ndarray:
     """Return `FIBERMAP` filled from tables of the same rows; the last that knows it counts."""
     rows = np.zeros(len(tables[0]), dtype=list(FIBERMAP.items()))
     for table in tables:
-        for name in set(FIBERMAP) & set(table.dtype.names):
+        for name in set(FIBERMAP) & set(table.dtype.names or ()):
             rows[name] = table[name]
     return rows

@@ -2,17 +2,23 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import production
-from quasarnet_al.learning.som import Som
-from quasarnet_al.spectra import desi
+from quasarnet_al.learning import som
+from quasarnet_al.learning.batch import read_batch
+from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.grid import BLUE, Grid
 from quasarnet_al.spectra.rebin import normalise, rebin
 
+#: What goes into a page as JSON.
+Record = dict[str, Any]
 #: Pixels of the joined arms, Angstrom (DESI's three arms share this grid).
 STEP = 0.8
 #: 3600.0 to 9824.0 Angstrom.
@@ -26,7 +32,7 @@ _RANGE = 1e6
 _DROPPED = 255
 
 
-def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
+def encode(flux: np.ndarray, ivar: np.ndarray) -> Record:
     """Pack one spectrum in three bytes a pixel.
 
     Flux as int16 codes of asinh(flux / s), with s the median error: steps of s / 2400
@@ -59,7 +65,7 @@ def encode(flux: np.ndarray, ivar: np.ndarray) -> dict[str, object]:
     return pair | {"scale": scale, "low": low, "high": high}
 
 
-def decode(packed: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
+def decode(packed: Record) -> tuple[np.ndarray, np.ndarray]:
     """Return flux and error (p,) as the page sees them; nan where dropped."""
     codes = np.frombuffer(base64.b64decode(packed["flux"]), "<i2")
     errors = np.frombuffer(base64.b64decode(packed["error"]), np.uint8)
@@ -69,7 +75,7 @@ def decode(packed: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
     return np.where(dropped, np.nan, flux), np.where(dropped, np.nan, error)
 
 
-def encode_small(values: np.ndarray) -> dict[str, object]:
+def encode_small(values: np.ndarray) -> Record:
     """Pack (p,) values as int16, linear between the smallest and the largest."""
     values = np.nan_to_num(np.asarray(values, dtype=float))
     low, high = (float(f"{x:.6g}") for x in (values.min(), values.max()))
@@ -118,10 +124,10 @@ def spectrum(
     catalog: np.void,
     pixels: np.ndarray,
     coadd: tuple[np.ndarray, np.ndarray] | None,
-    facts: dict[str, object] | None = None,
+    facts: Record | None = None,
     cells: np.ndarray | None = None,
     torus: bool = True,
-) -> dict[str, object]:
+) -> Record:
     """Describe one spectrum for `render`.
 
     Parameters
@@ -136,7 +142,7 @@ def spectrum(
     """
     facts = facts or {}
     magnitudes, dereddened = production.magnitudes(catalog)
-    record: dict[str, object] = {
+    record: Record = {
         # A string: JavaScript's numbers hold 53 bits.
         "targetid": str(int(catalog["TARGETID"])),
         "tileid": _known(catalog, "TILEID"),
@@ -146,7 +152,7 @@ def spectrum(
         "dec": _finite(catalog, "TARGET_DEC", 6),
         "snr": _finite(catalog, "SNR", 2),
         "snr_arms": {} if coadd is None else snr_of_arms(*coadd),
-        "arms": int(catalog["ARMS"]) if "ARMS" in catalog.dtype.names else 7,
+        "arms": int(catalog["ARMS"]) if "ARMS" in (catalog.dtype.names or ()) else 7,
         "source": f"{catalog['SOURCE']} row {int(catalog['ROW'])}",
         "magnitudes": magnitudes,
         "dereddened": dereddened,
@@ -168,6 +174,11 @@ def spectrum(
             record["redrock"] = value | (record["redrock"] or {})
         elif name == "model":
             record["model"] = encode_small(value)
+        elif name == "overlaps":
+            record["overlaps"] = [
+                {"arm": arm, "first": round(first, 1)} | encode(flux, ivar)
+                for arm, first, flux, ivar in value
+            ]
         else:
             record[name] = value
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
@@ -175,7 +186,7 @@ def spectrum(
     return record
 
 
-def _ensemble(row: pd.Series) -> dict[str, object] | None:
+def _ensemble(row: pd.Series) -> Record | None:
     votes = {
         label: round(float(row[name]), 4)
         for name, label in (
@@ -212,7 +223,7 @@ def _ensemble(row: pd.Series) -> dict[str, object] | None:
     }
 
 
-def _neighbours(bmu: int, cells: np.ndarray, torus: bool) -> dict[str, object]:
+def _neighbours(bmu: int, cells: np.ndarray, torus: bool) -> Record:
     rows, columns = cells.shape[:2]
     row, column = divmod(bmu, columns)
     thumbnails = []
@@ -227,31 +238,31 @@ def _neighbours(bmu: int, cells: np.ndarray, torus: bool) -> dict[str, object]:
     return {"row": row, "column": column, "rows": rows, "columns": columns, "cells": thumbnails}
 
 
-def _numbers(text: object) -> list[float]:
+def _numbers(text: Any) -> list[float]:
     if not isinstance(text, str):
         return [] if text is None or pd.isna(text) else [float(text)]
     return [value if np.isfinite(value) else -1 for value in map(float, text.split())]
 
 
-def rounded(value: object, digits: int) -> float | None:
+def rounded(value: Any, digits: int) -> float | None:
     return None if value is None or not np.isfinite(value) else round(float(value), digits)
 
 
 def _known(catalog: np.void, name: str) -> int | None:
-    value = int(catalog[name]) if name in catalog.dtype.names else -1
+    value = int(catalog[name]) if name in (catalog.dtype.names or ()) else -1
     return None if value < 0 else value
 
 
 def _finite(catalog: np.void, name: str, digits: int = 6) -> float | None:
-    return rounded(catalog[name], digits) if name in catalog.dtype.names else None
+    return rounded(catalog[name], digits) if name in (catalog.dtype.names or ()) else None
 
 
-def template(name: str, spectype: str, flux: np.ndarray, first: float, step: float) -> dict:
+def template(name: str, spectype: str, flux: np.ndarray, first: float, step: float) -> Record:
     """Describe a template for `render`: flux on log10(rest wavelength) = first + step * i."""
     return {"name": name, "spectype": spectype, "first": first, "step": step} | encode_small(flux)
 
 
-def mock_templates() -> list[dict]:
+def mock_templates() -> list[Record]:
     """Return the mock survey's own models of a quasar, two galaxies and stars, for overlays."""
     from quasarnet_al.mock.templates import galaxy_template, quasar_composite, star_template
 
@@ -260,6 +271,9 @@ def mock_templates() -> list[dict]:
     wavelength = 10 ** np.arange(first, np.log10(11000.0), step)
     models = [
         ("quasar composite", "QSO", quasar_composite(wavelength)),
+        ("quasar, red", "QSO", quasar_composite(wavelength, "qso_red")),
+        ("quasar, broad absorption", "QSO", quasar_composite(wavelength, "qso_bal")),
+        ("quasar, narrow lines", "QSO", quasar_composite(wavelength, "qso_type2")),
         ("galaxy, passive", "GALAXY", galaxy_template(wavelength, "lrg")),
         ("galaxy, star-forming", "GALAXY", galaxy_template(wavelength, "elg")),
         *((f"star {kind}", "STAR", star_template(wavelength, f"star_{kind}")) for kind in "AFGKM"),
@@ -274,8 +288,8 @@ def read_spectra(
     catalog: np.ndarray,
     grid: Grid,
     roots: Sequence[str],
-    map_: Som | None,
-) -> list[dict[str, object]]:
+    map_: som.Som | None,
+) -> list[Record]:
     """Describe all spectra of a batch; those whose coadd can't be read by their pixels alone.
 
     Parameters
@@ -288,7 +302,7 @@ def read_spectra(
     if batch["TARGETID"].tolist() != catalog["TARGETID"].tolist():
         raise InputError("the batch", "differs from its pool file", "make both again")
     coadds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    facts: dict[int, dict[str, object]] = {}
+    facts: dict[int, Record] = {}
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
         path = desi.source_path(str(source), roots)
@@ -319,3 +333,47 @@ def read_spectra(
         )
         for place, (_, row) in enumerate(batch.iterrows())
     ]
+
+
+@dataclass(frozen=True)
+class Round:
+    """The batch of a round as pages show it: its spectra, and the minibatch of each."""
+
+    spectra: list[Record]
+    minibatch: np.ndarray
+    catalog: np.ndarray
+    grid: Grid
+
+    def pages(self) -> list[list[Record]]:
+        """Return the spectra of each minibatch."""
+        return [
+            [self.spectra[k] for k in np.flatnonzero(self.minibatch == number)]
+            for number in sorted(set(self.minibatch.tolist()))
+        ]
+
+
+def read_round(
+    batch: str | Path, batch_pool: str | Path, roots: Sequence[str], map_: str | Path | None
+) -> Round:
+    """Read a round's batch.csv, its pool file, its coadds and, where there is one, its map.
+
+    Raises
+    ------
+    InputError
+        The files do not belong together, or batch.csv has a value that cannot be shown.
+    """
+    table = read_batch(batch)
+    pixels, catalog = pool.read(batch_pool)
+    cells = som.read(map_) if map_ else None
+    if cells and cells.weights.shape[2] != pixels.shape[1]:
+        raise InputError(map_, f"has a different grid from {batch_pool}", "fit it again")
+    if not np.array_equal(table["TARGETID"], catalog["TARGETID"]):
+        raise InputError(batch, f"differs from its pool file {batch_pool}", "make both again")
+    grid = pool.read_grid(batch_pool)
+    try:
+        spectra = read_spectra(table, pixels, catalog, grid, roots, cells)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            batch, f"has a value that cannot be shown ({error})", "select it again"
+        ) from error
+    return Round(spectra, table["MINIBATCH"].to_numpy(), catalog, grid)

@@ -1,16 +1,17 @@
-"""Visual inspection (VI): CSV files in and out, merging, agreement between inspectors.
+"""Visual inspection (VI): CSV files in and out.
 
 The CSV is the one that prospect writes (github.com/desihub/prospect, `vi_file_fields`)
-with three more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what of the
-ensemble the inspector saw before answering) and VI_time (UTC, ISO 8601, of the answer).
-Text that a spreadsheet would run as a formula is written with an apostrophe before it,
-which `read_vi` takes away again.
+with three more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what the inspector
+saw of the ensemble before answering) and VI_time (of the answer, ISO 8601; UTC where it has
+no offset). Text that a spreadsheet would run as a formula is written with an apostrophe
+before it, which `read_vi` removes again.
 """
 
 import math
 import os
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from quasarnet_al.spectra.tables import is_number, write_csv
 from quasarnet_al.spectra.truth import MIN_QUALITY, Z_RANGE
 
 ISSUES = "RCS"
-#: A star's redshift is a velocity below 3000 km/s.
+#: A star's redshift is a velocity below 3000 km/s, and no quasar is as close.
 STAR_Z = 0.01
 #: The columns that prospect writes.
 PROSPECT_COLUMNS = [
@@ -42,6 +43,8 @@ PROSPECT_COLUMNS = [
     "VI_spectype",
     "VI_comment",
 ]
+#: The columns without which a file holds no answers.
+NEEDED = ("TARGETID", "VI_quality", "VI_z", "VI_spectype")
 VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time"]
 ROW_COLUMNS = [
     "FILE",
@@ -61,12 +64,15 @@ _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: File names of our pages, whose titles end in a known way, then of prospect's.
 _NAMES = [
     re.compile(rf"^desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.csv$", re.DOTALL)
-    for title, user in ((r".*-(?:minibatch-\d+|adjudication)", ".*"), (".*", "[^_]*"))
+    for title, user in (
+        (r".*-(?:minibatch-\d+|adjudication(?:-\d+)?)", ".*"),
+        (".*", "[^_]*"),
+    )
 ]
 
 
 class _Refused(Exception):
-    """Why a row is not taken."""
+    """Why a row is refused."""
 
 
 def read_vi(
@@ -85,17 +91,35 @@ def read_vi(
     -------
     rows : columns `ROW_COLUMNS`. An empty VI_z or VI_spectype means that the inspector
         accepts redrock's, so Z and SPECTYPE hold redrock's there (nan and '' where there
-        is none, only below quality 3). A star without VI_z whose redrock redshift is no
-        star's gets z = 0. QUALITY -1 is "not set", BAL -1 unknown.
-    refused : (line number, TARGETID as written, reason) of every other row
+        is none, only below quality 3). A star without VI_z whose redrock redshift is not
+        that of a star gets z = 0. QUALITY -1 is "not set", BAL -1 unknown.
+    refused : (line number, TARGETID as written, reason) of every other row. A row that
+        contradicts itself, a star with |z| > `STAR_Z` or a quasar with z < `STAR_Z`, is
+        refused from quality 2 on; below, a class and a redshift never become a label.
 
     Raises
     ------
     InputError
-        The file is absent, empty, no text or has not the needed columns.
+        The file is absent, empty, not text, or lacks a needed column.
     """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            path, f"cannot be read ({error.strerror or error})", "check the name"
+        ) from error
+    return parse_vi(path, content, spectypes, redshifts)
+
+
+def parse_vi(
+    path: str | os.PathLike,
+    content: bytes,
+    spectypes: Sequence[str] = SPECTYPES,
+    redshifts: bool = True,
+) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
+    """Read the content of a file as `read_vi` does; `path` names it in errors and rows."""
     name = Path(path).name
-    header, records = _read_table(path, ("TARGETID", "VI_quality", "VI_z", "VI_spectype"))
+    header, records = _read_table(path, content, NEEDED)
     user = _title_and_user(name)[1] or "unknown"
     rows, refused = [], []
     for line, fields in records:
@@ -116,11 +140,13 @@ def read_answers(
 
     Returns
     -------
-    rows : of all files; an inspector is written in one way, whatever the case
+    rows : of all files, as `collect` returns them
     faults : what is wrong with the files that cannot be read at all, by name
-    refused : rows that are not taken, as `REFUSED_COLUMNS`
+    refused : rows that are refused, as `REFUSED_COLUMNS`
     """
-    tables, faults, refused = [empty_rows()], {}, []
+    tables: list[pd.DataFrame] = []
+    faults: dict[str, str] = {}
+    refused: list[tuple] = []
     for path in paths:
         try:
             rows, rejected = read_vi(path, spectypes, redshifts)
@@ -129,10 +155,64 @@ def read_answers(
             continue
         tables.append(rows)
         refused += [(Path(path).name, *row) for row in rejected]
-    rows = pd.concat(tables)
+    return collect(tables), faults, refused
+
+
+def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of several files; an inspector is spelled in one way, whatever the case.
+
+    Two people may have chosen one name on one page. What one person saves of a page at two
+    times has, for every spectrum, answers of the second time that are as late or later; where
+    of two files each has a later answer than the other, two people (or one person at two
+    screens) have answered, and the second in the order of the files' names gets a name of
+    its own, such as `Ann (2)`.
+    """
+    rows = pd.concat([empty_rows(), *tables], ignore_index=True)
     spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
     rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
-    return rows, faults, refused
+    titles = rows["FILE"].map(title_of)
+    names = rows["INSPECTOR"].to_numpy(dtype=object, copy=True)
+    for (inspector, _), group in rows.groupby([rows["INSPECTOR"], titles], sort=True):
+        # The files of each person: every one in the order of time with all others.
+        people: list[list[dict[int, float]]] = []
+        for _, file in group.groupby("FILE", sort=True):
+            times = _times(file)
+            fits = [all(_one_after_another(times, other) for other in saved) for saved in people]
+            number = fits.index(True) + 1 if True in fits else len(people) + 1
+            people += [[]] * (number > len(people))
+            people[number - 1] = [*people[number - 1], times]
+            if number > 1:
+                names[file.index] = f"{inspector} ({number})"
+    rows["INSPECTOR"] = names
+    return rows
+
+
+def _times(rows: pd.DataFrame) -> dict[int, float]:
+    """Return when each target was answered last; those without a readable time are left out."""
+    times: dict[int, float] = {}
+    for targetid, text in zip(rows["TARGETID"], rows["TIME"], strict=True):
+        time = moment(text)
+        if time > -math.inf:
+            times[targetid] = max(time, times.get(targetid, -math.inf))
+    return times
+
+
+def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
+    """Return whether two files can be of one page, saved twice by one person."""
+    later = {one[key] > two[key] for key in one.keys() & two.keys() if one[key] != two[key]}
+    return len(later) < 2
+
+
+def moment(text: str) -> float:
+    """Return a VI_time as seconds since 1970; -inf where it cannot be read.
+
+    A time without an offset is UTC.
+    """
+    try:
+        time = datetime.fromisoformat(text.strip())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return -math.inf
 
 
 def write_vi(path: str | os.PathLike, table: pd.DataFrame) -> None:
@@ -179,7 +259,12 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         if redshifts and math.isnan(z):
             raise _Refused("has neither VI_z nor a Redrock_z")
         if spectype == "QSO" and math.isnan(vi_z) and z <= STAR_Z:
-            raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is a star's")
+            raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is that of a star")
+    if redshifts and quality >= 2:
+        if spectype == "STAR" and abs(z) > STAR_Z:
+            raise _Refused(f"is a STAR at z = {z}: a star has |z| of at most {STAR_Z}")
+        if spectype == "QSO" and z < STAR_Z:
+            raise _Refused(f"is a QSO at z = {z}: a quasar has z of at least {STAR_Z}")
     bal = _number(cell, "VI_BAL", -1)
     if bal not in (-1, 0, 1):
         raise _Refused(f"VI_BAL {cell['VI_BAL']!r} is not empty, 0 or 1")
@@ -193,7 +278,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
 def _targetid(cell: dict[str, str]) -> int:
     text = cell["TARGETID"]
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
-        raise _Refused(f"TARGETID {text!r} is no whole number (did a spreadsheet round it?)")
+        raise _Refused(f"TARGETID {text!r} is not a whole number (did a spreadsheet round it?)")
     return int(text)
 
 
@@ -204,7 +289,7 @@ def _number(cell: dict[str, str], column: str, empty: float | None = None) -> fl
     # A spreadsheet that writes semicolons between cells writes a comma in numbers.
     number = text.replace(",", ".", 1) if text.count(",") == 1 and "." not in text else text
     if not is_number(number):
-        raise _Refused(f"{column} {text!r} is no number")
+        raise _Refused(f"{column} {text!r} is not a number")
     return float(number)
 
 
@@ -228,15 +313,9 @@ def _issue(text: str) -> str:
 
 
 def _read_table(
-    path: str | os.PathLike, needed: tuple[str, ...]
+    path: str | os.PathLike, content: bytes, needed: tuple[str, ...]
 ) -> tuple[list[str], list[tuple[int, list[str] | str]]]:
     """Return the header and (line number, fields, or why there are none) of each row."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(
-            path, f"cannot be read ({error.strerror or error})", "check the name"
-        ) from error
     if b"\0" in content:
         raise InputError(path, "is not a text file", "hand in the CSV itself")
     try:
@@ -331,5 +410,5 @@ def _written_target(header: list[str], fields: list[str] | str) -> str:
 
 
 def empty_rows() -> pd.DataFrame:
-    """Return a table of no answers, with the columns and types of `read_vi`."""
+    """Return a table without answers, with the columns and types of `read_vi`."""
     return _frame([], ROW_COLUMNS)

@@ -35,7 +35,7 @@ class Start:
 
     Attributes
     ----------
-    catalog, cells : of the pool, (n,): its CATALOG, and its MAP with BMU and QERR
+    catalog, cells : of the pool, (n,): its CATALOG, and its MAP with BMU, QERR and FLAW
     fitted : the map
     ensemble : trained on the initial labels alone
     score : returns the columns of the pool's score table, by an ensemble
@@ -72,13 +72,16 @@ def run_strategy(
     ensemble = start.ensemble
     found = [{"labels": 0, **start.judge(ensemble)}]
     for number in range(1, rounds + 1):
+        scores = start.score(ensemble)
         candidates = selection.Candidates(
-            start.score(ensemble)[acquisition.column(strategy.acquisition)].astype(float),
+            scores[acquisition.column(strategy.acquisition)].astype(float),
             targetid,
             start.catalog["ARMS"],
             start.cells["BMU"],
             start.cells["QERR"],
+            start.cells["FLAW"],
             cells=start.fitted.size,
+            predicted=scores["PREDICTED"],
         )
         chosen, _ = selection.select(
             candidates, strategy, size, seed, labelled=targetid[bought], excluded=targetid[:0]

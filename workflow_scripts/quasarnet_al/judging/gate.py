@@ -2,30 +2,38 @@
 
 Both networks see the same spectra, so every difference is one of pairs, and its error
 comes from resampling the objects (Efron & Tibshirani 1993, chapter 8). A row of the
-comparison breaks its threshold only where the loss that the data leave no doubt of is
-beyond it: `verdict` has the rule.
+comparison violates its threshold only where the loss is beyond it with statistical
+significance: `verdict` has the rule, and says for each row the smallest loss that the
+sample at hand would reveal.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.judging.metrics import CATASTROPHIC
+from quasarnet_al.core.files import InputError
+from quasarnet_al.judging.metrics import BAL_CUT, CATASTROPHIC
 from quasarnet_al.judging.statistics import sigma_nmad, velocity
-from quasarnet_al.network.lines import CLASSES, Z_SPLIT, best_redshift, classes
+from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Lines, best_redshift, classes
+from quasarnet_al.spectra.grid import BOXES, LINES, Grid
 
 #: How much worse than the incumbent the candidate may be: shares, and km/s for
-#: sigma_nmad and offset. By the same names, how much in a bin of redshift or S/N.
+#: sigma_nmad, offset and shift. By the same names, how much in a bin of redshift or S/N, or of
+#: the redshifts of one line.
 ALLOWED = {
     "completeness": 0.01,
     "purity": 0.01,
     "catastrophic": 0.01,
     "sigma_nmad": 100.0,
     "offset": 100.0,
+    "shift": 100.0,
+    "pool_shift": 100.0,
+    "bal_completeness": 0.05,
+    "bal_purity": 0.05,
     "completeness_at_purity": 0.01,
     "class_changed": 0.01,
     "repeat_class": 0.01,
@@ -38,22 +46,76 @@ ALLOWED_IN_BINS = {
     "catastrophic": 0.03,
     "sigma_nmad": 200.0,
     "offset": 200.0,
+    "shift": 200.0,
+    "pool_shift": 200.0,
 }
 #: Of the other checks, less is better.
 MORE_IS_BETTER = (
     *("completeness", "purity", "completeness_at_purity"),
-    *("repeat_class", "repeat_redshift"),
+    *("bal_completeness", "bal_purity", "repeat_class", "repeat_redshift"),
 )
+#: Checks of redshift errors, km/s.
+VELOCITIES = ("sigma_nmad", "offset", "shift", "pool_shift")
 #: The bin of a row that stands for the whole sample.
 WHOLE = "all"
 #: Below the split of the classes and near z 3.7, where new weights once lost quasars.
 REDSHIFT_EDGES = (0, 0.8, 1.5, 2.1, 2.6, 3.1, 3.5, 3.9, 5)
-#: Objects (of both networks) that a row needs to be judged.
+#: Of the bins of a line's position in its box, 0 to 1.
+BOX_EDGES = (0, 0.25, 0.5, 0.75, 1)
+#: Minimum number of objects (of both networks) for a row to be judged.
 LEAST = 30
 #: Confidence of the intervals, and of all judged rows together.
 CONFIDENCE = 0.95
+#: The smallest loss that a row reveals is the one found in this share of samples like this one.
+POWER = 0.9
 #: Samples of shares, which are drawn by counts alone, and of statistics that are computed anew.
 SAMPLES, REDRAWS = 2000, 300
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How two networks are compared and judged: the config's `gate` and `classification`.
+
+    Attributes
+    ----------
+    cut : confidence above which a line is seen
+    n_thresh : number of lines seen that make a quasar
+    z_split : redshift between the two classes of quasars
+    wanted_purity : at which both networks' cuts are derived
+    redshift_edges : of the bins of redshift
+    snr_edges : between the bins of S/N; where empty, the quartiles of the quasars
+    least : minimum number of objects for a row to be judged
+    allowed, allowed_in_bins : largest allowed loss by check, of the whole and in a bin, where
+        it is not that of `ALLOWED` and `ALLOWED_IN_BINS`
+    seed : random seed of the resampling
+    """
+
+    cut: float = 0.95
+    n_thresh: int = 1
+    z_split: float = Z_SPLIT
+    wanted_purity: float = 0.99
+    redshift_edges: Sequence[float] = REDSHIFT_EDGES
+    snr_edges: Sequence[float] = ()
+    least: int = LEAST
+    allowed: dict[str, float] = field(default_factory=dict)
+    allowed_in_bins: dict[str, float] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what would let every network pass, or none."""
+        for name, known in (("allowed", ALLOWED), ("allowed_in_bins", ALLOWED_IN_BINS)):
+            for check, loss in getattr(self, name).items():
+                # Written so that NaN is refused: nothing would ever violate it.
+                if check not in known or not 0 <= loss < np.inf:
+                    raise InputError(
+                        f"gate.{name}",
+                        f"{check} = {loss} is not a loss that can be allowed",
+                        f"give numbers of at least 0 for some of {', '.join(known)}",
+                    )
+        for name in ("redshift_edges", "snr_edges"):
+            edges = np.asarray(getattr(self, name), float)
+            if not np.isfinite(edges).all() or (np.diff(edges) <= 0).any():
+                raise InputError(f"gate.{name}", "does not increase", "sort the edges of the bins")
 
 
 @dataclass(frozen=True)
@@ -62,16 +124,21 @@ class Answers:
 
     Attributes
     ----------
-    kind : int (n,), class as of `classify.classes`
+    kind : int (n,), class as of `lines.classes`
     z : (n,), redshift of the most confident line
     confidence : (n,), of that line
     strength : (n,), of the last line that makes a quasar: what the cut is on
+    bal : bool (n,), whether the BAL output sees broad absorption
+    seen, line_z : bool and float (n, 6), of each line whether it is above the cut, its redshift
     """
 
     kind: np.ndarray
     z: np.ndarray
     confidence: np.ndarray
     strength: np.ndarray
+    bal: np.ndarray
+    seen: np.ndarray
+    line_z: np.ndarray
 
     @property
     def found(self) -> np.ndarray:
@@ -79,23 +146,22 @@ class Answers:
         return self.kind > 0
 
 
-def answers(
-    c: np.ndarray,
-    z: np.ndarray,
-    cut: float,
-    n_thresh: int = 1,
-    z_split: float = Z_SPLIT,
-) -> Answers:
-    """Return the answers at a confidence cut; `c` and `z` (n, 6) of `line_redshifts`."""
+def answers(lines: Lines, settings: Settings) -> Answers:
+    """Return the answers of a network that sees `lines`."""
+    c, z, c_bal = lines
+    cut, n_thresh = settings.cut, settings.n_thresh
     return Answers(
-        classes(c, z, cut, n_thresh, z_split),
-        best_redshift(c, z),
-        c.max(axis=1),
-        np.sort(c, axis=1)[:, -n_thresh],
+        kind=classes(c, z, cut, n_thresh, settings.z_split),
+        z=best_redshift(c, z),
+        confidence=c.max(axis=1),
+        strength=np.sort(c, axis=1)[:, -n_thresh],
+        bal=c_bal > BAL_CUT,
+        seen=c > cut,
+        line_z=z,
     )
 
 
-def join(parts: list[Answers]) -> Answers:
+def join(parts: Sequence[Answers]) -> Answers:
     """Return the answers to the spectra of several files."""
     names = [field.name for field in fields(Answers)]
     return Answers(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
@@ -107,7 +173,9 @@ def identity(number: np.ndarray) -> np.ndarray:
     return np.where(number == -1, len(unique) + np.arange(len(number)), inverse)
 
 
-def bins(values: np.ndarray, edges: np.ndarray, name: str) -> list[tuple[str, np.ndarray]]:
+def bins(
+    values: np.ndarray, edges: Sequence[float] | np.ndarray, name: str
+) -> list[tuple[str, np.ndarray]]:
     """Return each bin's label and which of the `values` (n,) lie in it, bool (n,)."""
     found = []
     for low, high in pairwise(edges):
@@ -118,12 +186,13 @@ def bins(values: np.ndarray, edges: np.ndarray, name: str) -> list[tuple[str, np
     return found
 
 
-def snr_edges(snr: np.ndarray, edges: list[float] | None = None) -> np.ndarray:
+def snr_bins(snr: np.ndarray, edges: Sequence[float] = ()) -> np.ndarray:
     """Return the edges of S/N bins without an end; by default the quartiles of `snr`."""
-    if not edges:
-        known = snr[np.isfinite(snr)]
-        edges = np.unique(np.quantile(known, [0.25, 0.5, 0.75])) if len(known) else []
-    return np.array([-np.inf, *edges, np.inf])
+    between = np.asarray(edges, float)
+    known = snr[np.isfinite(snr)]
+    if not len(between) and len(known):
+        between = np.unique(np.quantile(known, [0.25, 0.5, 0.75]))
+    return np.concatenate([[-np.inf], between, [np.inf]])
 
 
 def cut_at_purity(strength: np.ndarray, right: np.ndarray, wanted: float) -> float:
@@ -143,35 +212,38 @@ def cut_at_purity(strength: np.ndarray, right: np.ndarray, wanted: float) -> flo
     return float(below[reached[-1]]) if len(reached) else np.nan
 
 
-def compare_validation(
+def compare_labelled(
     candidate: Answers,
     incumbent: Answers,
     labels: np.ndarray,
     snr: np.ndarray,
-    wanted_purity: float,
-    redshift_edges: tuple[float, ...] = REDSHIFT_EDGES,
-    edges_of_snr: list[float] | None = None,
-    seed: int = 0,
+    grid: Grid,
+    settings: Settings,
 ) -> list[dict]:
     """Compare two networks where the truth is known.
+
+    The bins of redshift are of the true one, but for purity of the network's own, since what
+    is not a quasar has no other.
 
     Parameters
     ----------
     candidate, incumbent : answers to the n spectra
-    labels : table with SPECTYPE, Z and OBJECT, (n,)
+    labels : table with SPECTYPE, Z, BAL and OBJECT, (n,)
     snr : (n,)
-    wanted_purity : at which both networks' cuts are derived
-    redshift_edges : of the bins; true redshift, but for purity the network's own, since
-        what is no quasar has no other
-    edges_of_snr : between the bins of S/N; by default the quartiles of the quasars
+    grid : of the spectra
 
     Returns
     -------
     rows of the comparison: completeness, purity (`metrics.completeness_purity`), share
-    of catastrophic redshifts, sigma_NMAD and absolute median of the redshift error (km/s)
-    of quasars found, whole and in bins; cut and completeness at the wanted purity
+    of catastrophic redshifts, sigma_NMAD and median (offset) of the redshift error, and the
+    median of the differences between the networks (shift), km/s, of quasars found, whole and
+    in bins; the latter three also by line, of that line's own redshift where it is seen, and
+    of all lines together by their true position in the box, where a network whose offsets are
+    not rescaled is off by thousands of km/s in opposite directions at both ends;
+    completeness and purity of the BAL output on quasars whose
+    BAL state is known; cut and completeness at the wanted purity
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([settings.seed, 1])
     objects = identity(labels["OBJECT"])
     is_qso = labels["SPECTYPE"] == "QSO"
     z_true = np.where(is_qso, labels["Z"], 0)
@@ -183,16 +255,17 @@ def compare_validation(
     right = [a & b for a, b in zip(good, found, strict=True)]
 
     every = np.ones(len(is_qso), bool)
-    edges = snr_edges(snr[is_qso], edges_of_snr)
-    of_snr = [(label, inside, (inside, inside)) for label, inside in bins(snr, edges, "S/N")]
-    of_z = zip(
-        bins(np.where(is_qso, z_true, np.nan), redshift_edges, "z"),
-        *(bins(network.z, redshift_edges, "z") for network in networks),
-        strict=True,
-    )
-    of_z = [(label, inside, (one, two)) for (label, inside), (_, one), (_, two) in of_z]
-    rows = []
-    for label, inside, own in [(WHOLE, every, (every, every)), *of_z, *of_snr]:
+    by_true_z = bins(np.where(is_qso, z_true, np.nan), settings.redshift_edges, "z")
+    by_own_z = [bins(network.z, settings.redshift_edges, "z") for network in networks]
+    by_snr = bins(snr, snr_bins(snr[is_qso], settings.snr_edges), "S/N")
+    places = [(WHOLE, every, [every, every])]
+    places += [
+        (label, inside, [own[number][1] for own in by_own_z])
+        for number, (label, inside) in enumerate(by_true_z)
+    ]
+    places += [(label, inside, [inside, inside]) for label, inside in by_snr]
+    rows: list[dict] = []
+    for label, inside, own in places:
         parts = {
             "completeness": [(r & inside, is_qso & inside) for r in right],
             "purity": [(r & o, f & o) for r, f, o in zip(right, found, own, strict=True)],
@@ -200,10 +273,29 @@ def compare_validation(
                 (s & ~g & inside, s & inside) for s, g in zip(seen, good, strict=True)
             ],
         }
-        rows += [_share(check, label, objects, *two, rng) for check, two in parts.items()]
+        rows += [_share(check, label, objects, part, rng) for check, part in parts.items()]
         rows += _redshift_errors(label, objects, errors, [r & inside for r in right], rng)
+    of_lines = [velocity(network.line_z, z_true[:, None]) for network in networks]
+    counted = [
+        is_qso[:, None] & network.seen & (np.abs(error) < CATASTROPHIC)
+        for network, error in zip(networks, of_lines, strict=True)
+    ]
+    for number, name in enumerate(LINES):
+        here, there = ([array[:, number] for array in arrays] for arrays in (of_lines, counted))
+        rows += _redshift_errors(f"line {name}", objects, here, there, rng)
+    place = grid.pixel(np.array([*LINES.values()]) * (1 + z_true[:, None])) * BOXES / grid.size % 1
+    flat = [error.ravel() for error in of_lines]
+    for label, inside in bins(place.ravel(), BOX_EDGES, "box"):
+        masks = [each.ravel() & inside for each in counted]
+        rows += _redshift_errors(label, np.repeat(objects, len(LINES)), flat, masks, rng)
+    known = is_qso & (labels["BAL"] >= 0)
+    is_bal, called = known & (labels["BAL"] == 1), [known & network.bal for network in networks]
+    rows += [
+        _share("bal_completeness", WHOLE, objects, [(is_bal & c, is_bal) for c in called], rng),
+        _share("bal_purity", WHOLE, objects, [(is_bal & c, c) for c in called], rng),
+    ]
     strengths = [network.strength for network in networks]
-    return rows + _at_purity(objects, strengths, good, is_qso, wanted_purity, rng)
+    return rows + _at_purity(objects, strengths, good, is_qso, settings.wanted_purity, rng)
 
 
 def compare_pool(
@@ -216,7 +308,8 @@ def compare_pool(
     rows of the comparison: the share of exposures whose class changes, also by the two
     classes; and of pairs of exposures of one TARGETID, one after the other in the order
     of the files, the share that agrees in class, and of pairs that are both taken for
-    quasars, the share that agrees in redshift (to 6000 km/s)
+    quasars, the share that agrees in redshift (to 6000 km/s); the median by which the redshifts
+    differ between the networks (km/s) where both see a quasar, and by line where both see it
     """
     rng = np.random.default_rng([seed, 2])
     objects = identity(targetid)
@@ -229,7 +322,7 @@ def compare_pool(
         if i != j
     ]
     rows = [
-        _share("class_changed", label, objects, (changed, every), (none, every), rng)
+        _share("class_changed", label, objects, [(changed, every), (none, every)], rng)
         for label, changed in changes
     ]
     order = np.argsort(objects, kind="stable")
@@ -241,8 +334,22 @@ def compare_pool(
         close = np.abs(velocity(network.z[first], network.z[second])) < CATASTROPHIC
         of_class.append((network.kind[first] == network.kind[second], np.ones(len(first), bool)))
         of_redshift.append((both & close, both))
-    rows.append(_share("repeat_class", WHOLE, objects[first], *of_class, rng))
-    rows.append(_share("repeat_redshift", WHOLE, objects[first], *of_redshift, rng))
+    rows.append(_share("repeat_class", WHOLE, objects[first], of_class, rng))
+    rows.append(_share("repeat_redshift", WHOLE, objects[first], of_redshift, rng))
+    shifts = [(WHOLE, candidate.z, incumbent.z, candidate.found & incumbent.found)]
+    shifts += [
+        (
+            f"line {name}",
+            candidate.line_z[:, number],
+            incumbent.line_z[:, number],
+            candidate.seen[:, number] & incumbent.seen[:, number],
+        )
+        for number, name in enumerate(LINES)
+    ]
+    for label, z, reference, both in shifts:
+        moved = velocity(z, reference)
+        both = both & (np.abs(moved) < CATASTROPHIC)
+        rows.append(_shift("pool_shift", label, objects, moved, both, rng))
     return rows
 
 
@@ -253,7 +360,7 @@ def compare_sky(
     rng = np.random.default_rng([seed, 3])
     every = np.ones(len(targetid), bool)
     parts = [(network.found, every) for network in (candidate, incumbent)]
-    return [_share("sky", WHOLE, identity(targetid), *parts, rng)]
+    return [_share("sky", WHOLE, identity(targetid), parts, rng)]
 
 
 def changes(candidate: Answers, incumbent: Answers, catalog: np.ndarray) -> pd.DataFrame:
@@ -268,52 +375,59 @@ def changes(candidate: Answers, incumbent: Answers, catalog: np.ndarray) -> pd.D
     return table
 
 
-def verdict(
-    rows: list[dict],
-    allowed: dict[str, float] = ALLOWED,
-    allowed_in_bins: dict[str, float] = ALLOWED_IN_BINS,
-    least: int = LEAST,
-) -> pd.DataFrame:
+def verdict(rows: list[dict], settings: Settings) -> pd.DataFrame:
     """Judge the rows of the comparisons.
 
-    The loss of a row is its difference, in the direction that is worse. It breaks its
-    threshold where the lower bound of the loss is beyond it, the bound that is
-    z(1 - 0.025 / rows judged) standard errors below: then noise breaks any of the rows
-    in at most one of forty comparisons (Bonferroni), however many bins there are. Rows
-    of less than `least` objects, and those without a threshold, are not judged.
+    A row violates its threshold where the lower bound of its loss is beyond it, the bound
+    that is q = z(1 - 0.025 / number of rows judged) standard errors e below the loss: then
+    noise violates any of the rows in at most one of forty comparisons (Bonferroni), however
+    many bins there are. Rows of less than `least` objects, and those without a threshold, are
+    not judged.
 
     Returns
     -------
-    table with the columns of the rows and: bound (of the loss), threshold, passed
-    (True, False, or None where it is not judged)
+    table with the columns of the rows and: bound (of the loss), threshold, smallest (loss
+    that would be found in nine of ten samples like this one: threshold + (q + z(0.9)) e),
+    passed (True, False, or None where it is not judged)
     """
     table = pd.DataFrame(rows)
     whole = table["bin"] == WHOLE
     table["threshold"] = np.where(
-        whole, table["check"].map(allowed), table["check"].map(allowed_in_bins)
+        whole,
+        table["check"].map(ALLOWED | settings.allowed),
+        table["check"].map(ALLOWED_IN_BINS | settings.allowed_in_bins),
     ).astype(float)
-    judged = np.isfinite(table["threshold"] + table["difference"] + table["error"])
-    judged &= table["n"] >= least
-    sign = np.where(table["check"].isin(MORE_IS_BETTER), -1, 1)
-    quantile = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2 / max(judged.sum(), 1))
-    bound = (sign * table["difference"] - quantile * table["error"]).where(judged)
-    table.insert(table.columns.get_loc("threshold"), "bound", bound)
-    table["passed"] = (bound <= table["threshold"]).astype(object).where(judged, None)
+    judged = np.isfinite(table["threshold"] + table["loss"] + table["error"])
+    judged &= table["n"] >= settings.least
+    normal = NormalDist()
+    quantile = normal.inv_cdf(1 - (1 - CONFIDENCE) / 2 / max(judged.sum(), 1))
+    table["bound"] = (table["loss"] - quantile * table["error"]).where(judged)
+    smallest = table["threshold"] + (quantile + normal.inv_cdf(POWER)) * table["error"]
+    table["smallest"] = smallest.where(judged)
+    table["passed"] = (table["bound"] <= table["threshold"]).astype(object).where(judged, None)
     return table
 
 
 def summary(table: pd.DataFrame, cut: float) -> dict:
-    """Return the verdict in short: what is broken, in words, and what could not be judged."""
+    """Return the verdict in short: violated thresholds in words, and what could not be judged.
+
+    Where nothing could be judged, nothing has passed. `reveals` gives for each check the
+    smallest loss that this sample would reveal: of the whole, and of the best and the worst bin.
+    """
     whole = table[table["bin"] == WHOLE].set_index("check")
     judged = table["passed"].notna()
+    violated = table["passed"].eq(False)
     unjudged = ~judged & np.isfinite(table["threshold"])
     derived = whole.loc["cut_at_purity"]
     return {
-        "passed": not table["passed"].eq(False).any(),
-        "broken": [_describe(row) for row in table[table["passed"].eq(False)].to_dict("records")],
+        "passed": bool(judged.any() and not violated.any()),
+        "broken": [_describe(row) for row in table[violated].to_dict("records")],
         "judged": int(judged.sum()),
         "not judged": [
             f"{row.check} ({row.bin})" for row in table[unjudged].itertuples(index=False)
+        ],
+        "reveals": [
+            _reveals(str(check), rows) for check, rows in table[judged].groupby("check", sort=False)
         ],
         "cut": cut,
         "cut at the wanted purity": {
@@ -323,9 +437,25 @@ def summary(table: pd.DataFrame, cut: float) -> dict:
     }
 
 
+def _unit(check: str) -> str:
+    return " km/s" if check in VELOCITIES else ""
+
+
+def _reveals(check: str, rows: pd.DataFrame) -> str:
+    """Return in words the smallest losses that the judged rows of a check would reveal."""
+    binned = rows.loc[rows["bin"] != WHOLE, ["smallest", "bin"]].sort_values("smallest")
+    parts = [f"{value:.2g}" for value in rows.loc[rows["bin"] == WHOLE, "smallest"]]
+    if len(binned):
+        low, high = (f"{row['smallest']:.2g}" for _, row in binned.iloc[[0, -1]].iterrows())
+        parts.append(
+            f"in bins {low} ({binned['bin'].iloc[0]}) to {high} ({binned['bin'].iloc[-1]})"
+        )
+    return f"{check}: a loss of {', '.join(parts)}{_unit(check)}"
+
+
 def _describe(row: dict) -> str:
-    """Return a row that breaks its threshold as a line for people."""
-    unit = " km/s" if row["check"] in ("sigma_nmad", "offset") else ""
+    """Return a row that violates its threshold as a line for people."""
+    unit = _unit(row["check"])
     place = "" if row["bin"] == WHOLE else f" ({row['bin']})"
     return (
         f"{row['check']}{place}: incumbent {row['incumbent']:.4g}{unit}, candidate "
@@ -338,11 +468,11 @@ def _share(
     check: str,
     label: str,
     objects: np.ndarray,
-    candidate: tuple[np.ndarray, np.ndarray],
-    incumbent: tuple[np.ndarray, np.ndarray],
+    parts: Sequence[tuple[np.ndarray, np.ndarray]],
     rng: np.random.Generator,
 ) -> dict:
-    """Return the row of a share, part / whole (each bool (n,)), for both networks.
+    """Return the row of a share for both networks; `parts` are part and whole, bool (n,) each,
+    of the candidate and of the incumbent.
 
     Resampling objects only changes how often each combination of outcomes occurs, so a
     sample is one draw of these counts, however many objects there are. To the data come
@@ -350,7 +480,7 @@ def _share(
     of a small bin where they happen to agree would be zero (Bonett & Price 2012,
     J. Educ. Behav. Stat. 37, 479, for the difference of paired shares).
     """
-    outcome = np.stack([*candidate, *incumbent], axis=1)
+    outcome = np.stack([*parts[0], *parts[1]], axis=1)
     counted = outcome[:, 1] | outcome[:, 3]
     outcome, objects = outcome[counted], objects[counted]
     total = outcome.sum(axis=0)
@@ -377,6 +507,8 @@ def _redshift_errors(
     rng: np.random.Generator,
 ) -> list[dict]:
     """Return the rows of the redshift errors (km/s) of the quasars found, `right` of both."""
+    both = right[0] & right[1]
+    moved = _shift("shift", label, objects, errors[0] - errors[1], both, rng)
     counted = right[0] | right[1]
     errors, masks = [error[counted] for error in errors], [each[counted] for each in right]
     n = int(min(mask.sum() for mask in masks))
@@ -385,14 +517,39 @@ def _redshift_errors(
         kept = [error[rows][mask[rows]] for error, mask in zip(errors, masks, strict=True)]
         if not all(map(len, kept)):
             return np.full((2, 2), np.nan)
-        return np.array([[sigma_nmad(e) for e in kept], [abs(np.median(e)) for e in kept]])
+        return np.array([[sigma_nmad(e) for e in kept], [np.median(e) for e in kept]])
 
     estimate = statistics(np.arange(counted.sum()))
     samples = _redraw(objects[counted], statistics, rng) if n else np.full((1, 2, 2), np.nan)
-    return [
+    rows = [
         _row(check, label, n, estimate[i], samples[:, i])
         for i, check in enumerate(("sigma_nmad", "offset"))
     ]
+    return [*rows, moved]
+
+
+def _shift(
+    check: str,
+    label: str,
+    objects: np.ndarray,
+    difference: np.ndarray,
+    both: np.ndarray,
+    rng: np.random.Generator,
+) -> dict:
+    """Return the row of the median `difference` of two networks' redshifts (km/s), of `both`.
+
+    The median over pairs is more precise than the difference of two medians. Like a change of
+    class it counts as a loss whether or not it is for the better.
+    """
+    values, n = difference[both], int(both.sum())
+
+    def statistics(rows: np.ndarray) -> np.ndarray:
+        return np.array([np.median(values[rows]), 0.0])
+
+    if not n:
+        return _row(check, label, n, np.array([np.nan, 0.0]), np.full((1, 2), np.nan))
+    samples = _redraw(objects[both], statistics, rng)
+    return _row(check, label, n, statistics(np.arange(n)), samples)
 
 
 def _at_purity(
@@ -437,6 +594,19 @@ def _redraw(
     return np.array(samples)
 
 
+def _loss(check: str, candidate: np.ndarray, incumbent: np.ndarray) -> np.ndarray:
+    """Return by how much the candidate is worse.
+
+    An offset is signed. Between zero and the incumbent's it is no loss; else the loss is the
+    distance from there, so that an offset that changes its sign does not go unnoticed.
+    """
+    if check in ("shift", "pool_shift"):
+        return np.abs(candidate)
+    if check == "offset":
+        return np.abs(candidate) - np.maximum(incumbent * np.sign(candidate), 0)
+    return (incumbent - candidate) if check in MORE_IS_BETTER else (candidate - incumbent)
+
+
 def _row(check: str, label: str, n: int, estimate: np.ndarray, samples: np.ndarray) -> dict:
     """Return a row: estimates (candidate, incumbent) and intervals of `samples` (k, 2)."""
     samples = samples[np.isfinite(samples).all(axis=1)]
@@ -458,5 +628,7 @@ def _row(check: str, label: str, n: int, estimate: np.ndarray, samples: np.ndarr
         "difference": estimate[0] - estimate[1],
         "low": low[2],
         "high": high[2],
-        "error": values[:, 2].std(),
+        "loss": _loss(check, *estimate),
+        # An absolute value scatters less near zero: it would look too certain.
+        "error": max(_loss(check, *samples.T).std(), values[:, 2].std()),
     }

@@ -1,12 +1,6 @@
 """Statistics of shares and of redshift errors."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    pass
-
 
 LIGHT_SPEED = 299792.458  # km/s
 

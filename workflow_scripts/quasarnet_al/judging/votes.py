@@ -1,21 +1,15 @@
 """An ensemble's votes against the truth: calibration, confusion matrix, odd members."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from quasarnet_al.judging.statistics import sigma_nmad
-
-if TYPE_CHECKING:
-    pass
-
 
 #: A member is odd when it is worse than the others by more than both.
 ODD_SHARE, ODD_SIGMA = 0.1, 5.0
 
 
 def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:
-    """Return how far vote fractions are the probabilities that they look like.
+    """Return how well vote fractions agree with the probabilities that they look like.
 
     The reliability diagram of the class with most votes, and the expected calibration
     error: the mean over spectra of |share that is right - mean vote| of their bin (Guo et
@@ -51,7 +45,7 @@ def confusion_matrix(votes: np.ndarray, truth: np.ndarray) -> list[list[int]]:
 
 
 def members(classes: np.ndarray, truth: np.ndarray) -> dict:
-    """Return how good each member is alone, and who is apart from the others.
+    """Return the accuracy of each member, and which members are much worse than the others.
 
     Parameters
     ----------
@@ -70,8 +64,8 @@ def members(classes: np.ndarray, truth: np.ndarray) -> dict:
     return {"member_accuracy": right.tolist(), "odd_members": np.flatnonzero(odd).tolist()}
 
 
-def doubted(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the rows whose label no member votes for, the surest of another class first.
+def disputed(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the rows whose label no member votes for, those with most votes for one class first.
 
     Arguments as in `calibration`; the label may be wrong, or the spectrum odd.
     """
@@ -79,7 +73,7 @@ def doubted(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return rows[np.argsort(-votes[rows].max(axis=1, initial=0), kind="stable")]
 
 
-def surprises(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def mispredicted(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the rows whose label is not the class with most votes, the worst first.
 
     The worst is the label that the fewest members voted for, then the one whose wrong

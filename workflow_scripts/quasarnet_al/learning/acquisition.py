@@ -48,10 +48,19 @@ def mutual_information(probabilities: np.ndarray) -> np.ndarray:
     return entropy(probabilities.mean(axis=0)) - entropy(probabilities).mean(axis=0)
 
 
+def positive(probabilities: np.ndarray) -> np.ndarray:
+    """Return the mean probability, (n,), of all classes but the first (for quasars `NOT_QSO`).
+
+    Not an uncertainty: it asks for what looks most like a quasar ("enrichment"), with which any
+    strategy must be compared where quasars are rare.
+    """
+    return 1 - probabilities[..., 0].mean(axis=0)
+
+
 #: Of the fractions of the votes, or of the members' mean probabilities, (n, K).
 MEASURES = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
 #: Of each member's probabilities, (members, n, K).
-COMMITTEE = {"mutual_information": mutual_information}
+COMMITTEE = {"mutual_information": mutual_information, "positive": positive}
 #: What the config calls them.
 NAMES = (*MEASURES, *(f"mean_{name}" for name in MEASURES), *COMMITTEE, "random")
 
@@ -64,7 +73,9 @@ def column(name: str) -> str:
 def columns(
     votes: np.ndarray, probabilities: np.ndarray, targetid: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    """Return the columns of all acquisition functions, (n,) each.
+    """Return the columns of all acquisition functions, and PREDICTED, (n,) each.
+
+    PREDICTED is the number of the class with most votes, the first of those that tie.
 
     Parameters
     ----------
@@ -79,4 +90,5 @@ def columns(
     for name, measure in COMMITTEE.items():
         found[name] = measure(probabilities).astype(np.float32)
     found["random"] = chance.random(targetid, seed)
+    found["predicted"] = votes.argmax(axis=1).astype(np.int16)
     return {column(name): values for name, values in found.items()}

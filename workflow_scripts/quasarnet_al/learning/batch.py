@@ -1,8 +1,9 @@
 """The batch, batch.csv: the spectra that people are asked to label; made, written and read."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ class Exposures:
     Attributes
     ----------
     scores : (n,), some columns of the score tables
-    cells : (n,), BMU and QERR of the map
+    cells : (n,), BMU, QERR and FLAW (see `som.read_map`)
     files : the score table and the pool file of each chunk
     lengths : number of exposures in each
     """
@@ -83,7 +84,9 @@ def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates
         exposures.scores["ARMS"],
         exposures.cells["BMU"],
         exposures.cells["QERR"],
+        exposures.cells["FLAW"],
         cells=fitted.size,
+        predicted=exposures.scores["PREDICTED"],
     )
 
 
@@ -130,9 +133,10 @@ def make(
 
 
 def _frame(scores: np.ndarray, cells: np.ndarray, catalog: np.ndarray) -> pd.DataFrame:
-    members = [name for name in scores.dtype.names if name.startswith("MEMBER_")]
-    columns = {name: scores[name] for name in scores.dtype.names if name not in members}
-    columns |= {name: cells[name] for name in ("BMU", "QERR")}
+    names = scores.dtype.names or ()
+    members = [name for name in names if name.startswith("MEMBER_")]
+    columns: dict[str, Any] = {name: scores[name] for name in names if name not in members}
+    columns |= {name: cells[name] for name in ("BMU", "QERR", "FLAW")}
     columns |= {name: catalog[column] for column, name in _CATALOG.items()}
     for member in members:
         values = member_values(scores, member)
@@ -140,12 +144,12 @@ def _frame(scores: np.ndarray, cells: np.ndarray, catalog: np.ndarray) -> pd.Dat
     return pd.DataFrame(columns)
 
 
-def write(path: str | os.PathLike, batch: pd.DataFrame) -> None:
+def write(path: str | Path, batch: pd.DataFrame) -> None:
     """Write batch.csv, a row per target."""
     write_csv(path, batch, "%.7g")
 
 
-def read_batch(path: str | os.PathLike) -> pd.DataFrame:
+def read_batch(path: str | Path) -> pd.DataFrame:
     """Read batch.csv; TARGETID and MINIBATCH are int64."""
     table = read_csv(path, ("MINIBATCH",), "make it again")
     if not len(table) or table["TARGETID"].duplicated().any():

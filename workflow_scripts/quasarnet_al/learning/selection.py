@@ -13,7 +13,7 @@ from quasarnet_al.spectra.pool import ALL_ARMS
 from quasarnet_al.spectra.tables import read_table
 
 #: Why a spectrum is an outlier (see `outliers`).
-OUTLIER_REASONS = ("sparse cell", "far from cell")
+OUTLIER_REASONS = ("sparse cell", "far from cell", "flawed")
 #: Why a spectrum is not in the batch, the first that holds; '' where it is.
 REASONS = (
     "repeat exposure",
@@ -32,14 +32,16 @@ class Strategy:
     acquisition: str = option(
         "entropy",
         "acquisition function: of the members' votes (`entropy`), of their mean probabilities "
-        "(`mean_entropy`), of each one's probabilities (`mutual_information`), or `random`",
+        "(`mean_entropy`), of each one's probabilities (`mutual_information`); likeness to quasars "
+        "(`positive`); or chance (`random`)",
         choices=acquisition.NAMES,
     )
     outliers: str = option(
         "occupancy",
         "which spectra cannot be selected: those in sparse cells of the map (`occupancy`, "
-        "published), those far from their cell (`error`), `both`, or `none`",
-        choices=("occupancy", "error", "both", "none"),
+        "published), those far from their cell (`error`), `both`, those with missing data or "
+        "residuals of the sky (`flaws`), or `none`",
+        choices=("occupancy", "error", "both", "flaws", "none"),
     )
     percentile: float = option(
         15,
@@ -53,12 +55,23 @@ class Strategy:
         minimum=0,
         maximum=100,
     )
+    flaw_percentile: float = option(
+        96,
+        "spectra above this percentile of the roughness among the sky's lines are flawed",
+        minimum=0,
+        maximum=100,
+    )
     diversity: float = option(
         0,
         "the k-th spectrum selected from a cell counts as score x (1 - diversity)^k, k = 0, 1, 2 "
         "...: it spreads the batch over the map; 0 (published) turns it off",
         minimum=0,
         below=1,
+    )
+    balance: bool = option(
+        False,
+        "whether the batch has equal numbers from each class that the ensemble predicts, where the "
+        "pool has enough",
     )
 
 
@@ -83,7 +96,9 @@ class Candidates:
     arms : (n,) bits of the spectrograph's arms that have weight
     bmu : (n,), each one's cell of the map
     qerr : (n,), quantization error
+    flaw : (n,), see `flaws.measure`
     cells : number of cells of the map
+    predicted : (n,), number of the class with most votes
     """
 
     score: np.ndarray
@@ -91,7 +106,9 @@ class Candidates:
     arms: np.ndarray
     bmu: np.ndarray
     qerr: np.ndarray
+    flaw: np.ndarray
     cells: int
+    predicted: np.ndarray
 
 
 def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
@@ -104,9 +121,9 @@ def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
     return occupancy <= np.percentile(occupancy, percentile)
 
 
-def large_errors(qerr: np.ndarray, percentile: float) -> np.ndarray:
-    """Return which quantization errors, bool (n,), lie above their `percentile`."""
-    return qerr > np.percentile(qerr, percentile) if len(qerr) else np.zeros(0, bool)
+def above(values: np.ndarray, percentile: float) -> np.ndarray:
+    """Return which values, bool (n,), lie above their `percentile`, which is one of them."""
+    return values > np.percentile(values, percentile, method="lower") if len(values) else values > 0
 
 
 def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray]:
@@ -117,7 +134,9 @@ def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray
         sparse = sparse_cells(occupancy, strategy.percentile)
         found["sparse cell"] = sparse[candidates.bmu]
     if strategy.outliers in ("error", "both"):
-        found["far from cell"] = large_errors(candidates.qerr, strategy.error_percentile)
+        found["far from cell"] = above(candidates.qerr, strategy.error_percentile)
+    if strategy.outliers == "flaws":
+        found["flawed"] = above(candidates.flaw, strategy.flaw_percentile)
     return found
 
 
@@ -164,7 +183,8 @@ def select(
 
     Returns
     -------
-    chosen : row numbers, most uncertain first; fewer than `size` where the pool has fewer
+    chosen : row numbers, most uncertain first (balanced: class by class in turns); fewer than
+        `size` where the pool has fewer
     reason : U16 (n,), see REASONS
     """
     score, targetid = candidates.score.astype(float), candidates.targetid
@@ -189,22 +209,26 @@ def select(
 
     left = np.flatnonzero(reason == "")
     if strategy.diversity:
-        rank = _rank_in_cell(score, tie, candidates.bmu, left)
+        rank = _rank_in_group(score, tie, candidates.bmu, left)
         score = score * (1 - strategy.diversity) ** rank
-    ranked = left[np.lexsort((tie[left], -score[left]))]
+    turn = np.zeros(len(score))
+    if strategy.balance:
+        # The best of each class come first, then the second of each, and so on.
+        turn = _rank_in_group(score, tie, candidates.predicted, left)
+    ranked = left[np.lexsort((tie[left], -score[left], turn[left]))]
     chosen = ranked[:size]
     reason[ranked[size:]] = "less confusing"
     return chosen, reason
 
 
-def _rank_in_cell(
-    score: np.ndarray, tie: np.ndarray, cell: np.ndarray, rows: np.ndarray
+def _rank_in_group(
+    score: np.ndarray, tie: np.ndarray, group: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
-    """Return how many of `rows` with a higher score share each one's cell, (n,)."""
+    """Return how many of `rows` with a higher score share each one's group, (n,)."""
     rank = np.zeros(len(score))
-    order = rows[np.lexsort((tie[rows], -score[rows], cell[rows]))]
+    order = rows[np.lexsort((tie[rows], -score[rows], group[rows]))]
     if len(order):
-        starts = np.flatnonzero(np.diff(cell[order], prepend=cell[order][0] - 1))
+        starts = np.flatnonzero(np.diff(group[order], prepend=group[order][0] - 1))
         sizes = np.diff(starts, append=len(order))
         rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
     return rank

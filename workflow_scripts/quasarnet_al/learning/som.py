@@ -256,8 +256,11 @@ def read(path: str | os.PathLike) -> Som:
 
 
 def read_map(path: str, som: Som, targetid: np.ndarray, of: str) -> np.ndarray:
-    """Return the cells (BMU, QERR) on the map `som` of the spectra `targetid` of the file `of`."""
-    rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR"))
+    """Return the table MAP of the spectra `targetid` of the file `of` on the map `som`.
+
+    BMU and QERR are of the map, FLAW is that of `flaws.measure`.
+    """
+    rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR", "FLAW"))
     if not np.array_equal(rows["TARGETID"], targetid):
         raise InputError(path, f"is not the map of the spectra in {of}", "make it again")
     if not ((rows["BMU"] >= 0) & (rows["BMU"] < som.size)).all():

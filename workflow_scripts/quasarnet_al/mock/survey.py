@@ -9,6 +9,7 @@ most of a real file's bytes.
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,7 @@ def check_fractions(path: object, fractions: dict) -> None:
 def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool) -> np.ndarray:
     """Draw kinds, redshifts and magnitudes of `n` targets (dtype TARGET).
 
-    `broad` spreads redshifts beyond those of the survey, as a training set wants.
+    `broad` spreads redshifts beyond those of the survey, as is good for a training set.
     """
     check_fractions("fractions", fractions)
     share = np.array(list(fractions.values()))
@@ -178,7 +179,7 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     z = np.interp(rng.random(n), cumulative / cumulative[-1], grid)
     uniform = rng.uniform(0.05, 5.0, n)
     z = np.where(broad & (rng.random(n) < 0.4), uniform, z)
-    # Their kind is defined by lines that must be seen.
+    # These kinds are defined by lines, which must be in the spectrum.
     trough = np.isin(kind, ["qso_bal", "qso_lobal"])
     z = np.where(trough & (z < 1.5), rng.uniform(1.5, 3.5, n), z)
     z = np.where((kind == "qso_nls1") & (z > 1.2), rng.uniform(0.1, 1.2, n), z)
@@ -190,7 +191,7 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     target["Z"] = np.select([quasar, galaxy, sky], [z, galaxy_z, 0.0], star_z)
     target["BAL"] = np.where(trough, 1, np.where(quasar & (z < 1.57), -1, 0))
 
-    # Counts rise by 0.6 dex a magnitude at the bright end, flatten near 20 (Palanque-Delabrouille
+    # Counts rise by 0.6 dex per magnitude at the bright end, flatten near 20 (Palanque-Delabrouille
     # et al. 2016) and end at the limit of the targets.
     magnitude = np.linspace(16, 23.2, 400)
     counts = 1 / (10 ** (-0.75 * (magnitude - 20)) + 10 ** (-0.12 * (magnitude - 20)))
@@ -438,20 +439,29 @@ def redrock(rng: np.random.Generator, target: np.ndarray, snr: np.ndarray) -> di
     }
 
 
-def petal(
-    seed: int,
-    tile: int,
-    petal: int,
-    n: int,
-    fractions: dict,
-    broad: bool = False,
-    repeats: float = 0.1,
-    depth: float = 1.0,
-) -> tuple[np.ndarray, dict, dict, dict]:
-    """Simulate the `n` fibres of one petal; depends on nothing but its arguments.
+@dataclass(frozen=True)
+class Design:
+    """What a mock survey observes, and for how long.
 
-    A share `repeats` of the targets belongs to the pair of tiles (2k, 2k+1), so that both
-    tiles of a pair observe them, each with its own noise.
+    Attributes
+    ----------
+    seed : of everything random in it
+    fractions : share of each kind of target
+    broad : spread redshifts, magnitudes and shapes beyond those of the survey
+    repeats : share of the targets that belongs to the pair of tiles (2k, 2k+1): both tiles of a
+        pair observe them, each with its own noise
+    depth : exposure time over 1,000 s
+    """
+
+    seed: int
+    fractions: dict
+    broad: bool = False
+    repeats: float = 0.1
+    depth: float = 1.0
+
+
+def petal(design: Design, tile: int, number: int, n: int) -> tuple[np.ndarray, dict, dict, dict]:
+    """Simulate the `n` fibres of one petal; depends on nothing but its arguments.
 
     Returns
     -------
@@ -460,34 +470,36 @@ def petal(
     arms : as of `observe`
     fit : as of `redrock`
     """
-    shared = round(repeats * n)
+    shared = round(design.repeats * n)
     parts, fluxes, columns = [], [], []
     for which, field, count in ((1, tile // 2, shared), (0, tile, n - shared)):
-        rng = np.random.default_rng([seed, which, field, petal])
-        parts.append(draw_targets(rng, count, fractions, broad))
-        # A training set is the better for quasars a little odder than real ones.
-        fluxes.append(spectra(rng, parts[-1], 1.2 if broad else 1.0))
-        # Beyond 2^53, as real ones: a TARGETID that went through a float is another one.
-        first = (39627 + which) * 10**12 + (field * 10 + petal) * 10**5 + 1
+        rng = np.random.default_rng([design.seed, which, field, number])
+        parts.append(draw_targets(rng, count, design.fractions, design.broad))
+        # Quasars a little more varied than real ones make a better training set.
+        fluxes.append(spectra(rng, parts[-1], 1.2 if design.broad else 1.0))
+        # Beyond 2^53, as real ones: a TARGETID that went through a float is changed.
+        first = (39627 + which) * 10**12 + (field * 10 + number) * 10**5 + 1
         columns.append(_catalogue(rng, parts[-1], fluxes[-1], first))
         columns[-1]["TARGET_RA"] += 10 + 0.05 * (tile // 2 % 5000)
-        columns[-1]["TARGET_DEC"] += 0.3 * petal
-    rng = np.random.default_rng([seed, 2, tile, petal])
+        columns[-1]["TARGET_DEC"] += 0.3 * number
+    rng = np.random.default_rng([design.seed, 2, tile, number])
     order = rng.permutation(n)
     target, flux = np.concatenate(parts)[order], np.concatenate(fluxes)[order]
     fibermap = {
         name: np.concatenate([part[name] for part in columns])[order] for name in columns[0]
     }
     # One exposure serves all petals of a tile.
-    tile_depth = depth * np.exp(np.random.default_rng([seed, 3, tile]).normal(0, 0.25))
+    tile_depth = design.depth * np.exp(
+        np.random.default_rng([design.seed, 3, tile]).normal(0, 0.25)
+    )
     arms, flaw = observe(rng, flux, tile_depth)
     good = [signal * np.sqrt(ivar) for signal, ivar, _ in arms.values()]
     snr = np.median(np.concatenate(good, axis=1), axis=1)
     fit = redrock(rng, target, snr)
     fibermap |= {
         "COADD_FIBERSTATUS": np.where(rng.random(n) < 0.01, 512, 0).astype(np.int32),
-        "FIBER": (500 * petal + np.arange(n)).astype(np.int32),
-        "PETAL_LOC": np.full(n, petal, np.int16),
+        "FIBER": (500 * number + np.arange(n)).astype(np.int32),
+        "PETAL_LOC": np.full(n, number, np.int16),
         "TILEID": np.full(n, tile, np.int32),
         "COADD_EXPTIME": np.full(n, 1000 * tile_depth, np.float32),
         "MOCK_FLAW": flaw,
@@ -500,7 +512,7 @@ def _catalogue(rng, target, flux, first):
     n = len(target)
     sky = target["SPECTYPE"] == "SKY"
     targetid = first + np.arange(n, dtype=np.int64)
-    # Some galaxies and stars are no candidates for quasars: bits 0 (LRG) and 1 (ELG).
+    # Some galaxies and stars are not candidates for quasars: bits 0 (LRG) and 1 (ELG).
     other = (target["SPECTYPE"] != "QSO") & (rng.random(n) < 0.3)
     bits = np.where(target["KIND"] == "elg", 2, 1)
     columns = {
@@ -550,10 +562,10 @@ def _table(columns):
 
 
 def simulate_petal(
-    root: Path, seed: int, tile: int, night: int, number: int, n: int, fractions: dict, **more
+    root: Path, design: Design, tile: int, night: int, number: int, n: int
 ) -> list[tuple]:
     """Simulate and write a petal; return its rows of the truth table (see `write_truth`)."""
-    target, fibermap, arms, fit = petal(seed, tile, number, n, fractions, **more)
+    target, fibermap, arms, fit = petal(design, tile, number, n)
     write_petal(root, tile, night, number, fibermap, arms, fit)
     rows = []
     for i, (kind, spectype, z, bal, rmag) in zip(
@@ -565,7 +577,7 @@ def simulate_petal(
 
 
 def write_truth(path: Path, rows: list[tuple]) -> None:
-    """Write the truth, one row a target however often it was observed, by TARGETID."""
+    """Write the truth, one row per target however often it was observed, by TARGETID."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("TARGETID", "SPECTYPE", "Z", "BAL", "KIND", "RMAG"))

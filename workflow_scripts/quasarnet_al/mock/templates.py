@@ -12,6 +12,8 @@ Cloud; Hall et al. 2002 and Trump et al. 2006 for broad absorption; Gray & Corba
 Kirkpatrick et al. 1991 and Sion et al. 1983 for stars and white dwarfs.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 #: Speed of light in km/s.
@@ -333,6 +335,15 @@ def _broad_absorption(rng, redshift, grid, low):
     return 1 - cover * (1 - np.exp(-tau))
 
 
+def _drawing(rng: np.random.Generator, n: int, spread: float) -> Callable[..., np.ndarray]:
+    """Return what draws normal deviates of a scale, (n, 1) or of a shape; 0 where no `spread`."""
+
+    def draw(scale: float, shape: int | tuple[int, ...] = (n, 1)) -> np.ndarray:
+        return spread * rng.normal(0, scale, shape)
+
+    return draw
+
+
 def quasars(
     rng: np.random.Generator,
     redshift: np.ndarray,
@@ -355,7 +366,7 @@ def quasars(
     """
     n = len(redshift)
     rest = (10**grid / (1 + redshift[:, None])).astype(np.float32)
-    draw = lambda scale, shape=(n, 1): spread * rng.normal(0, scale, shape)  # noqa: E731
+    draw = _drawing(rng, n, spread)
     # Continuum: slope -1.54 in wavelength between Lyman alpha and 5000 A (Vanden Berk et al.
     # 2001), harder than that on the far ultraviolet side (Telfer et al. 2002, alpha_nu -1.57).
     slope = -1.5 + draw(0.5)
@@ -368,8 +379,8 @@ def quasars(
     continuum = np.exp(log_flux)
 
     lines = np.ones_like(continuum)
-    wavelength, width, fwhm, group = zip(*QUASAR_LINES, strict=True)
-    group = np.array([GROUPS.index(g) for g in group])
+    wavelength, width, fwhm, groups = zip(*QUASAR_LINES, strict=True)
+    group = np.array([GROUPS.index(g) for g in groups])
     # Dex of scatter of a whole group and the Baldwin slope, in the order of GROUPS.
     scatter = np.array([0.24, 0.22, 0.14, 0.18, 0.18, 0.19, 0.25])
     baldwin = np.array([-0.12, -0.17, -0.10, -0.08, -0.12, -0.03, 0.0])
@@ -534,7 +545,7 @@ def galaxies(
     """
     n = len(redshift)
     rest = (10**grid / (1 + redshift[:, None])).astype(np.float32)
-    draw = lambda scale, shape=(n, 1): spread * rng.normal(0, scale, shape)  # noqa: E731
+    draw = _drawing(rng, n, spread)
     table = np.array([_GALAXY_KINDS[k] for k in kind])
     young = np.clip(table[:, 0] + draw(1, n) * table[:, 1], 0, 1)[:, None]
     gas = (table[:, 2] + draw(1, n) * table[:, 3])[:, None]
@@ -660,7 +671,7 @@ def stars(
     """
     n = len(redshift)
     rest = (10**grid / (1 + redshift[:, None])).astype(np.float32)
-    draw = lambda scale, shape=(n, 1): spread * rng.normal(0, scale, shape)  # noqa: E731
+    draw = _drawing(rng, n, spread)
     span = np.array([STAR_KINDS[k] for k in kind], dtype=float)
     at = 0.5 + spread * (rng.random(n) - 0.5)
     temperature = (span[:, 0] * (span[:, 1] / span[:, 0]) ** at)[:, None]

@@ -7,11 +7,13 @@ anybody sees. So a job that was given GPUs uses them, or ends and says why.
 import ctypes
 import fcntl
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from quasarnet_al.core.files import InputError
 
@@ -59,8 +61,8 @@ def libraries_found() -> bool:
     return status.value == _OK
 
 
-def asked(question: str) -> str:
-    """Return what a fresh Python prints for an expression of `gpu` and `training`.
+def asked(question: str) -> Any:
+    """Return the value of an expression of `gpu` and `training` in a fresh Python.
 
     TensorFlow keeps the GPUs that it has looked at until its process ends, so this is another one.
 
@@ -68,7 +70,8 @@ def asked(question: str) -> str:
     ------
     InputError where TensorFlow cannot be imported
     """
-    code = f"from quasarnet_al.network import gpu, training; print({question})"
+    modules = "import json; from quasarnet_al.network import gpu, training"
+    code = f"{modules}; print(json.dumps({question}))"
     folder = str(Path(__file__).parents[2])
     run = subprocess.run(
         [sys.executable, "-c", code],
@@ -79,7 +82,7 @@ def asked(question: str) -> str:
     if run.returncode:
         said = run.stderr.strip().splitlines() or [f"status {run.returncode}"]
         raise InputError("TensorFlow", f"does not start ({said[-1]})", "make the environment again")
-    return run.stdout.strip().splitlines()[-1]
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def need_devices() -> None:
@@ -88,7 +91,7 @@ def need_devices() -> None:
     if not wanted or os.environ.get(ON_CPU) == "yes":
         return
     seen = asked("len(training.gpus())")
-    if seen != str(len(wanted)):
+    if seen != len(wanted):
         raise InputError(
             f"CUDA_VISIBLE_DEVICES={','.join(wanted)}",
             f"TensorFlow sees {seen} GPUs",

@@ -1,4 +1,4 @@
-"""Inference: a network's output for many spectra, fast on CPUs, in numpy alone.
+"""Inference: the output of a network for many spectra, fast on CPUs, with numpy alone.
 
 `reference_forward` is the definition. `Predictor` computes the same with less than half
 of the multiplications:
@@ -18,7 +18,7 @@ of the multiplications:
   points. So a layer is three products of matrices: B^T on a strided view of the pairs,
   the transformed kernels, and A^T, which adds the bias as a ninth point.
 
-More outputs a tile cost fewer products but more rounding: F(6, 5) doubles the error and
+More outputs per tile cost fewer products but more rounding: F(6, 5) doubles the error and
 gains a twentieth. Spectra go through in blocks of a fixed size (the last is filled
 up), on one BLAS thread each. So the output for the i-th spectrum depends on it and on
 i alone: not on the other spectra, their number or the number of threads. (It does
@@ -30,10 +30,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quasarnet_al.network.weights import EPSILON, OUTPUTS, STRIDE, WIDTH, BatchNorm, Dense, Network
+from quasarnet_al.core.files import InputError
+from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
+from quasarnet_al.network.weights import BatchNorm, Convolution, Dense, Network
 from quasarnet_al.spectra.grid import BOXES
 
-#: Outputs of a tile, and taps of a filter on pairs.
+#: Outputs per tile, and taps of a filter on pairs.
 TILE, TAPS = 4, WIDTH // STRIDE
 #: Where the polynomials are evaluated, beside infinity: small, and exact in binary.
 POINTS = (0, 1, -1, 2, -2, 0.5, -0.5)
@@ -44,7 +46,7 @@ ROWS = 224
 
 
 def reference_forward(network: Network, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the network's output, plainly computed: the definition that `predict` meets.
+    """Return the network's output, computed plainly: the definition that `predict` reproduces.
 
     Parameters
     ----------
@@ -65,9 +67,10 @@ def reference_forward(network: Network, spectra: np.ndarray) -> tuple[np.ndarray
         x = np.maximum(_normalise(x, conv.norm), 0)
     x = x.reshape(len(x), len(network.common.kernel)) @ network.common.kernel + network.common.bias
     x = np.maximum(_normalise(x, network.norm), 0)
-    confidence = [_sigmoid(x @ dense.kernel + dense.bias) for dense in network.boxes]
-    offset = [_sigmoid(x @ dense.kernel + dense.bias) for dense in network.offsets]
-    confidence, offset = np.stack(confidence, axis=1), np.stack(offset, axis=1)
+    confidence, offset = (
+        np.stack([_sigmoid(x @ dense.kernel + dense.bias) for dense in heads], axis=1)
+        for heads in (network.boxes, network.offsets)
+    )
     return confidence, _rescale(offset) if network.rescale else offset
 
 
@@ -84,28 +87,28 @@ class Predictor:
     def __init__(self, network: Network):
         self.network = network
         lengths = network.lengths
-        first, *rest = network.convs
-        kernel, bias = _folded(first, first.norm)
+        conv, *rest = network.convs
+        kernel, bias = _folded(conv, conv.norm)
         # Two neighbouring positions, so one pair, of the first layer see 12 pixels; a
         # thirteenth input of 1 carries the bias.
-        self.first = np.zeros((WIDTH + STRIDE + 1, 2, len(bias)))
+        first = np.zeros((WIDTH + STRIDE + 1, 2, len(bias)))
         for half in range(2):
-            self.first[half * STRIDE : half * STRIDE + WIDTH, half] = kernel[:, 0]
-        self.first[-1] = bias
-        self.first = self.first.reshape(len(self.first), -1).astype(np.float32)
+            first[half * STRIDE : half * STRIDE + WIDTH, half] = kernel[:, 0]
+        first[-1] = bias
+        self.first = first.reshape(len(first), -1).astype(np.float32)
 
         _, taps_at_points, _ = _toom_cook()
         self.layers = []
         for conv, size, length in zip(rest, lengths[1:-1], lengths[2:], strict=True):
             kernel, bias = _folded(conv, conv.norm)
-            pairs = kernel.reshape(TAPS, STRIDE * kernel.shape[1], kernel.shape[2])
+            paired = kernel.reshape(TAPS, STRIDE * kernel.shape[1], kernel.shape[2])
             tiles = -(-length // TILE)
             chunk = -(-tiles // -(-tiles * BLOCK // ROWS))
             # Not a product by BLAS, which would start all its threads for so little.
-            at_points = np.einsum("ps,scf->pcf", taps_at_points, pairs)
+            transformed = np.einsum("ps,scf->pcf", taps_at_points, paired)
             self.layers.append(
                 _Layer(
-                    kernel=at_points.astype(np.float32),
+                    kernel=transformed.astype(np.float32),
                     bias=bias.astype(np.float32),
                     # TensorFlow's padding on the left is even for every size.
                     left=conv.pad(size)[0] // STRIDE,
@@ -127,7 +130,10 @@ class Predictor:
         self.heads_bias = np.concatenate([dense.bias for dense in heads])
 
     def __call__(self, spectra: np.ndarray, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Return (confidence, offset), float32 (n, 7, 13), for spectra (n, grid size)."""
+        """Return (confidence, offset), float32 (n, 7, 13), for spectra (n, grid size).
+
+        Raises `InputError` where the network gives a finite spectrum values that are not.
+        """
         size = self.network.grid.size
         if spectra.ndim != 2 or spectra.shape[1] != size:
             raise ValueError(f"spectra have shape {spectra.shape}, the network sees (n, {size})")
@@ -151,6 +157,14 @@ class Predictor:
 
                 with ThreadPoolExecutor(threads) as pool:
                     list(pool.map(work, range(threads)))
+        # What is finite goes in; weights that are too large for float32 let something else out.
+        bad = ~np.isfinite(output).all(axis=(0, 2, 3))
+        if bad.any() and np.isfinite(spectra[bad]).all(axis=1).any():
+            raise InputError(
+                self.network.name or "the network",
+                "gives values that are not finite",
+                "its weights are too large: train it again, or give another",
+            )
         confidence, offset = output
         return confidence, _rescale(offset) if self.network.rescale else offset
 
@@ -159,8 +173,8 @@ class Predictor:
         pairs = -(-self.network.lengths[1] // STRIDE)
         activations, filled = [], pairs
         for layer in self.layers:
-            seen = layer.chunks * layer.tiles * TILE + TAPS - 1
-            rows = max(seen, layer.left + filled)
+            needed = layer.chunks * layer.tiles * TILE + TAPS - 1
+            rows = max(needed, layer.left + filled)
             activations.append(np.zeros((rows, BLOCK, layer.kernel.shape[1]), np.float32))
             filled = -(-layer.length // STRIDE)
         activations.append(np.zeros((filled, BLOCK, self.common.shape[1]), np.float32))
@@ -330,7 +344,7 @@ def _blas():
     return ThreadpoolController()
 
 
-def _folded(layer: Dense, norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
+def _folded(layer: Dense | Convolution, norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
     """Return kernel and bias, float64, of a layer and the normalisation after it."""
     scale = norm.gamma / np.sqrt(norm.moving_variance.astype(np.float64) + EPSILON)
     return layer.kernel * scale, (layer.bias - norm.moving_mean) * scale + norm.beta

@@ -10,7 +10,9 @@ import functools
 import io
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,17 +26,9 @@ import numpy as np
 import tensorflow as tf
 
 from quasarnet_al.core.files import write_bytes
+from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
 from quasarnet_al.network.recipe import Recipe
-from quasarnet_al.network.weights import (
-    EPSILON,
-    OUTPUTS,
-    STRIDE,
-    WIDTH,
-    BatchNorm,
-    Convolution,
-    Dense,
-    Network,
-)
+from quasarnet_al.network.weights import BatchNorm, Convolution, Dense, Network
 from quasarnet_al.spectra.grid import BOXES, Grid
 
 #: Spectra whose validation loss is computed at a time.
@@ -110,77 +104,116 @@ def loss(
     return tf.reduce_sum(weight * each, axis=-1)
 
 
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What a network learns from, n rows each.
+
+    Attributes
+    ----------
+    inputs : float32 (n, ...)
+    targets : what the loss takes beside the network's outputs: those of `targets.line_targets`,
+        or one-hot classes (n, K) and weights (n,)
+    """
+
+    inputs: np.ndarray
+    targets: Sequence[np.ndarray]
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """The inputs and the targets."""
+        return [self.inputs, *self.targets]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One training.
+
+    Attributes
+    ----------
+    seed : of the initial weights, the batches and the dropout
+    checkpoint : file that keeps the state after each epoch; an interrupted training continues
+        from it, to the same network as without the interruption
+    report : is given a line of text at each epoch
+    """
+
+    seed: int
+    checkpoint: Path | None = None
+    report: Callable[[str], None] = print
+
+
+class Model(NamedTuple):
+    """A model as a recipe describes it.
+
+    Attributes
+    ----------
+    build : makes it of `arguments`, of which the first is the recipe
+    losses : takes the targets of a batch and the model's outputs, returns (n,)
+    """
+
+    build: Callable[..., keras.Model]
+    arguments: tuple
+    losses: Callable[..., tf.Tensor]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return self.arguments[0]
+
+
 def train(
-    spectra: np.ndarray,
-    targets: tuple[np.ndarray, np.ndarray, np.ndarray],
+    examples: Examples,
     grid: Grid,
     recipe: Recipe,
-    seed: int,
-    checkpoint: Path | None = None,
-    tell: Callable[[str], None] = print,
-    validation: tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None,
-    vary: Callable[[np.random.Generator], tuple] | None = None,
+    session: Session,
+    validation: Examples | None = None,
+    vary: Callable[[np.random.Generator], Examples] | None = None,
 ) -> tuple[Network, list[dict]]:
     """Train one network.
 
     Parameters
     ----------
-    spectra : float32 (n, grid.size)
-    targets : box, offset, weight as from `targets.line_targets`; the weight of a whole
-        spectrum multiplies its row of `weight`
-    seed, checkpoint, tell : see `fit`
-    validation : spectra and targets; the network is then that of the epoch with the
-        smallest loss on them
-    vary : draws other spectra and targets, of the same shapes, for each epoch
+    examples : spectra, float32 (n, grid.size), and box, offset and weight as from
+        `targets.line_targets`; the weight of a whole spectrum multiplies its row of weights
+    validation : the network is then that of the epoch with the smallest loss on these
+    vary : draws other examples, of the same shapes, for each epoch
 
     Returns
     -------
     network, history : the trained network, and epoch, loss and validation loss of each
     """
-    if not len(spectra):
+    if not len(examples.inputs):
         raise ValueError("no spectra to train on")
-    if validation is not None:
-        validation = (validation[0][..., None], *validation[1])
-    data = (spectra[..., None], *targets)
 
-    def epoch_data(rng: np.random.Generator) -> Sequence[np.ndarray]:
-        varied, wanted = vary(rng)
-        return varied[..., None], *wanted
+    def with_channel(data: Examples) -> Examples:
+        return replace(data, inputs=data.inputs[..., None])
 
     model, history = fit(
-        build, (recipe, grid), loss, data, seed, checkpoint, tell, validation,
-        epoch_data if vary else None,
-    )  # fmt: skip
+        Model(build, (recipe, grid), loss),
+        with_channel(examples),
+        session,
+        None if validation is None else with_channel(validation),
+        None if vary is None else lambda rng: with_channel(vary(rng)),
+    )
     return _network(model, grid), history
 
 
 def train_classifier(
-    vectors: np.ndarray,
-    targets: tuple[np.ndarray, np.ndarray],
-    recipe: Recipe,
-    seed: int,
-    checkpoint: Path | None = None,
-    tell: Callable[[str], None] = print,
-    validation: Sequence[np.ndarray] | None = None,
+    examples: Examples, recipe: Recipe, session: Session, validation: Examples | None = None
 ) -> tuple[list[Dense], list[dict]]:
     """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
 
     Parameters
     ----------
-    vectors : float32 (n, d)
-    targets : one-hot classes, float32 (n, K), and weights (n,)
-    seed, checkpoint, tell : see `fit`
-    validation : vectors, classes and weights; the network is then that of the epoch with
-        the smallest loss on them
+    examples : vectors, float32 (n, d); one-hot classes, float32 (n, K), and weights (n,)
+    validation : the network is then that of the epoch with the smallest loss on these
 
     Returns
     -------
     layers, history : the trained layers, ReLU between them, and epoch and loss of each
     """
-    arguments = (recipe, vectors.shape[1], targets[0].shape[1])
-    data = (vectors, *targets)
+    arguments = (recipe, examples.inputs.shape[1], examples.targets[0].shape[1])
     model, history = fit(
-        build_classifier, arguments, cross_entropy, data, seed, checkpoint, tell, validation
+        Model(build_classifier, arguments, cross_entropy), examples, session, validation
     )
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
@@ -201,28 +234,19 @@ def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf
 
 
 def fit(
-    build: Callable[..., keras.Model],
-    arguments: tuple,
-    losses: Callable,
-    data: Sequence[np.ndarray],
-    seed: int,
-    checkpoint: Path | None = None,
-    tell: Callable[[str], None] = print,
-    validation: Sequence[np.ndarray] | None = None,
-    vary: Callable[[np.random.Generator], Sequence[np.ndarray]] | None = None,
+    model: Model,
+    examples: Examples,
+    session: Session,
+    validation: Examples | None = None,
+    vary: Callable[[np.random.Generator], Examples] | None = None,
 ) -> tuple[keras.Model, list[dict]]:
     """Fit a model.
 
     Parameters
     ----------
-    build, arguments : the model is `build(*arguments)`; the first argument is the recipe
-    losses : takes the targets of a batch and the model's outputs, returns (n,)
-    data, validation : the model's input, and its targets
-    seed : of the first weights, the batches and the dropout
-    checkpoint : file that keeps the state after each epoch; training goes on from it,
-        to the same model as without the break
-    tell : is given a line of text at each epoch
-    vary : draws the data of an epoch, in the shapes of `data`; without, they are `data`
+    validation : examples on which the loss is computed after each epoch
+    vary : draws the examples of an epoch, in the shapes of `examples`; without it all epochs
+        use `examples`
 
     Returns
     -------
@@ -234,38 +258,28 @@ def fit(
     ------
     FloatingPointError where the loss is infinite or not a number
     """
-    recipe, count = arguments[0], len(data[0])
-    model, optimizer, run_epoch, sum_of_losses = _compiled(build, arguments, losses)
-    _reset(model, optimizer, build, arguments, seed)
+    recipe, seed, count = model.recipe, session.seed, len(examples.inputs)
+    compiled = _compiled(model)
+    fitted = compiled.model
+    _reset(compiled, model, seed)
     epochs, steps = recipe.steps(count)
     # Epochs that vary make data of their own.
-    data = None if vary else [tf.constant(array, tf.float32) for array in data]
-
-    def validation_loss() -> float:
-        size = len(validation[0])
-        parts = (
-            [
-                tf.constant(array[start : start + VALIDATION_BATCH], tf.float32)
-                for array in validation
-            ]
-            for start in range(0, size, VALIDATION_BATCH)
-        )
-        return sum(float(sum_of_losses(*part)) for part in parts) / size
-
-    state = [*model.variables, *optimizer.variables]
+    data = [] if vary else _constants(examples.arrays)
+    state = [*fitted.variables, *compiled.optimizer.variables]
     # The best epoch's model is part of the state only where there is a best epoch.
-    best = [tf.Variable(value) for value in model.variables] if validation is not None else []
-    history = _restore(checkpoint, [*state, *best])
+    best = [tf.Variable(value) for value in fitted.variables] if validation is not None else []
+    history = _restore(session.checkpoint, [*state, *best])
     size = min(recipe.batch_size, count)
     for epoch in range(len(history), epochs):
         order = np.random.default_rng([seed, epoch]).permutation(count)
         if vary is not None:
-            drawn = vary(np.random.default_rng([seed, epoch, 1]))
-            data = [tf.constant(array, tf.float32) for array in drawn]
+            data = _constants(vary(np.random.default_rng([seed, epoch, 1])).arrays)
         # The last batch is filled up from the start of the same permutation.
         batches = np.resize(order, (steps, size))
         rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
-        value = float(run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data))
+        value = float(
+            compiled.run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data)
+        )
         if not np.isfinite(value):
             raise FloatingPointError(
                 f"the loss of epoch {epoch + 1} is not finite; lower the learning rate"
@@ -273,33 +287,46 @@ def fit(
         history.append({"epoch": epoch + 1, "loss": value})
         line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
         if validation is not None:
-            history[-1]["validation_loss"] = value = validation_loss()
+            history[-1]["validation_loss"] = value = _mean_loss(compiled, validation)
             line += f", on the validation set {value:.4f}"
             if value <= min(row["validation_loss"] for row in history):
-                for kept, variable in zip(best, model.variables, strict=True):
+                for kept, variable in zip(best, fitted.variables, strict=True):
                     kept.assign(variable)
-        tell(line)
-        _save(checkpoint, [*state, *best], history)
-    for kept, variable in zip(best, model.variables, strict=False):
+        session.report(line)
+        _save(session.checkpoint, [*state, *best], history)
+    for kept, variable in zip(best, fitted.variables, strict=False):
         variable.assign(kept)
-    return model, history
+    return fitted, history
+
+
+def _constants(arrays: Sequence[np.ndarray]) -> list[tf.Tensor]:
+    return [tf.constant(array, tf.float32) for array in arrays]
+
+
+class _Compiled(NamedTuple):
+    """A model, its optimizer, and the functions that train it and sum its losses."""
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    run_epoch: Callable[..., tf.Tensor]
+    sum_of_losses: Callable[..., tf.Tensor]
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(build: Callable[..., keras.Model], arguments: tuple, losses: Callable) -> tuple:
+def _compiled(description: Model) -> _Compiled:
     """Build a model, its optimizer and the functions that train and judge it.
 
     TensorFlow needs seconds to trace and optimise them, as long as a small network needs
     to train: the members that a process trains in turn share them.
     """
-    model = build(*arguments)
-    optimizer = keras.optimizers.Adam(arguments[0].learning_rate, amsgrad=True)
+    model = description.build(*description.arguments)
+    optimizer = keras.optimizers.Adam(description.recipe.learning_rate, amsgrad=True)
     optimizer.build(model.trainable_variables)
 
     def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         outputs = model(batch[0], training=training)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return losses(*batch[1:], *outputs)
+        return description.losses(*batch[1:], *outputs)
 
     # Sets of any size go through one graph.
     @tf.function(reduce_retracing=True)
@@ -319,21 +346,25 @@ def _compiled(build: Callable[..., keras.Model], arguments: tuple, losses: Calla
     def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(batch_loss(batch, training=False))
 
-    return model, optimizer, run_epoch, sum_of_losses
+    return _Compiled(model, optimizer, run_epoch, sum_of_losses)
 
 
-def _reset(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    build: Callable[..., keras.Model],
-    arguments: tuple,
-    seed: int,
-) -> None:
+def _mean_loss(compiled: _Compiled, examples: Examples) -> float:
+    size = len(examples.inputs)
+    parts = (
+        _constants([array[start : start + VALIDATION_BATCH] for array in examples.arrays])
+        for start in range(0, size, VALIDATION_BATCH)
+    )
+    return sum(float(compiled.sum_of_losses(*part)) for part in parts) / size
+
+
+def _reset(compiled: _Compiled, description: Model, seed: int) -> None:
     """Give a model and its optimizer the state that `seed` starts from."""
     keras.utils.set_random_seed(seed)
-    for variable, first in zip(model.variables, build(*arguments).variables, strict=True):
+    initial = description.build(*description.arguments).variables
+    for variable, first in zip(compiled.model.variables, initial, strict=True):
         variable.assign(first)
-    for variable in optimizer.variables:
+    for variable in compiled.optimizer.variables:
         variable.assign(tf.zeros_like(variable))
 
 
@@ -343,7 +374,7 @@ def _save(checkpoint: Path | None, state: list, history: list[dict]) -> None:
     arrays = {f"state{number}": value.numpy() for number, value in enumerate(state)}
     columns = {name: np.array([row[name] for row in history]) for name in history[0]}
     content = io.BytesIO()
-    np.savez(content, **columns, **arrays)
+    np.savez(content, **columns, **arrays)  # type: ignore[arg-type]  # no name is an option
     write_bytes(checkpoint, content.getvalue())
 
 
@@ -368,17 +399,24 @@ def _network(model: keras.Model, grid: Grid) -> Network:
     def dense(name: str) -> Dense:
         return Dense(*(np.asarray(value) for value in model.get_layer(name).get_weights()))
 
-    convs = []
+    convs: list[Convolution] = []
     while any(layer.name == f"conv_{len(convs) + 1}" for layer in model.layers):
         layer = model.get_layer(f"conv_{len(convs) + 1}")
         kernel, bias = layer.get_weights()
         convs.append(Convolution(kernel, bias, layer.padding, norm(len(convs) + 1)))
-    heads = []
-    for name in ("fc_box", "fc_offset"):
+
+    def heads(name: str) -> list[Dense]:
         head = dense(name)
         kernels = np.split(head.kernel, len(OUTPUTS), axis=1)
         biases = np.split(head.bias, len(OUTPUTS))
-        heads.append(
-            [Dense(np.ascontiguousarray(k), b) for k, b in zip(kernels, biases, strict=True)]
-        )
-    return Network(convs, dense("fc_common"), norm(len(convs) + 1), *heads, rescale=True, grid=grid)
+        return [Dense(np.ascontiguousarray(k), b) for k, b in zip(kernels, biases, strict=True)]
+
+    return Network(
+        convs=convs,
+        common=dense("fc_common"),
+        norm=norm(len(convs) + 1),
+        boxes=heads("fc_box"),
+        offsets=heads("fc_offset"),
+        rescale=True,
+        grid=grid,
+    )

@@ -6,13 +6,13 @@ layers as JSON, and the dataset `model_grid`. An ensemble file holds one such la
 in a group for each member.
 
 QuasarNP takes the offsets' scale and the order of the layers from group names. Names
-differ between published files, so here both come from `model_config`; nothing in a
-file is ever run (the files carry the byte code of their Lambda layers).
+differ between published files, so here both come from `model_config` (`architecture`);
+nothing in a file is ever run (the files carry the byte code of their Lambda layers).
 """
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,12 @@ import h5py
 import numpy as np
 
 from quasarnet_al.core.files import InputError, hdf5_file
-from quasarnet_al.spectra.grid import BOXES, LINES, LOG, Grid, grid_of_wavelength
+from quasarnet_al.network import architecture
+from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
+from quasarnet_al.spectra.grid import BOXES, LOG, Grid, grid_of_wavelength
 
-#: Names of the seven outputs: the lines, then the broad-absorption-line output.
-OUTPUTS = (*LINES, "BAL")
-#: Width and stride of every convolution (Busca & Balland 2018, section 3).
-WIDTH, STRIDE = 10, 2
-#: Keras' default, which QuasarNET and QuasarNP use.
-EPSILON = 1e-3
+#: An array of more bytes than this is read only where its file holds at least this share of it.
+MEGABYTE, COMPRESSION = 2**20, 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,7 @@ class Network:
     rescale : whether the offsets' sigmoid is stretched from 0..1 to -0.1..1.1
     grid : the wavelength grid of the spectra
     name : the member's name ("member-00")
-    attributes : provenance, text by name
+    attributes : provenance by name; text where it was read from a file
     """
 
     convs: Sequence[Convolution]
@@ -103,7 +101,7 @@ class Network:
     rescale: bool = True
     grid: Grid = LOG
     name: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -139,7 +137,7 @@ QUASARNP = Layout(
 )
 
 
-def read_network(path: str | os.PathLike, layout: Layout = QUASARNP) -> Network:
+def read_network(path: str | os.PathLike, layout: Layout = QUASARNP) -> Any:
     """Read a network from a file in QuasarNP's layout, published or written here.
 
     Raises `InputError`, with the fault, for anything but a whole, consistent network.
@@ -148,10 +146,22 @@ def read_network(path: str | os.PathLike, layout: Layout = QUASARNP) -> Network:
         return replace(layout.read(path, file), name=Path(path).stem)
 
 
+def read_networks(paths: Sequence[str | os.PathLike], layout: Layout = QUASARNP) -> list[Any]:
+    """Read the networks of one ensemble, a file each.
+
+    Raises `InputError` where one cannot be read, or differs from the first in its grid.
+    """
+    networks = []
+    for path in paths:
+        networks.append(read_network(path, layout))
+        _refuse_mixed(path, networks)
+    return networks
+
+
 def write_network(
     path: str | os.PathLike,
     network: Network,
-    attributes: dict[str, str],
+    attributes: Mapping[str, object],
     layout: Layout = QUASARNP,
 ) -> None:
     """Write `network` so that QuasarNP loads it and evaluates it the same.
@@ -159,7 +169,7 @@ def write_network(
     `attributes` (text or numbers by name) are added to the network's own. The same
     network and attributes give the same bytes.
     """
-    network = replace(network, attributes=network.attributes | attributes)
+    network = replace(network, attributes={**network.attributes, **attributes})
     with hdf5_file(path) as file:
         layout.write(file, network)
 
@@ -167,7 +177,7 @@ def write_network(
 def pack(
     path: str | os.PathLike,
     networks: Sequence[Network],
-    attributes: dict[str, str],
+    attributes: Mapping[str, object],
     layout: Layout = QUASARNP,
 ) -> None:
     """Write an ensemble: every network in a group of its own, named as the network."""
@@ -178,16 +188,43 @@ def pack(
             layout.write(file.create_group(f"members/{network.name}"), network)
 
 
-def read_ensemble(path: str | os.PathLike, layout: Layout = QUASARNP) -> list[Network]:
-    """Read the networks that `pack` wrote, in the order of their names."""
+def read_ensemble(path: str | os.PathLike, layout: Layout = QUASARNP) -> list[Any]:
+    """Read the networks that `pack` wrote, in the order of their names; all have one grid."""
+    networks = []
     with _opened(path) as file:
-        if not file.get("members"):
-            raise InputError(
-                path, "holds no ensemble", "give an ensemble file, not the weights of one network"
-            )
-        return [
-            replace(layout.read(path, group), name=name) for name, group in file["members"].items()
-        ]
+        for name in _members(path, file):
+            networks.append(replace(layout.read(path, file["members"][name]), name=name))
+            _refuse_mixed(path, networks)
+    return networks
+
+
+def _members(path: object, file: h5py.File) -> list[str]:
+    """Return the names of an ensemble's members, whose groups are all in the file itself."""
+    names: list[str] = []
+    if isinstance(file.get("members", getlink=True), h5py.HardLink):
+        members = file["members"]
+        names = list(members) if isinstance(members, h5py.Group) else []
+        for name in names:
+            link = members.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink) or not isinstance(members[name], h5py.Group):
+                raise InputError(path, f"{name} is not a group of the file itself", _REMEDY)
+    if not names:
+        raise InputError(
+            path, "is not an ensemble", "give an ensemble file, not the weights of one network"
+        )
+    return names
+
+
+def _refuse_mixed(path: object, networks: Sequence[Any]) -> None:
+    """Raise `InputError` where the last network differs from the first in its grid."""
+    first, last = networks[0], networks[-1]
+    if last.grid != first.grid:
+        raise InputError(
+            path,
+            f"{last.name} is on the {last.grid.kind} grid, {first.name} on the "
+            f"{first.grid.kind} grid",
+            "the members of an ensemble must share one grid",
+        )
 
 
 class _opened:
@@ -216,7 +253,8 @@ class _opened:
     def __exit__(self, kind, error, traceback) -> None:
         self.file.close()
         # h5py raises any of these where the file's bytes are wrong.
-        if isinstance(error, OSError | RuntimeError | KeyError | ValueError | TypeError):
+        kinds = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+        if isinstance(error, kinds):
             raise InputError(self.path, f"is damaged ({error})", _REMEDY) from error
 
 
@@ -232,50 +270,28 @@ def _from_group(path: object, group: h5py.Group) -> Network:
 
     if "model_weights" not in group or "model_config" not in group.attrs:
         raise wrong("has no model_weights or no model_config")
+    attributes = read_attributes(group)
     try:
-        layers = [
-            (layer["class_name"], layer["config"])
-            for layer in json.loads(group.attrs["model_config"])["config"]["layers"]
-        ]
-        names = {kind: [c["name"] for k, c in layers if k == kind] for kind, _ in layers}
-        paddings = [c["padding"] for kind, c in layers if kind == "Conv1D"]
-        strides = {tuple(c["strides"]) for kind, c in layers if kind == "Conv1D"}
-        epsilons = {c["epsilon"] for kind, c in layers if kind == "BatchNormalization"}
-    except (ValueError, KeyError, TypeError) as error:
-        raise wrong(f"has a model_config that is not a Keras 2 model ({error!r})") from error
-    convs, norms = names.get("Conv1D", []), names.get("BatchNormalization", [])
-    if not convs or len(norms) != len(convs) + 1:
-        raise wrong(f"has {len(convs)} convolutions and {len(norms)} batch normalisations")
-    if strides != {(STRIDE,)} or not set(paddings) <= {"same", "valid"}:
-        raise wrong(f"has strides {strides}, paddings {set(paddings)}: not QuasarNET's")
-    if epsilons != {EPSILON}:
-        raise wrong(f"has batch normalisation with epsilon {epsilons}, not {EPSILON}")
-
-    grid = LOG
-    if "model_grid" in group:
-        grid = grid_of_wavelength(group["model_grid"][()])
-        if grid is None:
-            raise wrong("has a model_grid that is neither the log nor the linear grid")
+        layers = architecture.read(attributes.pop("model_config"))
+        # By the list of links: one that leads nowhere is not an absent grid.
+        has_grid = "model_grid" in list(group)
+        found = read_array(group, "model_grid") if has_grid else LOG.wavelength
+    except ValueError as error:
+        raise wrong(str(error)) from error
+    grid = grid_of_wavelength(found)
+    if grid is None:
+        raise wrong("has a model_grid that is neither the log nor the linear grid")
+    if layers.pixels not in (None, grid.size):
+        raise wrong(f"takes {layers.pixels} pixels, but its grid has {grid.size}")
 
     def array(layer: str, weight: str, *shape: int) -> np.ndarray:
         """Read one weight; a dimension of -1 may have any size."""
-        dataset = group.get(f"model_weights/{layer}/{layer}/{weight}:0")
-        if not isinstance(dataset, h5py.Dataset):
-            raise wrong(f"lacks {weight} of layer {layer}")
-        found = dataset.shape
-        if len(found) != len(shape) or any(
-            want not in (-1, size) for want, size in zip(shape, found, strict=True)
-        ):
-            raise wrong(f"{weight} of layer {layer} has shape {found}, not {shape}")
-        if dataset.file != group.file or dataset.external or dataset.is_virtual:
-            raise wrong(f"keeps {weight} of layer {layer} in another file")
-        if dataset.dtype.kind not in "fiu":
-            raise wrong(f"{weight} of layer {layer} holds no real numbers")
-        with np.errstate(over="ignore"):
-            values = dataset[()].astype(np.float32)
-        if not np.isfinite(values).all():
-            raise wrong(f"{weight} of layer {layer} has values that are not finite")
-        return values
+        try:
+            return read_array(group, f"model_weights/{layer}/{layer}/{weight}:0", shape).astype(
+                np.float32
+            )
+        except ValueError as error:
+            raise wrong(f"{weight} of layer {layer} {error}") from error
 
     def norm(layer: str, channels: int) -> BatchNorm:
         weights = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -288,8 +304,11 @@ def _from_group(path: object, group: h5py.Group) -> Network:
         kernel = array(layer, "kernel", inputs, outputs)
         return Dense(kernel, array(layer, "bias", kernel.shape[1]))
 
-    channels, size, convolutions = 1, grid.size, []
-    for layer, norm_layer, padding in zip(convs, norms[:-1], paddings, strict=True):
+    channels, size = 1, grid.size
+    convolutions: list[Convolution] = []
+    for layer, norm_layer, padding in zip(
+        layers.convs, layers.norms[:-1], layers.paddings, strict=True
+    ):
         kernel = array(layer, "kernel", WIDTH, channels, -1)
         channels = kernel.shape[2]
         bias, batch_norm = array(layer, "bias", channels), norm(norm_layer, channels)
@@ -302,17 +321,84 @@ def _from_group(path: object, group: h5py.Group) -> Network:
     return Network(
         convs=convolutions,
         common=common,
-        norm=norm(norms[-1], units),
+        norm=norm(layers.norms[-1], units),
         boxes=[dense(f"fc_box_{i}", units, BOXES) for i in range(len(OUTPUTS))],
         offsets=[dense(f"fc_offset_{i}", units, BOXES) for i in range(len(OUTPUTS))],
-        rescale="Lambda" in names,
+        rescale=layers.rescale,
         grid=grid,
-        attributes={
-            name: str(value)
-            for name, value in group.attrs.items()
-            if name not in ("model_config", "training_config", "keras_version", "backend")
-        },
+        # What they say of grid and lines may be wrong: model_grid and the outputs decide.
+        attributes=attributes | _described(grid),
     )
+
+
+def _described(grid: Grid) -> dict[str, str]:
+    """Return the attributes that say in words what a file's arrays say."""
+    return {"grid": grid.kind, "lines": " ".join(OUTPUTS)}
+
+
+def read_attributes(group: h5py.Group) -> dict[str, str]:
+    """Return the attributes of a group as text, without those that Keras alone reads.
+
+    Raises ValueError where one claims to be larger than the file.
+    """
+    found = {}
+    for name in group.attrs:
+        if name in ("training_config", "keras_version", "backend"):
+            continue
+        _refuse_size(group, group.attrs.get_id(name).get_storage_size())
+        found[name] = str(group.attrs[name])
+    return found
+
+
+def read_array(group: h5py.Group, name: str, shape: Sequence[int] | None = None) -> np.ndarray:
+    """Return an array of real, finite numbers that lies in the group's own file.
+
+    Parameters
+    ----------
+    name : path of the dataset in `group`
+    shape : wanted; a dimension of -1 may have any size
+
+    Raises
+    ------
+    ValueError, with the fault, also where float32 does not hold the values, or where the
+    data are behind a link, in another file, or larger than the file can hold
+    """
+    at: object = group
+    for part in name.split("/"):
+        if not isinstance(at, h5py.Group) or part not in at:
+            raise ValueError("is missing")
+        if not isinstance(at.get(part, getlink=True), h5py.HardLink):
+            raise ValueError("is behind a link")
+        at = at[part]
+    if not isinstance(at, h5py.Dataset):
+        raise ValueError("is missing")
+    if at.external or at.is_virtual:
+        raise ValueError("is kept in another file")
+    found = at.shape
+    if found is None or at.dtype.kind not in "fiu":
+        raise ValueError("holds no real numbers")
+    if shape is not None and (
+        len(found) != len(shape)
+        or any(want not in (-1, size) for want, size in zip(shape, found, strict=True))
+    ):
+        raise ValueError(f"has shape {found}, not {tuple(shape)}")
+    _refuse_size(group, at.size * at.dtype.itemsize, at.id.get_storage_size())
+    values = at[()]
+    with np.errstate(over="ignore"):
+        if not np.isfinite(values.astype(np.float32)).all():
+            raise ValueError("has values that are not finite")
+    return values
+
+
+def _refuse_size(group: h5py.Group, declared: int, stored: int | None = None) -> None:
+    """Raise ValueError where data claim more bytes than their file can hold.
+
+    Compressed arrays of weights are not much smaller; a megabyte costs nothing to read.
+    """
+    size = group.file.id.get_filesize()
+    held = size if stored is None else min(stored, size)
+    if declared > max(MEGABYTE, COMPRESSION * held):
+        raise ValueError(f"claims {declared} bytes in a file of {size} bytes")
 
 
 def _to_group(group: h5py.Group, network: Network) -> None:
@@ -375,7 +461,7 @@ def _to_group(group: h5py.Group, network: Network) -> None:
         "output_layers": [[name, 0, 0] for name in outputs],
     }
     group.create_dataset("model_grid", data=network.grid.wavelength, track_times=False)
-    provenance = {"grid": network.grid.kind, "lines": " ".join(OUTPUTS)} | network.attributes
-    for name, value in provenance.items():
+    described = _described(network.grid)
+    for name, value in {**described, **network.attributes, **described}.items():
         group.attrs[name] = value
     group.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": model})

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 #: Caption of `reliability`.
 RELIABILITY = (
     "Reliability: how often the class with most votes is right, by its share of the votes; error: "
-    "the expected calibration error. Where one round is shown, beside the points: how many spectra."
+    "the expected calibration error. If one round is shown, the numbers are those of spectra, and "
+    "lines show the mean class probabilities, raw and calibrated on half of the validation set; "
+    "both are judged on the other half."
 )
 
 
@@ -40,22 +42,22 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> "
 
 
 def score_histogram(score: np.ndarray, chosen: np.ndarray, label: str) -> "Figure":
-    """Distribution of the measure of confusion (n,) in the pool, and in the batch `chosen`."""
+    """Distribution of the uncertainty (n,) in the pool, and in the batch `chosen`."""
     figure = blank(WIDTH, 3.2)
     axis = figure.subplots()
-    edges = np.linspace(score.min(), max(score.max(), score.min() + 1e-6), 41)
+    edges = np.linspace(score.min(), max(score.max(), score.min() + 1e-6), 41).tolist()
     axis.hist(score, edges, histtype="step", color=COLOURS[0], label=f"pool ({len(score)})")
     axis.hist(score[chosen], edges, color=COLOURS[1], label=f"batch ({chosen.sum()})")
     cut = score[chosen].min()
-    axis.axvline(cut, color="black", linestyle=":", label=f"least of the batch: {cut:.3g}")
+    axis.axvline(cut, color="black", linestyle=":", label=f"lowest of the batch: {cut:.3g}")
     axis.set(xlabel=label, ylabel="exposures", yscale="log")
-    axis.set_ylim(bottom=0.7)  # a bin of one is seen
+    axis.set_ylim(bottom=0.7)  # a bin of one is visible
     axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     return figure
 
 
 def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figure":
-    """Exposures in each cell of the map; cells that are sparse and those of the batch marked.
+    """Exposures in each cell of the map; sparse cells and cells of the batch are marked.
 
     All are (rows, columns): counts of the pool, bool, counts of the batch.
     """
@@ -63,13 +65,13 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
 
     figure = blank(WIDTH, 0.9 * WIDTH)
     axis = figure.subplots()
-    # No black: the marks are seen on every cell.
+    # No black, so that the marks are visible on every cell.
     shown = axis.imshow(count, cmap=LinearSegmentedColormap.from_list("", ["1.0", "0.45"]))
     # Marks shrink with the cells; large ones would not fit into the legend.
     size = min(12, 0.55 * 72 * 0.75 * WIDTH / max(count.shape))
     for cells, marker, colour, label in (
         (sparse, "x", COLOURS[1], "sparse"),
-        (batch > 0, "o", COLOURS[0], "of the batch"),
+        (batch > 0, "o", COLOURS[0], "in the batch"),
     ):
         row, column = np.nonzero(cells)
         axis.plot(
@@ -85,7 +87,7 @@ def occupancy(count: np.ndarray, sparse: np.ndarray, batch: np.ndarray) -> "Figu
 
 
 def reliability(rounds: Sequence[dict]) -> "Figure":
-    """Reliability diagram of the votes, a line a round."""
+    """Reliability diagram of the votes, one line per round."""
     figure = blank(4.8, 4.4)
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfect")
@@ -96,9 +98,20 @@ def reliability(rounds: Sequence[dict]) -> "Figure":
             [b["vote"] for b in bins],
             [b["right"] for b in bins],
             marker=MARKERS[number % len(MARKERS)],
-            label=f"round {entry['round']}: error {error:.3f}",
+            label=f"votes of round {entry['round']}: error {error:.3f}",
         )
-    axis.set(xlabel="votes for the class, share of the members", ylabel="share that is right")
+        # Where several rounds are shown, theirs alone.
+        known = entry.get("probabilities", {}) if len(rounds) == 1 else {}
+        for name, style in (("raw", ":"), ("calibrated", "--")):
+            if name in known:
+                points, error = known[name]["bins"], known[name]["expected_error"]
+                axis.plot(
+                    [b["vote"] for b in points],
+                    [b["right"] for b in points],
+                    linestyle=style,
+                    label=f"{name} probabilities: error {error:.3f}",
+                )
+    axis.set(xlabel="share of the votes, or probability", ylabel="share that is correct")
     lowest = min((b["vote"] for e in rounds for b in e["calibration"]["bins"]), default=1)
     axis.set(xlim=(min(0.3, lowest - 0.03), 1.02), ylim=(0, 1.02))
     if len(rounds) == 1:

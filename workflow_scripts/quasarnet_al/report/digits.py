@@ -1,4 +1,4 @@
-"""Figures of the digits' task, in the style of `style`."""
+"""Figures of the task `mnist`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
 
 
 def accuracy_of_classes(rounds: Sequence[dict]) -> "Figure":
-    """Accuracy of each class, a line a round."""
+    """Accuracy of each class, one line per round."""
     figure = blank(5, 3.4)
     axis = figure.subplots()
     for entry in rounds:
@@ -53,7 +53,7 @@ def digit(pixels: np.ndarray, grid: Grid, z: float) -> "Figure":
 
 
 def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> "Figure":
-    """The most confusing digit by each measure, and how the members voted on it.
+    """The most uncertain digit by each measure, and how the members voted on it.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def confusing_digits(images: np.ndarray, table: pd.DataFrame) -> "Figure":
 
 
 def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
-    """What the cells of a map (rows, columns, 784) stand for."""
+    """The weights of the cells of a map (rows, columns, 784)."""
     rows, columns, _ = weights.shape
-    mosaic = weights.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
+    images = weights.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
     figure = blank(WIDTH, 0.95 * WIDTH)
     axis = figure.subplots()
     edges = (-0.5, columns - 0.5, rows - 0.5, -0.5)
-    mosaic = mosaic.reshape(rows * SIDE, columns * SIDE)
+    mosaic = images.reshape(rows * SIDE, columns * SIDE)
     axis.imshow(mosaic, cmap="gray_r", vmin=0, vmax=1, extent=edges)
     axis.set(xlabel="column", ylabel="row")
     axis.locator_params(integer=True)
@@ -98,7 +98,7 @@ def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
 
 #: What draws the metrics of the rounds, and its captions; the learning curve first.
 FIGURES = [
-    (learning_curve, "Digits of the validation set named right."),
+    (learning_curve, "Share of the validation set's digits that are classified correctly."),
     (accuracy_of_classes, "Accuracy of each class, round by round."),
     (reliability, RELIABILITY),
 ]

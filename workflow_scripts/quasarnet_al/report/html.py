@@ -39,7 +39,7 @@ footer {{ margin-top: 3rem }}
 
 
 def page(title: str, body: Sequence[str], provenance: dict[str, str]) -> str:
-    """Return a page of parts that are HTML already."""
+    """Return a page; its parts are HTML already."""
     footer = ", ".join(f"{key} {value}" for key, value in provenance.items())
     return PAGE.format(
         title=html.escape(title), body="\n".join(filter(None, body)), footer=html.escape(footer)
@@ -64,7 +64,7 @@ def link(address: str, text: str) -> str:
 
 
 def figure(caption: str, function: Callable, *arguments: object) -> str:
-    """Return a figure that `function` draws of `arguments`, and its caption."""
+    """Return the figure that `function` draws from `arguments`, and its caption."""
     svg = style.embed(style.draw(function, *arguments, kind="svg"))
     caption = html.escape(caption)
     return f'<figure><img src="{svg}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
@@ -76,7 +76,7 @@ def row_of(parts: Sequence[str]) -> str:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """Return a table, numbers with four digits that count; names of columns may wrap."""
+    """Return a table, numbers with four significant digits; names of columns may wrap."""
     rows = rows.replace({None: np.nan}).rename(
         columns=lambda name: str(name).replace("_kms", " [km/s]").replace("_", " ")
     )
@@ -84,7 +84,7 @@ def table(rows: pd.DataFrame) -> str:
 
 
 def flat(content: dict) -> dict:
-    """Return what stands in one row of a table: the keys that hold no others."""
+    """Return what fits into one row of a table: the keys whose values are not collections."""
     return {
         key: value
         for key, value in content.items()
@@ -93,14 +93,14 @@ def flat(content: dict) -> dict:
 
 
 def cost(title: str, jobs: Iterable[dict], spectra: int) -> list[str]:
-    """Return what the jobs of `cost.read` took, by rule, for a pool of so many spectra.
+    """Return the time and memory of the jobs of `cost.read`, by rule, for a pool of `spectra`.
 
-    Nothing where there are no jobs.
+    The list is empty where there are no jobs.
     """
-    jobs = pd.DataFrame(jobs)
-    if not len(jobs):
+    table_of_jobs = pd.DataFrame(jobs)
+    if not len(table_of_jobs):
         return []
-    rules = jobs.groupby("rule", sort=False)
+    rules = table_of_jobs.groupby("rule", sort=False)
     rows = pd.DataFrame(
         {
             "rule": list(rules.groups),
@@ -111,11 +111,10 @@ def cost(title: str, jobs: Iterable[dict], spectra: int) -> list[str]:
             "node hours": [float(f"{x:.2g}") for x in rules["node_hours"].sum()],
         }
     )
-    seconds = jobs["seconds"].sum()
+    seconds, hours = table_of_jobs["seconds"].sum(), table_of_jobs["node_hours"].sum()
     whole = (
-        f"For {spectra} spectra of the pool {len(jobs)} jobs took {seconds:.4g} s, "
-        f"{1000 * seconds / spectra:.3g} s for 1,000 spectra. On Perlmutter they would be charged "
-        f"{jobs['node_hours'].sum():.2g} node hours: a job's part of a node is its share of the "
-        "node's threads or GPUs."
+        f"For {spectra} spectra of the pool {len(table_of_jobs)} jobs took {seconds:.4g} s, "
+        f"{1000 * seconds / spectra:.3g} s per 1,000 spectra. On Perlmutter they would be charged "
+        f"{hours:.2g} node hours: a job is charged for its share of the node's threads or GPUs."
     )
     return [heading(title), paragraph(whole), table(rows)]

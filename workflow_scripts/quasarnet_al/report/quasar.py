@@ -13,14 +13,14 @@ from quasarnet_al.spectra.grid import LINES, Grid
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Rows and columns of a map whose spectra can be told apart, and points of each of them.
+#: Largest number of rows and columns of a map whose spectra are distinguishable, and their points.
 PROTOTYPES, PROTOTYPE_POINTS = 15, 74
 #: Pixels of the running mean over a spectrum.
 SMOOTH = 5
 
 
 def learning_curve(rounds: Sequence[dict]) -> "Figure":
-    """Completeness, purity and catastrophic redshifts against the labels of the rounds."""
+    """Completeness, purity and catastrophic redshifts against the number of labels."""
     labels = [entry["labels_of_rounds"] for entry in rounds]
     figure = blank(WIDTH, 4.8)
     above, below = figure.subplots(2, 1, sharex=True)
@@ -32,7 +32,9 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
     redshifts = [entry["redshift"] for entry in rounds]
     parts = [(redshift["catastrophic"], redshift["quasars"]) for redshift in redshifts]
     shares(below, labels, parts, marker="o", color=COLOURS[2])
-    below.set(xlabel="labels bought in the rounds", ylabel="share of redshifts\noff by > 6000 km/s")
+    below.set(
+        xlabel="labels acquired in the rounds", ylabel="share of redshifts\noff by > 6000 km/s"
+    )
     below.set_ylim(bottom=0)
     first = rounds[0]
     figure.suptitle(
@@ -44,7 +46,7 @@ def learning_curve(rounds: Sequence[dict]) -> "Figure":
 
 
 def cut_curves(rounds: Sequence[dict]) -> "Figure":
-    """Purity and completeness against the confidence cut, a line a round."""
+    """Purity and completeness against the confidence cut, one line per round."""
     figure = blank(WIDTH, 4.8)
     axes = figure.subplots(2, 1, sharex=True)
     for axis, name in zip(axes, ("completeness", "purity"), strict=True):
@@ -95,9 +97,9 @@ def redshift_errors(rounds: Sequence[dict]) -> "Figure":
 
 
 def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
-    """What the cells of a map (rows, columns, p) stand for: near the mean of their spectra.
+    """The weights of the cells of a map (rows, columns, p), close to the mean of their spectra.
 
-    Of a large map every second, third ... row and column.
+    Of a large map only every second, third ... row and column is drawn.
     """
     step = -(-max(weights.shape[:2]) // PROTOTYPES)
     shown = weights[::step, ::step]
@@ -108,7 +110,7 @@ def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
     height = shown[..., : points * width].reshape(rows, columns, points, width).mean(axis=3)
     low, high = np.percentile(height, [0.5, 99.5])
     height = 0.84 * (np.clip((height - low) / (high - low or 1), 0, 1) - 0.5)
-    # The last point of each is none, so that one line draws them all.
+    # The last point of each is NaN, so that one line draws them all.
     gap = [(0, 0), (0, 0), (0, 1)]
     x = np.arange(columns)[:, None] + np.linspace(-0.42, 0.42, points)
     x = np.pad(np.broadcast_to(x, height.shape), gap, constant_values=np.nan)
@@ -126,7 +128,7 @@ def prototypes(weights: np.ndarray, grid: Grid) -> "Figure":
     axis.locator_params(integer=True)
     axis.grid(False)
     first, last = grid.wavelength[[0, -1]]
-    axis.set_title(f"each from {first:.0f} to {last:.0f} Å, all on one scale", fontsize=10)
+    axis.set_title(f"each from {first:.0f} to {last:.0f} Å, on a common scale", fontsize=10)
     return figure
 
 
@@ -140,7 +142,7 @@ def spectrum(pixels: np.ndarray, grid: Grid, z: float) -> "Figure":
     half = SMOOTH // 2
     axis.plot(grid.wavelength, pixels, color="0.75", linewidth=0.6)
     axis.plot(grid.wavelength[half:-half], smooth, color=COLOURS[0], linewidth=1)
-    # A cosmic ray or two, and the noise at the blue end, must not flatten the rest.
+    # Cosmic rays and the noise at the blue end must not flatten the rest.
     low, high = np.percentile(pixels, [1, 99])
     low, high = min(low, smooth.min()), max(high, smooth.max())
     space = 0.15 * (high - low)
@@ -161,14 +163,14 @@ FIGURES = [
     (learning_curve, "Quasars found with the right redshift (within 6000 km/s)."),
     (
         cut_curves,
-        "Completeness and purity against the cut on the strongest line; a quasar counts "
-        "with the right redshift.",
+        "Completeness and purity against the confidence cut; a quasar counts only with the right "
+        "redshift.",
     ),
     (
         redshift_errors,
-        "Redshift errors c Δz / (1 + z) of the quasars found (of several rounds: in the "
-        "last): medians and 16th to 84th percentiles, shares with 95 % intervals; in "
-        "brackets how many.",
+        "Redshift errors c Δz / (1 + z) of the quasars found, in the last round shown: medians "
+        "and 16th to 84th percentiles, shares with 95 % intervals; numbers of quasars in "
+        "brackets.",
     ),
     (reliability, RELIABILITY),
 ]

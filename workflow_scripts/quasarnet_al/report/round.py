@@ -1,27 +1,146 @@
-"""Parts of a round's report, for any task: lists of HTML (see `html`)."""
+"""The report of a round, for any task; its parts are lists of HTML (see `html`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core.files import InputError, content_of, read_json
 from quasarnet_al.judging import stopping
+from quasarnet_al.judging.votes import mispredicted
+from quasarnet_al.learning import selection, som
+from quasarnet_al.learning.batch import read_batch, read_exposures
 from quasarnet_al.learning.selection import OUTLIER_REASONS, sparse_cells
 from quasarnet_al.report import html
 from quasarnet_al.report.choice import confusion_matrix, occupancy, score_histogram
 from quasarnet_al.report.tasks import DRAWINGS
+from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
+from quasarnet_al.spectra.tables import read_any_csv
 from quasarnet_al.tasks.task import Task
 
-#: Spectra of each kind that are shown.
+#: Number of spectra of each kind that are shown.
 GALLERY = 6
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a round.
+
+    Attributes
+    ----------
+    metrics, summary, selection : metrics.json, selection.json, selection.fits
+    scores, map, pool : the score tables, the cells and the pool files, in the same order
+    som : the map
+    batch, batch_pool : batch.csv, batch.fits
+    labels, agreement, stopping, flaws : labels.csv, agreement.json, stopping.json, outliers.csv;
+        each is empty where the file does not exist yet
+    """
+
+    metrics: str
+    summary: str
+    selection: str
+    scores: Sequence[str]
+    map: Sequence[str]
+    pool: Sequence[str]
+    som: str
+    batch: str
+    batch_pool: str
+    labels: Sequence[str] = ()
+    agreement: Sequence[str] = ()
+    stopping: Sequence[str] = ()
+    flaws: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What people were asked to label: a row and a spectrum each."""
+
+    table: pd.DataFrame
+    spectra: np.ndarray
+    grid: Grid
+
+
+def report(
+    task: Task, files: Files, metrics: dict, percentile: float | None, z_split: float
+) -> list[str]:
+    """Return the report of a round without its title, links and cost.
+
+    Parameters
+    ----------
+    metrics : the content of `files.metrics`
+    percentile : of occupancy that makes a cell sparse; None where no cell is discarded
+    z_split : redshift between the two classes of quasars
+    """
+    batch = _Batch(
+        read_batch(files.batch), pool.read(files.batch_pool)[0], pool.read_grid(files.batch_pool)
+    )
+    # Small files first: the figures take seconds.
+    flaws = [read_any_csv(path, ("flaw",), "judge the outliers again") for path in files.flaws]
+    agreements, advice = [], []
+    for path in files.agreement:
+        with content_of(path):
+            agreements += agreement(read_json(path, "inspectors", "cohen", "doubts"))
+    for path in files.stopping:
+        with content_of(path):
+            advice += changes(task, read_json(path, *ADVICE))
+    with content_of(files.metrics):
+        parts = ensemble(task, metrics)
+    parts += _choice(task, files, batch, percentile)
+    for table in flaws:
+        parts += [html.heading("Flaws of the mock spectra"), html.table(table)]
+    parts += [*_labels(task, files, batch, z_split), *agreements, *advice]
+    return parts
+
+
+def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -> list[str]:
+    """Return what was chosen from the pool and what was not."""
+    reasons = selection.read_selection(files.selection)
+    names = [*task.vote_columns, *(["Z_QN", "Z_STD"] if task.redshifts else [])]
+    fitted = som.read(files.som)
+    exposures = read_exposures(files.scores, files.map, files.pool, fitted, names)
+    rows = exposures.scores
+    if not np.array_equal(rows["TARGETID"], reasons["TARGETID"]):
+        raise InputError(files.selection, "is not of these score tables", "select the batch again")
+    left = discarded(reasons)
+    place, row = exposures.locate(left)
+    images = {number: pool.read(files.pool[number])[0] for number in np.unique(place)}
+    outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
+    figures = [
+        scores(reasons, batch.table["ACQUISITION"][0]),
+        cells(fitted.shape, exposures.cells["BMU"], reasons["REASON"] == "", percentile),
+        prototypes(task, fitted.weights, batch.grid),
+    ]
+    discarded_rows = pd.DataFrame(rows[left])
+    return [
+        *choice(selection.read_summary(files.summary)),
+        html.row_of(figures),
+        *gallery("Most uncertain", task, batch.grid, batch.table[:GALLERY], batch.spectra),
+        *gallery(
+            "Discarded as outliers, the most uncertain", task, batch.grid, discarded_rows, outliers
+        ),
+    ]
+
+
+def _labels(task: Task, files: Files, batch: _Batch, z_split: float) -> list[str]:
+    """Return what people, or the oracle, said about the batch."""
+    if not files.labels:
+        return [html.heading("Labels"), html.paragraph("The round waits for its labels.")]
+    labels = task.answered(batch.table, files.labels[0], z_split)
+    wrong = mispredicted(task.votes(labels), labels["TRUTH"].to_numpy())
+    shown = labels.iloc[wrong[:GALLERY]]
+    return [
+        *label_summary(labels, len(batch.table), len(wrong)),
+        *gallery("Labels against most votes", task, batch.grid, shown, batch.spectra[shown.index]),
+    ]
 
 
 def ensemble(task: Task, metrics: dict) -> list[str]:
     """How good the ensemble is on the validation set: `metrics` of `Task.evaluate`."""
     # A figure that is not defined (nothing was selected) is null in JSON.
     known = {name: metrics[name] for name in task.headline if metrics[name] is not None}
-    told = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
+    headline = ", ".join(f"{name} {value:.3f}" for name, value in known.items())
     parts = [
         html.figure(caption, draw, [metrics]) for draw, caption in DRAWINGS[task.name].figures[1:]
     ]
@@ -33,8 +152,9 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
     parts.append(html.figure(caption, confusion_matrix, matrix, task.classes))
     right, odd = metrics["member_accuracy"], metrics["odd_members"]
     warnings = [
-        f"Member {number:02d} classifies {right[number]:.2f} of it right, the members' median is "
-        f"{np.median(right):.2f}: look at its training, its votes count like the others'."
+        f"Member {number:02d} classifies {100 * right[number]:.0f} % of it correctly, and the "
+        f"median member {100 * np.median(right):.0f} %: check its training, since its votes "
+        "count like those of the others."
         for number in odd
     ]
     return [
@@ -43,45 +163,46 @@ def ensemble(task: Task, metrics: dict) -> list[str]:
         html.paragraph(
             f"{metrics['members']} members, trained on {metrics['training_spectra']} spectra, "
             f"{metrics['labels_of_rounds']} of them labelled in earlier rounds. "
-            f"{told.capitalize() or 'Nothing is selected'}"
+            f"{headline.capitalize() or 'Nothing is selected'}"
             f"{' at a cut of {cut}'.format(**metrics) if 'cut' in metrics else ''}."
         ),
         html.row_of(parts),
-        *_doubted(metrics),
+        *_disputed(metrics),
     ]
 
 
-def _doubted(metrics: dict) -> list[str]:
+def _disputed(metrics: dict) -> list[str]:
     if not metrics["doubted"]:
         return []
     text = (
-        f"Of the {metrics['training_spectra']} labels learnt from, no member believes "
-        f"{metrics['doubted']}: wrong labels are among them, and odd spectra. First of them:"
+        f"No member agrees with {metrics['doubted']} of the {metrics['training_spectra']} labels "
+        "of the training set. Some of these labels may be wrong, others belong to unusual "
+        "spectra. The first are:"
     )
     return [html.paragraph(text), html.table(pd.DataFrame(metrics["most_doubted"]))]
 
 
 def choice(summary: dict) -> list[str]:
-    """What was chosen from the pool: the counts that select_batch.py wrote."""
+    """The number of exposures chosen, and why the others were not (of select_batch.py)."""
     reasons = pd.DataFrame(summary["left out"].items(), columns=["not chosen", "exposures"])
     return [
         html.heading("The batch"),
         html.paragraph(
-            f"{summary['chosen']} of the pool's {summary['exposures']} exposures; the others were "
-            "not chosen for the first reason that holds:"
+            f"{summary['chosen']} of the pool's {summary['exposures']} exposures are in the batch. "
+            "The others are counted by the first reason against them that applies:"
         ),
         html.table(reasons),
     ]
 
 
-def scores(selection: np.ndarray, measure: str) -> str:
+def scores(reasons: np.ndarray, measure: str) -> str:
     """The pool and the batch by the acquisition function `measure`."""
     label = measure.replace("_", " ")
     bits = " [bits]" if measure.endswith(("entropy", "information")) else ""
     return html.figure(
-        f"Confusion by {label}, of the whole pool (outliers and what is labelled already too) "
+        f"Uncertainty by {label}, of the whole pool (including outliers and labelled spectra) "
         "and of the batch.",
-        *(score_histogram, selection["SCORE"].astype(float), selection["REASON"] == ""),
+        *(score_histogram, reasons["SCORE"].astype(float), reasons["REASON"] == ""),
         label + bits,
     )
 
@@ -106,34 +227,34 @@ def cells(
         sparse = sparse_cells(count, percentile)
         caption += (
             f" Sparse cells hold at most {np.percentile(count, percentile):g} (the "
-            f"{percentile:g}th percentile): nothing in them is chosen."
+            f"{percentile:g}th percentile) and cannot be selected."
         )
     return html.figure(caption, occupancy, count, sparse, batch)
 
 
 def prototypes(task: Task, weights: np.ndarray, grid: Grid) -> str:
-    """What the cells of the map (rows, columns, p) stand for."""
-    caption = "What the map's cells stand for: the weights of each, near the mean of what is in it."
+    """The weights of the map's cells (rows, columns, p)."""
+    caption = "The weights of each cell of the map, close to the mean of the spectra in it."
     return html.figure(caption, DRAWINGS[task.name].prototypes, weights, grid)
 
 
-def discarded(selection: np.ndarray) -> np.ndarray:
-    """Return the rows that the outlier rule discarded, the most confusing of them."""
-    rows = np.flatnonzero(np.isin(selection["REASON"], OUTLIER_REASONS))
-    return rows[np.argsort(-selection["SCORE"][rows], kind="stable")][:GALLERY]
+def discarded(reasons: np.ndarray) -> np.ndarray:
+    """Return the rows that the outlier rule discarded, the most uncertain of them."""
+    rows = np.flatnonzero(np.isin(reasons["REASON"], OUTLIER_REASONS))
+    return rows[np.argsort(-reasons["SCORE"][rows], kind="stable")][:GALLERY]
 
 
 def gallery(
-    title: str, task: Task, grid: Grid, rows: pd.DataFrame, spectra: Sequence[np.ndarray]
+    title: str, task: Task, grid: Grid, rows: pd.DataFrame, spectra: Iterable[np.ndarray]
 ) -> list[str]:
-    """Spectra (m, p) with what the ensemble says of them; m `rows` of scores, maybe of labels."""
+    """Spectra (p,) with what the ensemble says of them, by `rows` of scores, maybe of labels."""
     if not len(rows):
         return []
     parts = []
-    for row, pixels in zip(rows.to_dict("records"), spectra, strict=True):
+    for row, pixels in zip(rows.to_dict("records"), spectra, strict=False):
         votes = {name: row[f"VOTE_{name}"] for name in task.classes}
-        told = ", ".join(f"{n.replace('_', ' ')}: {100 * v:.0f} %" for n, v in votes.items() if v)
-        caption = f"{row['TARGETID']}. Votes {told}"
+        shares = [f"{n.replace('_', ' ')}: {100 * v:.0f} %" for n, v in votes.items() if v]
+        caption = f"{row['TARGETID']}. Votes {', '.join(shares)}"
         if task.redshifts:
             caption += f"; ensemble z {row['Z_QN']:.3f}, members ± {row['Z_STD']:.2g}"
         if "LABEL" in row:
@@ -143,21 +264,22 @@ def gallery(
             html.figure(caption, DRAWINGS[task.name].picture, pixels, grid, row.get("Z_QN"))
         )
     note = (
-        "Grey: what the network sees; blue: its running mean of 5 pixels; dotted: where "
-        "QuasarNET's lines are at the ensemble's redshift."
+        "Grey: the spectrum that the network sees; blue: its running mean over 5 pixels; dotted: "
+        "the positions of QuasarNET's lines at the ensemble's redshift."
     ) * task.redshifts
     return [html.heading(title), html.paragraph(note) if note else "", html.row_of(parts)]
 
 
-def told(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
-    """What the accepted labels of a batch say (`sets.answered`), how many `wrong` by most votes."""
+def label_summary(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
+    """Counts of the accepted labels of a batch (`sets.answered`), of which most votes had
+    `wrong` ones."""
     counts = labels["LABEL"].value_counts().sort_index()
     classes = ", ".join(f"{name}: {count}" for name, count in counts.items())
     return [
         html.heading("Labels"),
         html.paragraph(
-            f"{len(labels)} of {batch} labels are accepted. {classes}. For {wrong} of them "
-            "the class with most votes was another."
+            f"{len(labels)} of {batch} labels are accepted. {classes}. For {wrong} of them the "
+            "class with most votes differs from the label."
         ),
     ]
 
@@ -186,16 +308,18 @@ def changes(task: Task, advice: dict) -> list[str]:
     """What the labels changed: `stopping.advise`."""
     share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
     text = (
-        f"Of {advice['labels']} labels the class with most votes was wrong in {share:.0f} % "
+        f"The class with most votes was wrong for {share:.0f} % of {advice['labels']} labels "
         f"(95 % interval {low:.0f} to {high:.0f} %). The members disagreed on "
         f"{100 * advice['disagreement']:.1f} % of the pool. "
     )
     if advice["gain"] is not None:
         merit = " and ".join(task.headline)
         merit = f"the mean of {merit}" if len(task.headline) > 1 else merit
-        text += f"With them {merit} on the validation set changed by {advice['gain']:+.3f}. "
+        text += (
+            f"With these labels {merit} on the validation set changed by {advice['gain']:+.3f}. "
+        )
     text += (
-        f"Another round {'pays' if advice['pays'] else 'does not pay'}: it does unless the whole "
-        f"interval lies below {100 * stopping.WORTH:.0f} % and the validation set gained nothing."
+        f"Another round {'is' if advice['pays'] else 'is not'} worthwhile: it is unless the whole "
+        f"interval lies below {100 * stopping.WORTH:.0f} % and the validation set did not improve."
     )
     return [html.heading("What the labels changed"), html.paragraph(text)]

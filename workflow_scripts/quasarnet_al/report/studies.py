@@ -18,53 +18,63 @@ NETWORKS = {"incumbent": (COLOURS[0], "o", -0.13), "candidate": (COLOURS[1], "s"
 
 
 def gate(table: "pd.DataFrame", cut: float) -> "Figure":
-    """The gate's checks of both networks with 95 % intervals; crosses where one is broken."""
-    figure = blank(15, 7.2)
-    axes = figure.subplots(2, 3, width_ratios=(1.4, 0.9, 1.4))
-    for row, check in zip(axes, ("completeness", "purity"), strict=True):
-        for axis, name in zip(row, ("z", "S/N"), strict=False):
-            _gate_bins(axis, table, check, name)
-            axis.set_ylabel(check if name == "z" else "")
-    axes[0, 0].set_xlabel("true redshift")
-    axes[1, 0].set_xlabel("redshift of the network")
-    for axis in axes[:, 1]:
-        axis.set_xlabel("median S/N per pixel")
+    """The gate's checks of both networks with 95 % intervals; crosses where one is violated."""
+    figure = blank(15, 10.8)
+    axes = figure.subplots(3, 3, width_ratios=(1.4, 0.9, 1.4))
+    speed = "redshift error, {} [km/s]"
+    panels = (
+        (axes[0, 0], "completeness", "z", "true redshift", "completeness"),
+        (axes[0, 1], "completeness", "S/N", "median S/N per pixel", ""),
+        (axes[1, 0], "purity", "z", "redshift of the network", "purity"),
+        (axes[1, 1], "purity", "S/N", "median S/N per pixel", ""),
+        (axes[1, 2], "sigma_nmad", "z", "true redshift", speed.format("$\\sigma_{NMAD}$")),
+        (axes[2, 0], "offset", "z", "true redshift", speed.format("median")),
+        (axes[2, 1], "offset", "line", "line", ""),
+        (axes[2, 2], "sigma_nmad", "line", "line", speed.format("$\\sigma_{NMAD}$")),
+    )
+    for axis, check, name, label, unit in panels:
+        _gate_bins(axis, table, check, name)
+        axis.set(xlabel=label, ylabel=unit)
+        if check == "sigma_nmad":
+            axis.set_ylim(bottom=0)
+        if check == "offset":
+            axis.axhline(0, color="0.7", linewidth=1)
     _gate_shares(axes[0, 2], table)
-    _gate_bins(axes[1, 2], table, "sigma_nmad", "z")
-    axes[1, 2].set(xlabel="true redshift", ylabel="redshift error, $\\sigma_{NMAD}$ [km/s]")
-    axes[1, 2].set_ylim(bottom=0)
     key = axes[0, 0]
     for network, (colour, marker, _) in NETWORKS.items():
         key.plot([], [], marker, color=colour, label=network)
     key.plot([], [], "o", color="0.4", markerfacecolor="white", label="too few to judge")
-    key.plot([], [], "kx", markersize=9, markeredgewidth=2, label="threshold broken")
+    key.plot([], [], "kx", markersize=9, markeredgewidth=2, label="threshold violated")
     figure.legend(*key.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    violated = table["passed"].eq(False).sum()
     figure.suptitle(
         f"confidence cut {cut:g}; right redshift: within 6000 km/s; bars: 95 % intervals; "
         "in brackets: sample sizes\n"
-        f"{table['passed'].eq(False).sum()} thresholds are broken, all checks: gate.csv",
+        f"{violated} threshold{'' if violated == 1 else 's'} violated; all checks: gate.csv",
         fontsize=10,
     )
     return figure
 
 
 def _gate_bins(axis: "Axes", table: "pd.DataFrame", check: str, name: str) -> None:
-    """A check in the bins of redshift or S/N, after its value in the whole sample."""
-    rows = table[table["check"] == check]
-    binned = rows[rows["bin"].str.startswith(f"{name} ")]
-    rows = [*rows[rows["bin"] == "all"].itertuples(), *binned.itertuples()]
+    """A check in the bins of redshift, of S/N or by line, after its value in the whole sample."""
+    selected = table[table["check"] == check]
+    binned = selected[selected["bin"].str.startswith(f"{name} ")]
+    rows = selected[selected["bin"] == "all"].to_dict("records") + binned.to_dict("records")
     for network, (colour, marker, shift) in NETWORKS.items():
         for place, row in enumerate(rows):
-            value, low, high = (getattr(row, network + end) for end in ("", "_low", "_high"))
-            fill = "white" if row.passed is None else colour
+            value, low, high = (row[network + end] for end in ("", "_low", "_high"))
+            fill = "white" if row["passed"] is None else colour
             axis.vlines(place + shift, low, high, color=colour, linewidth=1.5)
             axis.plot(place + shift, value, marker, color=colour, markerfacecolor=fill)
     for place, row in enumerate(rows):
-        if row.passed is False:
-            # Drawn where it can be told from the markers, also in grey.
-            axis.plot(place + 0.13, row.candidate, "kx", markersize=11, markeredgewidth=2, zorder=5)
+        if row["passed"] is False:
+            # Drawn so that it is distinguishable from the markers, also in grey.
+            axis.plot(
+                place + 0.13, row["candidate"], "kx", markersize=11, markeredgewidth=2, zorder=5
+            )
     axis.axvline(0.5, color="0.7", linewidth=1)
-    ticks = [row.bin.removeprefix(f"{name} ") + f"\n({row.n})" for row in rows]
+    ticks = [row["bin"].removeprefix(f"{name} ") + f"\n({row['n']})" for row in rows]
     axis.set_xticks(range(len(rows)), ticks, fontsize=8)
     axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.grid(axis="x", visible=False)
@@ -78,27 +88,29 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
         "catastrophic": ("redshift off by\n> 6000 km/s", 1),
         "repeat_class": ("repeats differ\nin class", -1),
         "repeat_redshift": ("repeats differ\nin redshift", -1),
+        "bal_completeness": ("BAL quasars missed", -1),
+        "bal_purity": ("wrong BAL quasars", -1),
     }
-    whole = table[table["bin"] == "all"].set_index("check")
+    rows = {row["check"]: row for row in table[table["bin"] == "all"].to_dict("records")}
     ticks = []
     for place, (check, (label, sign)) in enumerate(shares.items()):
-        if check not in whole.index:
+        if check not in rows:
             ticks.append(f"{label}\n(no data)")
             continue
-        row = whole.loc[check]
+        row = rows[check]
         ticks.append(f"{label} ({row['n']})")
         for network, (colour, marker, shift) in NETWORKS.items():
             if check == "class_changed" and network == "incumbent":
                 continue
             values = [row[network + end] for end in ("", "_low", "_high")]
-            value, *ends = (100 * (v if sign > 0 else 1 - v) for v in values)
-            axis.hlines(place + shift, *ends, color=colour, linewidth=1.5)
+            value, low, high = (100 * (v if sign > 0 else 1 - v) for v in values)
+            axis.hlines(place + shift, low, high, color=colour, linewidth=1.5)
             fill = "white" if row["passed"] is None else colour
             axis.plot(value, place + shift, marker, color=colour, markerfacecolor=fill)
             if np.isfinite(value):
                 axis.annotate(
                     f"{value:.3g} %",
-                    (max(*ends, value), place + shift),
+                    (max(low, high, value), place + shift),
                     (4, 0),
                     textcoords="offset points",
                     fontsize=8,
@@ -115,7 +127,7 @@ def _gate_shares(axis: "Axes", table: "pd.DataFrame") -> None:
 
 
 def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> "Figure":
-    """Figures of merit of every network, a row a variant, a column a figure of `names`."""
+    """Figures of merit of every network: a row per variant, a column per figure of `names`."""
     order = list(dict.fromkeys(seeds["variant"]))
     figure = blank(3.6 * len(names) + 1.5, 0.5 * len(order) + 1.4)
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
@@ -128,7 +140,7 @@ def variants(seeds: "pd.DataFrame", names: Sequence[str]) -> "Figure":
     axes[0].set_yticks(range(len(order)), order)
     axes[0].invert_yaxis()
     count = seeds.groupby("variant").size().max()
-    figure.suptitle(f"dots: {count} seeds each; bar: their mean", fontsize=10)
+    figure.suptitle(f"dots: {count} networks per recipe; bars: their means", fontsize=10)
     return figure
 
 

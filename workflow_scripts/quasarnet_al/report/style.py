@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 #: Okabe & Ito (2008): distinguishable with every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-#: Lines are told apart by these too, in grey.
+#: Markers distinguish the lines in grey too.
 MARKERS = "osD^vPX*"
-#: Inches of a figure of a report: its letters are read on a telephone too.
+#: Width of a figure of a report, inches: its letters can be read on a telephone too.
 WIDTH = 4.8
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "font.size": 10,
     "axes.spines.top": False,
@@ -47,7 +47,9 @@ def draw(function: Callable, *arguments: object, kind: str = "png", **options: o
     return buffer.getvalue()
 
 
-def blank(width: float, height: float, layout: str | None = "constrained") -> "Figure":
+def blank(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> "Figure":
     """Return an empty figure, inches."""
     # Not pyplot: it alone takes as long to start as numpy.
     from matplotlib.figure import Figure
@@ -61,11 +63,11 @@ def embed(svg: bytes) -> str:
 
 
 def shares(
-    axis: "Axes", x: Sequence[float], parts: Sequence[tuple[float | None, int]], **style: object
+    axis: "Axes", x: Sequence[float], parts: Sequence[tuple[float | None, int]], **style: Any
 ) -> None:
     """Draw shares, and their 95 % intervals as a band.
 
-    `parts` are each share and what it is a share of; None where that is nothing.
+    `parts` are each share and the number that it is a share of; None where that is 0.
     """
     values = [significant(share) for share, _ in parts]
     (line,) = axis.plot(x, values, **style)

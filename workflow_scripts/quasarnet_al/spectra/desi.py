@@ -28,6 +28,8 @@ FIBERMAP += ("FLUX_G", "FLUX_R", "FLUX_Z")
 GOOD_FIBERSTATUS = (0, 8)
 TARGETS = ("qso", "all", "sky")
 LAYOUTS = tuple(tiles.TILE_FORMS)
+#: Where NERSC's compute nodes mount a file system for fast reading, and where every node has it.
+READ_ONLY_MOUNT = ("/dvs_ro/cfs/", "/global/cfs/")
 #: Spectra that are read and rebinned at a time: their arrays stay in the cache.
 BLOCK = 64
 #: Rows up to this far apart are read together with those between.
@@ -107,13 +109,22 @@ def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
 
     SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
     the folders `roots`, which the config names: as it stands, or relative to that folder.
+    Where NERSC's read-only mount is missing, as on login nodes, it is the same file on CFS.
     """
     for root in map(os.path.abspath, roots):
         for path in (os.path.abspath(source), os.path.abspath(os.path.join(root, source))):
-            inside = os.path.commonpath([root, path]) == root
-            if inside and Path(path).name.startswith("coadd-") and os.path.isfile(path):
-                return Path(path)
+            if os.path.commonpath([root, path]) != root:
+                continue
+            for place in dict.fromkeys((path, _without_mount(path))):
+                if Path(place).name.startswith("coadd-") and os.path.isfile(place):
+                    return Path(place)
     return None
+
+
+def _without_mount(path: str) -> str:
+    """Return a path in NERSC's read-only mount of a file system as the one in the latter."""
+    mount, place = READ_ONLY_MOUNT
+    return place + path.removeprefix(mount) if path.startswith(mount) else path
 
 
 def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:

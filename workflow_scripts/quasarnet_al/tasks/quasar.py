@@ -1,6 +1,5 @@
 """Quasars among DESI's targets, by QuasarNET."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,50 +7,10 @@ import numpy as np
 from quasarnet_al.network import lines, targets
 from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.grid import LINES
-from quasarnet_al.tasks.task import Task
+from quasarnet_al.tasks.task import Labelled, Task
 
 if TYPE_CHECKING:
-    from quasarnet_al.network.weights import Network
     from quasarnet_al.spectra.grid import Grid
-
-
-def score(
-    networks: "Sequence[Network]",
-    spectra: np.ndarray,
-    targetid: np.ndarray,
-    c_thresh: float,
-    n_thresh: int,
-    z_split: float,
-    seed: int,
-    threads: int = 1,
-) -> dict[str, np.ndarray]:
-    """Return the columns of the score table; `seed` is that of the random baseline."""
-    from quasarnet_al.learning import acquisition, scores
-
-    c, z, c_bal = scores.lines_of_members(networks, spectra, threads)
-    classes, probabilities, best = [], [], []
-    for member_c, member_z in zip(c, z, strict=True):
-        classes.append(lines.classes(member_c, member_z, c_thresh, n_thresh, z_split))
-        probabilities.append(
-            lines.class_probabilities(member_c, member_z, c_thresh, n_thresh, z_split)
-        )
-        best.append(lines.best_redshift(member_c, member_z))
-    classes, probabilities, best = np.array(classes), np.array(probabilities), np.array(best)
-    votes = acquisition.votes(classes, len(lines.CLASSES))
-    columns = {
-        f"VOTE_{name}": votes[:, k].astype(np.float32) for k, name in enumerate(lines.CLASSES)
-    }
-    mean_c, median_z, mean_bal = scores.combine(c, z, c_bal)
-    columns["Z_QN"] = lines.best_redshift(mean_c, median_z)
-    voters = np.where((classes > 0).any(axis=0), classes > 0, True)
-    columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
-    columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
-    columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
-    columns["C_BAL"] = mean_bal
-    columns |= acquisition.columns(votes, probabilities, targetid, seed)
-    columns["MEMBER_Z"] = best.T.astype(np.float32)
-    columns["MEMBER_C"] = c.max(axis=2).T
-    return columns
 
 
 class Quasars(Task):
@@ -65,54 +24,72 @@ class Quasars(Task):
     pages = True
     headline = ("completeness", "purity")
 
-    def train(
-        self, spectra, labels, grid, recipe, seed, checkpoint=None, tell=print, validation=None
-    ):
-        from quasarnet_al.network import training
+    def train(self, training, recipe, session, validation=None):
+        from quasarnet_al.network.training import Examples, train
 
-        if validation is not None:
-            validation = validation[0], _line_targets(validation[1], grid)
+        def examples(known: Labelled) -> Examples:
+            return Examples(known.spectra, _line_targets(known.labels, known.grid))
 
-        def moved(rng):
-            other = labels.copy()
-            elsewhere, other["Z"] = targets.shift(spectra, labels["Z"], recipe.shift, grid, rng)
-            return elsewhere, _line_targets(other, grid)
+        def moved(rng: np.random.Generator) -> Examples:
+            labels = training.labels.copy()
+            spectra, labels["Z"] = targets.shift(
+                training.spectra, labels["Z"], recipe.shift, training.grid, rng
+            )
+            return examples(Labelled(spectra, labels, training.grid))
 
-        return training.train(
-            spectra,
-            _line_targets(labels, grid),
-            grid,
+        return train(
+            examples(training),
+            training.grid,
             recipe,
-            seed,
-            checkpoint,
-            tell,
-            validation,
+            session,
+            None if validation is None else examples(validation),
             moved if recipe.shift else None,
         )
 
     def score(self, networks, spectra, targetid, classification, seed, threads=1):
+        from quasarnet_al.learning import acquisition, scores
+
+        seen = scores.lines_of_members(networks, spectra, threads)
         cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
-        return score(networks, spectra, targetid, *cuts, seed, threads)
+        members = list(zip(seen.c, seen.z, strict=True))
+        classes = np.array([lines.classes(*member, *cuts) for member in members])
+        best = np.array([lines.best_redshift(*member) for member in members])
+        probabilities = np.array([lines.class_probabilities(*member, *cuts) for member in members])
+        votes = acquisition.votes(classes, len(lines.CLASSES))
+        columns = {name: votes[:, k].astype(np.float32) for k, name in enumerate(self.vote_columns)}
+        combined = scores.combine(seen)
+        columns["Z_QN"] = lines.best_redshift(combined.c, combined.z)
+        voters = np.where((classes > 0).any(axis=0), classes > 0, True)
+        columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
+        columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
+        columns |= {f"C_{name}": combined.c[:, k] for k, name in enumerate(LINES)}
+        columns["C_BAL"] = combined.c_bal
+        columns |= acquisition.columns(votes, probabilities, targetid, seed)
+        columns["MEMBER_Z"] = best.T.astype(np.float32)
+        columns["MEMBER_C"] = seen.c.max(axis=2).T
+        return columns
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
-        from quasarnet_al.judging import metrics
+        from quasarnet_al.judging import calibration, metrics
         from quasarnet_al.judging import votes as judged
         from quasarnet_al.learning import acquisition, scores
 
         members = scores.lines_of_members(networks, spectra, threads)
-        c, z, c_bal = scores.combine(*members)
-        truth = (labels["SPECTYPE"], labels["Z"], labels["BAL"])
-        best = lines.best_redshift(c, z)
-        found = metrics.evaluate(
-            c, classification.n_thresh, best, c_bal, *truth, classification.catalogue_cut
-        )
+        found = metrics.evaluate(scores.combine(members), labels, classification)
         cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
-        classes = np.array([lines.classes(*each, *cuts) for each in zip(*members[:2], strict=True)])
+        classes = np.array(
+            [lines.classes(*member, *cuts) for member in zip(members.c, members.z, strict=True)]
+        )
         votes = acquisition.votes(classes, len(self.classes))
-        right = lines.true_classes(*truth[:2], classification.z_split)
+        each = [
+            lines.class_probabilities(*member, *cuts)
+            for member in zip(members.c, members.z, strict=True)
+        ]
+        right = lines.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
         return found | {
             **judged.members(classes, right),
             "calibration": judged.calibration(votes, right),
+            "probabilities": calibration.judge(np.mean(each, axis=0), right, labels["OBJECT"]),
             "confusion": judged.confusion_matrix(votes, right),
         }
 

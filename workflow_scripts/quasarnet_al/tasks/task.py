@@ -1,12 +1,13 @@
-"""Tasks: what is classified, by which network, into which classes, known by which truth.
+"""Tasks: what is classified, by which network, into which classes, and how truth is known.
 
-From the score on every rule serves all tasks: programs and rules take an object of
-`registry.TASKS` and ask it, never for its name. What the methods need is imported where they run:
-rules ask for properties alone, and nothing but `train` needs TensorFlow.
+All rules from scoring on serve every task: programs and rules take an object of
+`registry.TASKS` and use its attributes and methods, never its name. Methods import what they need
+where they run: rules only read attributes, and only `train` needs TensorFlow.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,29 @@ from quasarnet_al.network.recipe import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from quasarnet_al.network.training import Session
     from quasarnet_al.network.weights import Layout
     from quasarnet_al.spectra.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Spectra and their labels.
+
+    Attributes
+    ----------
+    spectra : float32 (n, grid.size)
+    labels : LABELS table of n rows (see `pool`)
+    grid : of the spectra
+    """
+
+    spectra: np.ndarray
+    labels: np.ndarray
+    grid: "Grid"
+
+    def rows(self, rows: np.ndarray) -> "Labelled":
+        """Return some of them, by number or by mask; a number may occur more than once."""
+        return Labelled(self.spectra[rows], self.labels[rows], self.grid)
 
 
 class Task(ABC):
@@ -30,11 +52,11 @@ class Task(ABC):
     ----------
     name : in the config
     classes : that the members vote for, columns VOTE_<class> of the scores
-    spectypes : that a label may say, in SPECTYPE
-    needed : spectypes without which nothing can be validated
-    redshifts : whether a label says a redshift
-    pages : whether there are inspection pages; without, the oracle answers every round
-    headline : figures of `evaluate` that stand for the whole, from 0 to 1, more is better
+    spectypes : values that SPECTYPE of a label may have
+    needed : spectypes that a validation set must contain
+    redshifts : whether labels have redshifts
+    pages : whether there are inspection pages; without them, the oracle answers every round
+    headline : the main figures of `evaluate`, from 0 to 1, where more is better
     """
 
     name: str
@@ -48,24 +70,15 @@ class Task(ABC):
     @abstractmethod
     def train(
         self,
-        spectra: np.ndarray,
-        labels: np.ndarray,
-        grid: "Grid",
+        training: Labelled,
         recipe: Recipe,
-        seed: int,
-        checkpoint: Path | None = None,
-        tell: Callable[[str], None] = print,
-        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        session: "Session",
+        validation: Labelled | None = None,
     ) -> tuple[Any, list[dict]]:
         """Train one network; call `training.configure` first.
 
-        Parameters
-        ----------
-        spectra : float32 (n, grid.size)
-        labels : LABELS table of n rows (see `pool`)
-        seed, checkpoint, tell : see `training.fit`
-        validation : spectra and labels; the network is then that of the epoch with the
-            smallest loss on them
+        Where `validation` is given, the network is that of the epoch with the smallest loss
+        on it.
 
         Returns
         -------
@@ -74,26 +87,26 @@ class Task(ABC):
 
     def train_member(
         self,
-        spectra: np.ndarray,
-        labels: np.ndarray,
-        grid: "Grid",
+        training: Labelled,
         recipe: Recipe,
         seed: Sequence[int],
         bootstrap: bool = True,
         checkpoint: Path | None = None,
-        tell: Callable[[str], None] = print,
-        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        report: Callable[[str], None] = print,
+        validation: Labelled | None = None,
     ) -> tuple[Any, list[dict]]:
         """Train one member of an ensemble, on a bootstrap sample of the set or on all of it.
 
         `seed` is of the run, the round and the member: the sample and the training follow
-        from it. The rest as in `train`.
+        from it. `checkpoint` and `report` are those of `training.Session`, the rest as in
+        `train`.
         """
+        from quasarnet_al.network.training import Session
+
         if bootstrap:
-            rows = targets.bootstrap(len(spectra), seed)
-            spectra, labels = spectra[rows], labels[rows]
+            training = training.rows(targets.bootstrap(len(training.spectra), seed))
         number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        return self.train(spectra, labels, grid, recipe, number, checkpoint, tell, validation)
+        return self.train(training, recipe, Session(number, checkpoint, report), validation)
 
     @abstractmethod
     def score(
@@ -119,9 +132,9 @@ class Task(ABC):
         classification: Classification,
         threads: int = 1,
     ) -> dict:
-        """Return how good the ensemble is on labelled spectra; `headline` are keys of it."""
+        """Return the metrics of the ensemble on labelled spectra; `headline` are keys of them."""
 
-    def doubted(
+    def disputed(
         self,
         networks: Sequence,
         spectra: np.ndarray,
@@ -134,14 +147,14 @@ class Task(ABC):
 
         scores = self.score(networks, spectra, labels["TARGETID"], classification, 0, threads)
         truth = self.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
-        return votes.doubted(self.votes(scores), truth)
+        return votes.disputed(self.votes(scores), truth)
 
     @property
     def vote_columns(self) -> list[str]:
         """Columns of the score table with the fraction of the members for each class."""
         return [f"VOTE_{name}" for name in self.classes]
 
-    def votes(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
+    def votes(self, table: "Mapping[str, np.ndarray] | np.ndarray | pd.DataFrame") -> np.ndarray:
         """Return the votes (n, K) of a score table or a batch."""
         return np.stack([np.asarray(table[name]) for name in self.vote_columns], axis=1)
 
@@ -162,7 +175,7 @@ class Task(ABC):
 
     @abstractmethod
     def details(self, metrics: dict) -> dict:
-        """Return figures of `evaluate` that the learning curve's table has beside the headline."""
+        """Return the figures of `evaluate` that the learning curve has beside the headline."""
 
     @property
     @abstractmethod

@@ -1,11 +1,13 @@
-"""The config: checked by its schema, filled with defaults."""
+"""The config: checked against its schema, filled with defaults."""
 
 import difflib
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -21,7 +23,7 @@ def validate(config: dict, schema: str | Path) -> dict:
     ------
     InputError naming the key that is wrong
     """
-    rules = yaml.safe_load(Path(schema).read_text())
+    rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     # Snakemake hands its config over as ordered dictionaries of its own.
     config = json.loads(json.dumps(config, default=str))
     errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
@@ -29,58 +31,68 @@ def validate(config: dict, schema: str | Path) -> dict:
         error = jsonschema.exceptions.best_match(errors)
         raise InputError("config", f"{_place(error)}: {_fault(error)}", "see config/README.md")
     config = _with_data(_filled(config, rules), config.get("data", ""))
-    config["release"] = config["ensemble"] | config["release"]
-    teaching = [name for name, source in config["labelled"].items() if not source["check"]]
-    for name, variant in config["compare"]["variants"].items():
-        variant = config["ensemble"] | {"sets": teaching} | variant
-        config["compare"]["variants"][name] = variant
-        unknown = set(variant["sets"]) - set(teaching)
-        if unknown:
-            raise InputError(
-                "config",
-                f"compare.variants.{name}: {min(unknown)!r} is no labelled set to train on",
-                "name it under labelled",
-            )
-    recipes = [config["ensemble"], config["release"], *config["compare"]["variants"].values()]
-    if any(recipe["shift"] for recipe in recipes) and (
-        config["grid"] != "log" or not TASKS[config["task"]].redshifts
-    ):
-        raise InputError(
-            "config", "shift moves spectra on the log grid alone", "set shift: 0 or grid: log"
-        )
-    arms = config["experiment"]["arms"]
-    for name, arm in arms.items():
-        arms[name] = config["batch"] | arm
-    if arms and config["experiment"]["baseline"] not in arms:
-        raise InputError(
-            "config",
-            f"experiment.baseline {config['experiment']['baseline']!r} is no arm",
-            "add it to experiment.arms",
-        )
-    if arms and not config["oracle"]["truth"]:
-        raise InputError("config", "experiment needs oracle.truth", "name the truth")
-    if (config["rounds"] or arms) and not config["pool"]["sources"]:
-        raise InputError("config", "pool.sources is empty", "name a pool")
-    if config["batch"]["size"] % config["batch"]["minibatch"]:
-        raise InputError(
-            "config",
-            f"batch.size {config['batch']['size']} is no multiple of "
-            f"batch.minibatch {config['batch']['minibatch']}",
-            "change one of them",
-        )
-    if config["oracle"]["rounds"] and not config["oracle"]["truth"]:
-        raise InputError("config", "oracle.rounds is set but oracle.truth is not", "name the truth")
-    if config["rounds"] > config["oracle"]["rounds"] and not TASKS[config["task"]].pages:
-        raise InputError(
-            "config",
-            f"task {config['task']} has no pages for people",
-            "set oracle.rounds as high as rounds",
-        )
+    _inherit(config)
+    fault = next(_contradictions(config), None)
+    if fault:
+        raise InputError("config", *fault)
     return config
 
 
-def _with_data(value: object, data: str) -> object:
-    """Put the folder of the data where the config's paths say {data}."""
+def _inherit(config: dict) -> None:
+    """Give sections that refine another one the values that they do not set."""
+    config["release"] = config["ensemble"] | config["release"]
+    sets = [name for name, source in config["labelled"].items() if not source["check"]]
+    for section, base in (
+        (config["compare"]["variants"], config["ensemble"] | {"sets": sets}),
+        (config["experiment"]["arms"], config["batch"]),
+    ):
+        section.update({name: base | changes for name, changes in section.items()})
+
+
+def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong between keys that are each allowed, and what to do."""
+    task, batch, oracle = TASKS[config["task"]], config["batch"], config["oracle"]
+    arms, variants = config["experiment"]["arms"], config["compare"]["variants"]
+    for name, variant in variants.items():
+        unknown = {
+            s for s in variant["sets"] if config["labelled"].get(s, {"check": True})["check"]
+        }
+        if unknown:
+            yield (
+                f"compare.variants.{name}: {min(unknown)!r} is not a labelled set for training",
+                "name it under labelled",
+            )
+    recipes = [config["ensemble"], config["release"], *variants.values()]
+    if any(recipe["shift"] for recipe in recipes) and (
+        config["grid"] != "log" or not task.redshifts
+    ):
+        yield "shift is possible on the log grid only", "set shift: 0 or grid: log"
+    if arms and config["experiment"]["baseline"] not in arms:
+        baseline = config["experiment"]["baseline"]
+        yield (
+            f"experiment.baseline {baseline!r} is not one of experiment.arms",
+            "add it there",
+        )
+    if arms and not oracle["truth"]:
+        yield "experiment needs oracle.truth", "name the truth table"
+    if (config["rounds"] or arms) and not config["pool"]["sources"]:
+        yield "pool.sources is empty", "name a pool"
+    if batch["size"] % batch["minibatch"]:
+        yield (
+            f"batch.size {batch['size']} is not a multiple of batch.minibatch {batch['minibatch']}",
+            "change one of them",
+        )
+    if oracle["rounds"] and not oracle["truth"]:
+        yield "oracle.rounds is set but oracle.truth is not", "name the truth table"
+    if config["rounds"] > oracle["rounds"] and not task.pages:
+        yield (
+            f"task {config['task']} has no inspection pages, so the oracle must answer all rounds",
+            "set oracle.rounds as high as rounds",
+        )
+
+
+def _with_data(value: Any, data: str) -> Any:
+    """Replace {data} in the config's paths by the folder of the data."""
     if isinstance(value, dict):
         return {key: _with_data(inner, data) for key, inner in value.items()}
     if isinstance(value, list):
@@ -104,13 +116,14 @@ def _fault(error: jsonschema.ValidationError) -> str:
         return f"{error.message}: write TILEID/NIGHT, as 80693/20210204"
     if error.validator != "additionalProperties" or error.validator_value is not False:
         return error.message
-    known = error.schema.get("properties", {})
-    key = min(error.instance.keys() - known.keys())
+    schema: Any = error.schema
+    known = schema.get("properties", {})
+    key = min(error.instance.keys() - known.keys())  # type: ignore[union-attr]  # an object
     meant = difflib.get_close_matches(key, known, 1)
     return f"there is no key {key!r}" + (f", perhaps {meant[0]!r} is meant" if meant else "")
 
 
-def _filled(value: object, rules: dict) -> object:
+def _filled(value: Any, rules: dict) -> Any:
     """Fill defaults, also of keys of objects that are themselves absent."""
     if rules.get("type") == "object" and isinstance(value, dict):
         for key, inner in rules.get("properties", {}).items():
@@ -134,7 +147,7 @@ def set_environment(config: dict) -> None:
     config's hash is for the provenance in every output (see `files.provenance`).
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    # Lustre and the read-only mounts of NERSC have no locks; files are renamed when whole.
+    # Lustre and the read-only mounts of NERSC have no file locks; files are renamed when complete.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     text = json.dumps(config, sort_keys=True)
     os.environ["QUASARNET_AL_CONFIG"] = hashlib.sha256(text.encode()).hexdigest()[:12]

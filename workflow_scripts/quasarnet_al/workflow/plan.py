@@ -4,8 +4,12 @@ The rules ask these functions; nothing else interprets the config's structure.
 """
 
 import glob
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import jsonschema
+import yaml
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.tiles import check_tile, read_tiles
@@ -15,11 +19,28 @@ from quasarnet_al.workflow.config import validate
 def check(config: dict, schema: str | Path) -> dict:
     """Return the config with the schema's defaults filled in, its tiles and sets looked at.
 
+    `rounds` becomes a number; what a list there changes becomes `changes`: the whole config
+    that holds from a round on, by that round's number.
+
     Raises
     ------
     InputError naming the key that is wrong
     """
-    config = validate(config, schema)
+    given, changes = config, _changes(config, schema)
+    config = validate({**given, **_number_of_rounds(changes)}, schema)
+    config["changes"] = {}
+    for change in changes:
+        given = {**given, **_number_of_rounds(changes)}
+        for section in CHANGEABLE:
+            if section in change:
+                given[section] = {**given.get(section, {}), **change[section]}
+        try:
+            config["changes"][change["from"]] = validate(given, schema)
+        except InputError as error:
+            place, fault, remedy = error.args
+            raise InputError(
+                place, f"rounds, from round {change['from']}: {fault}", remedy
+            ) from error
     pool, catalog = chunks(config), chunks(config, "catalog")
     for name in pool.keys() & catalog.keys():
         if pool[name] != catalog[name]:
@@ -28,12 +49,6 @@ def check(config: dict, schema: str | Path) -> dict:
                 f"catalog: the tile {name} is another than the pool's",
                 "run it in a config of its own",
             )
-    count = max(len(pool), len(catalog))
-    if count > 1000:
-        # Some steps name the files of all in one command line, which holds 128 kB.
-        raise InputError(
-            "config", f"the tiles make {count} jobs a step", "raise pool.tiles_per_job"
-        )
     sets = labelled_sets(config).values()
     if not any(labelled.validation for labelled in sets if not labelled.check):
         raise InputError(
@@ -47,6 +62,30 @@ def check(config: dict, schema: str | Path) -> dict:
                 "lower one of them",
             )
     return config
+
+
+#: The sections that a list under `rounds` may change from a round on.
+CHANGEABLE = ("batch", "ensemble", "inspection", "som")
+
+
+def _changes(config: dict, schema: str | Path) -> list[dict]:
+    """Return the entries of a list under `rounds`, checked, in the order of the rounds."""
+    if not isinstance(config.get("rounds"), list):
+        return []
+    rules = yaml.safe_load(Path(schema).read_text())["properties"]["rounds"]
+    for error in jsonschema.Draft202012Validator(rules).iter_errors(config["rounds"]):
+        place = ".".join(["rounds", *map(str, error.absolute_path)])
+        raise InputError("config", f"{place}: {error.message}", "see config/README.md")
+    changes = sorted(config["rounds"], key=lambda change: change["from"])
+    if len({change["from"] for change in changes}) < len(changes):
+        raise InputError("config", "rounds: two entries begin with one round", "join them")
+    return changes
+
+
+def _number_of_rounds(changes: list[dict]) -> dict[str, int]:
+    """Return the number of rounds where `rounds` is a list; without `until` they go on."""
+    ends = [change["until"] for change in changes if "until" in change]
+    return {"rounds": max(ends, default=99)} if changes else {}
 
 
 @dataclass(frozen=True)
@@ -69,14 +108,26 @@ class Chunk:
     survey: str
 
 
-def chunks(config: dict, section: str = "pool") -> dict[str, Chunk]:
-    """Return the chunks of the pool, or of the catalogue, by name, in the order of the config."""
+def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> dict[str, Chunk]:
+    """Return the chunks of the pool, or of the catalogue, by name, in the order of the config.
+
+    `made` are chunks that are there already: their tiles stay together, so that tiles that
+    are added make new chunks and leave the old ones as they are.
+    """
     found: dict[str, Chunk] = {}
     size = config["pool"]["tiles_per_job"]
     for source in config[section]["sources"]:
         place = _tiles(config, source)
-        for first in range(0, len(place["tiles"]), size):
-            tiles = tuple(place["tiles"][first : first + size])
+        listed = set(place["tiles"])
+        for chunk in made:
+            if listed.issuperset(chunk.tiles) and chunk == Chunk(
+                chunk.name, targets=source["targets"], **place | {"tiles": chunk.tiles}
+            ):
+                found[chunk.name] = chunk
+                listed -= set(chunk.tiles)
+        left = [tile for tile in place["tiles"] if tile in listed]
+        for first in range(0, len(left), size):
+            tiles = tuple(left[first : first + size])
             names = [_tile_name(tile, place["layout"]) for tile in (tiles[0], tiles[-1])]
             name = names[0] if len(tiles) == 1 else "_".join(names)
             if source["targets"] != "qso":
@@ -115,6 +166,11 @@ def _tiles(config: dict, source: dict) -> dict:
     for tile in tiles:
         check_tile(layout, tile)
     return {"root": source["root"], "layout": layout, "tiles": tiles, "survey": ""}
+
+
+def tiles(config: dict, source: dict) -> list[str]:
+    """Return the tiles of a source, as the config or its table of tiles names them."""
+    return list(_tiles(config, source)["tiles"])
 
 
 def survey_truth(config: dict, survey: str) -> str:
@@ -208,7 +264,7 @@ def teams(config: dict) -> dict[str, list[int]]:
 
 def sky_chunks(config: dict) -> list[str]:
     """Return the chunks whose sky fibres the gate looks at: each tile once."""
-    places = {}
+    places: dict[tuple, str] = {}
     for name, chunk in chunks(config).items():
         places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
     return list(places.values())

@@ -1,138 +1,685 @@
-"""The rounds of a run: which are labelled, which one waits, and what comes next."""
+"""The rounds of a run: which are labelled, which are frozen, which one waits, what comes next.
 
-from collections.abc import Iterable
+docs/rounds.md defines the words. What people hand in is read once, when a `Campaign` is made;
+nothing here writes but `record`.
+"""
+
+import csv
+import difflib
+import functools
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from quasarnet_al.core.files import InputError, read_json
+from quasarnet_al.core.files import InputError, read_json, write_json
+from quasarnet_al.inspection import handed_in
+from quasarnet_al.inspection.handed_in import HandedIn, printable
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.workflow import plan
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def minibatches(config: dict) -> list[str]:
-    """Return the names of a round's minibatches: 01, 02 ..."""
-    return [f"{n + 1:02d}" for n in range(config["batch"]["size"] // config["batch"]["minibatch"])]
-
-
-def handed_in(config: dict, number: int) -> list[str]:
-    """Return the CSV files that people handed in for a round, sorted."""
-    folder = Path("labels", config["run"], f"round-{number:02d}")
-    files = folder.iterdir() if folder.is_dir() else []
-    return sorted(str(path) for path in files if path.suffix.lower() == ".csv")
+#: Where discarded answers lie, in a run's folder of labels.
+DISCARDED = "discarded"
+#: The keys of the config by which a round is made; they are recorded with its batch.
+RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: What select_batch makes: no rule makes it again once people have answered.
+CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
 
-def refuse_void(config: dict, numbers: Iterable[int]) -> None:
-    """Raise `InputError` where people have answered a batch that is to be chosen again.
+@dataclass
+class Answers:
+    """What people handed in for one round.
 
-    `numbers` are the rounds whose batch is; one that is not on disk is no choice yet.
+    Attributes
+    ----------
+    files : those that hold a VI table
+    passed_over : why each other entry of the folder is not read, by name
+    rows : the answers, `vi.ROW_COLUMNS`; None where there is no file
+    refused : rows that are refused, `merge.REFUSED_COLUMNS`
     """
-    for number in sorted(numbers):
-        files = handed_in(config, number)
-        batch = Path("results", config["run"], f"round-{number:02d}", "batch.csv")
-        if number > config["oracle"]["rounds"] and files and batch.exists():
-            raise InputError(
-                Path(files[0]).parent,
-                "holds answers to a batch that would be chosen again",
-                "take back what changed before it (snakemake -n tells what), or move these files "
-                "elsewhere; --forcerun select_batch goes on as it is",
-            )
+
+    files: list[HandedIn] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    rows: "pd.DataFrame | None" = None
+    refused: list[tuple] = field(default_factory=list)
 
 
-def waiting(config: dict, number: int) -> list[str]:
-    """Return the minibatches of a round that still wait for an inspector.
+#: Options of Snakemake that hold for the next run too, and whether values follow them.
+_LASTING = {
+    **dict.fromkeys(("--configfile", "--configfiles", "--config", "-C"), True),
+    **dict.fromkeys(("--profile", "--workflow-profile", "--cores", "-c", "--jobs", "-j"), True),
+    **dict.fromkeys(("--snakefile", "-s", "--directory", "-d", "--executor", "-e"), True),
+    **dict.fromkeys(("--resources", "--res", "--set-threads", "--set-resources"), True),
+    **dict.fromkeys(("--default-resources", "--scheduler", "--latency-wait", "-w"), True),
+    **dict.fromkeys(("--software-deployment-method", "--sdm"), True),
+    **dict.fromkeys(("--keep-going", "-k"), False),
+}
 
-    While the round's batch is not on disk any CSV counts: `merge_labels.py --whole` looks
-    again.
+
+def command_to_go_on(typed: Sequence[str]) -> str:
+    """Return what to type to go on: the command without targets and options of one run.
+
+    Parameters
+    ----------
+    typed : the words after `snakemake`
     """
-    if number <= config["oracle"]["rounds"]:
-        return []
-    files = handed_in(config, number)
-    batch = Path("results", config["run"], f"round-{number:02d}", "batch.csv")
-    if not files:
-        return minibatches(config)
-    if not batch.exists():
-        return []
-    from quasarnet_al.inspection import merge, vi
-    from quasarnet_al.learning.batch import read_batch  # only here: pandas takes its time to start
-
-    task = TASKS[config["task"]]
-    answers, *_ = vi.read_answers(files, task.spectypes, task.redshifts)
-    answers = answers[answers["QUALITY"] >= 0]
-    answers = answers.merge(read_batch(batch)[["TARGETID", "MINIBATCH"]], on="TARGETID")
-    answered = answers.groupby(["MINIBATCH", "INSPECTOR"])["TARGETID"].nunique()
-    enough = merge.is_handed_in(answered, config["batch"]["minibatch"])
-    inspectors = enough.groupby("MINIBATCH").sum()
-    wanted = config["inspection"]["inspectors"]
-    return [name for name in minibatches(config) if inspectors.get(int(name), 0) < wanted]
+    words, keep = ["snakemake"], False
+    for word in typed:
+        if word.startswith("-") and not re.fullmatch(r"-\d+", word):
+            name = word.partition("=")[0]
+            # -c4 and -j4 are one word.
+            short = name[:2] if re.fullmatch(r"-[cj]\d+", name) else name
+            keep = _LASTING.get(name, False) and "=" not in word
+            if short in _LASTING:
+                words.append(word)
+        elif keep:
+            words.append(word)
+    return shlex.join(words)
 
 
-def in_graph(config: dict) -> list[int]:
-    """Return the numbers of the rounds that belong to the graph now.
+class Campaign:
+    """The rounds of a run, as config, results and labels in the current folder say."""
 
-    All that are labelled, and the first that is not: it ends the graph.
-    """
-    numbers = []
-    for number in range(1, config["rounds"] + 1):
-        numbers.append(number)
-        if waiting(config, number):
-            break
-    return numbers
+    def __init__(self, config: dict):
+        self.config = config
+        self.run = config["run"]
+        self._answers: dict[int, Answers] = {}
+        self._settings: dict[int, dict] = {}
 
+    # -- places ------------------------------------------------------------------------
 
-def next_steps(config: dict, numbers: list[int], command: str) -> str:
-    """Return the lines that tell a person where to look and what to do now.
+    def results(self, number: int) -> Path:
+        """The folder of a round's results."""
+        return Path("results", self.run, f"round-{number:02d}")
 
-    `numbers` are the rounds of the graph, `command` is what to type to go on.
-    """
-    results = f"results/{config['run']}"
-    if not numbers:
-        made = [plan.release(config)]
-        made += [f"{results}/{name}" for name in ("label_ratio.csv", "arms.png", "compare.csv")]
-        return "\n".join(["", *(path for path in made if Path(path).exists())])
-    last = f"round-{numbers[-1]:02d}"
-    places = {
-        "report": f"{results}/report.html",
-        "curve": f"{results}/learning_curve.csv",
-        "batch": f"{results}/{last}/batch.csv",
-        "inspection": f"{results}/{last}/inspect/index.html",
-        "release": plan.release(config),
-        "catalogue": f"{results}/catalog.fits",
-        "archive": f"{results}/archive.tar",
-    }
-    lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
-    for number in numbers:
-        folder = Path(results, f"round-{number:02d}")
-        if number <= config["oracle"]["rounds"] or not (folder / "agreement.json").exists():
-            continue
-        counts = read_json(folder / "agreement.json")
-        told = f"round {number}: {counts['accepted']} of {counts['targets']} labels accepted"
-        told += "".join(
-            f", {counts[name]} {name}"
-            for name in ("low quality", "not inspected", "refused rows")
-            if counts.get(name)
-        )
-        lines.append(told + f" (see {folder}/refused.csv)" * bool(counts.get("refused rows")))
-        if counts["conflict"]:
-            lines.append(
-                f"inspectors disagree on {counts['conflict']} spectra of round {number}: decide on "
-                f"{folder}/inspect/adjudication.html, before a later round's pages are answered"
-            )
-    missing = waiting(config, numbers[-1])
-    files = handed_in(config, numbers[-1])
-    if files:
+    def labels(self, number: int) -> Path:
+        """The folder into which people put the CSV files of a round."""
+        return Path("labels", self.run, f"round-{number:02d}")
+
+    def page(self, number: int) -> str:
+        """How the titles of a round's pages begin."""
+        return f"{self.run}-round-{number:02d}"
+
+    # -- labels ------------------------------------------------------------------------
+
+    def is_oracle_round(self, number: int) -> bool:
+        """Whether a round is answered from the known truth."""
+        return number <= self.config["oracle"]["rounds"]
+
+    def minibatches(self, number: int) -> list[str]:
+        """Return the names of a round's minibatches: 01, 02 ..."""
+        batch = self.settings(number)["batch"]
+        return [f"{n + 1:02d}" for n in range(-(-batch["size"] // batch["minibatch"]))]
+
+    def answers(self, number: int) -> Answers:
+        """Read what people handed in for a round, once."""
+        if number not in self._answers:
+            files, passed_over = handed_in.read_folder(self.labels(number))
+            self._answers[number] = Answers(passed_over=passed_over)
+            if files:
+                self._parse(self._answers[number], files, number)
+        return self._answers[number]
+
+    def _parse(self, answers: Answers, files: list[HandedIn], number: int) -> None:
         from quasarnet_al.inspection import vi  # only here: pandas takes its time to start
 
-        task = TASKS[config["task"]]
-        _, faults, refused = vi.read_answers(files, task.spectypes, task.redshifts)
-        lines += faults.values()
-        if refused:
-            name, line, _, reason = refused[0]
-            lines.append(f"{len(refused)} rows are not taken: {name} line {line}: {reason} ...")
-    if missing and Path(places["inspection"]).exists():
-        lines.append(
-            f"round {numbers[-1]} waits for labels of the minibatches {', '.join(missing)}: "
-            "inspect the pages, put the CSV files into "
-            f"labels/{config['run']}/{last}/ (make the folder), then: {command}"
+        task, tables = TASKS[self.config["task"]], []
+        for file in files:
+            try:
+                rows, refused = vi.parse_vi(
+                    self.labels(number) / file.name, file.content, task.spectypes, task.redshifts
+                )
+            except InputError as error:
+                answers.passed_over[file.name] = "; ".join(map(str, error.args[1:]))
+                continue
+            answers.files.append(file)
+            tables.append(rows)
+            answers.refused += [(file.name, *row) for row in refused]
+        answers.rows = vi.collect(tables)
+
+    def copies(self, number: int) -> list[str]:
+        """Return the copies that `record` makes of a round's files; a new content is a new path."""
+        if self.is_oracle_round(number):
+            return []
+        folder = self.record_of(number)
+        return [f"{folder}/{file.copy}" for file in self.answers(number).files]
+
+    def products(self) -> list[Path]:
+        """Return what is there of the released network, the gate's verdict and the catalogue."""
+        run = Path("results", self.run)
+        patterns = ("release/*.h5", "release/*.json", "release/*.csv", "gate/*", "catalog.fits")
+        return [path for pattern in patterns for path in sorted(run.glob(pattern))]
+
+    def record_of(self, number: int) -> str:
+        """The folder of a round's append-only record."""
+        return f"{self.results(number)}/handed-in"
+
+    def record(self, merging: Iterable[int]) -> None:
+        """Copy what was handed in for any round to its append-only record.
+
+        Parameters
+        ----------
+        merging : the rounds whose labels are about to be merged
+
+        Raises
+        ------
+        InputError
+            A recorded file of these is gone: its answers would be lost without a word.
+        """
+        if self.chunks:
+            write_json(self._made, {name: asdict(chunk) for name, chunk in self.chunks.items()})
+        for number in self._handed_in_rounds():
+            handed_in.record(self.record_of(number), self.answers(number).files)
+        for number in merging:
+            if self.is_oracle_round(number):
+                continue
+            for name, copy in self.gone(number).items():
+                raise InputError(
+                    self.labels(number) / printable(name),
+                    f"was handed in and is gone; its copy is {copy}",
+                    "copy it back, or discard its answers with workflow_scripts/discard_answers.py",
+                )
+
+    def gone(self, number: int) -> dict[str, Path]:
+        """Return the recorded files that people's folder no longer holds, and their copies."""
+        return handed_in.gone(self.record_of(number), self.answers(number).files)
+
+    def _handed_in_rounds(self) -> list[int]:
+        """Return the numbers of the rounds for which people have handed in anything."""
+        folder = Path("labels", self.run)
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        found = sorted(int(name[-2:]) for name in names if re.fullmatch(r"round-\d\d", name))
+        return [number for number in found if number and not self.is_oracle_round(number)]
+
+    # -- the graph ---------------------------------------------------------------------
+
+    def waiting(self, number: int) -> list[str]:
+        """Return the minibatches of a round that still wait for an inspector.
+
+        While the round's batch is not on disk any CSV counts: `merge_labels.py --whole` looks
+        again.
+        """
+        if self.is_oracle_round(number):
+            return []
+        rows = self.answers(number).rows
+        batch = self.results(number) / "batch.csv"
+        if rows is None or not len(self.answers(number).files):
+            return self.minibatches(number)
+        if handed_in.is_closed(self.labels(number)) or not batch.exists():
+            return []
+        from quasarnet_al.inspection import merge
+        from quasarnet_al.learning.batch import read_batch
+
+        inspection = self.settings(number)["inspection"]
+        table = read_batch(batch)[["TARGETID", "MINIBATCH"]]
+        rows = rows[rows["QUALITY"] >= 0]
+        missing = []
+        for minibatch, targets in table.groupby("MINIBATCH")["TARGETID"]:
+            answers = rows[rows["TARGETID"].isin(targets)].groupby("INSPECTOR")["TARGETID"]
+            enough = [
+                merge.is_handed_in(count, len(targets), inspection["complete"])
+                for count in answers.nunique()
+            ]
+            if sum(enough) < inspection["inspectors"]:
+                missing.append(f"{minibatch:02d}")
+        return missing
+
+    def must_be_whole(self, number: int) -> bool:
+        """Whether a merge fails where a minibatch of a round is without answers."""
+        return not self.is_oracle_round(number) and not handed_in.is_closed(self.labels(number))
+
+    @functools.cached_property
+    def numbers(self) -> list[int]:
+        """The numbers of the rounds that belong to the graph now.
+
+        All that are labelled, and the first that is not: it ends the graph.
+        """
+        numbers = []
+        for number in range(1, self.config["rounds"] + 1):
+            numbers.append(number)
+            if self.waiting(number):
+                break
+        return numbers
+
+    # -- frozen rounds -----------------------------------------------------------------
+
+    def is_frozen(self, number: int) -> bool:
+        """Whether people have answered a round's batch, so that it stays as it is."""
+        return (
+            not self.is_oracle_round(number)
+            and (self.results(number) / "batch.csv").exists()
+            and bool(self.answers(number).files or handed_in.recorded(self.record_of(number)))
         )
-    if not missing:
-        lines.append(f"all {config['rounds']} rounds are labelled; raise `rounds` to go on")
-    return "\n".join(["", *lines])
+
+    @functools.cached_property
+    def frozen(self) -> list[int]:
+        """The numbers of the frozen rounds."""
+        folder = Path("results", self.run)
+        found = sorted(int(path.parent.name[-2:]) for path in folder.glob("round-??/batch.csv"))
+        return [number for number in found if self.is_frozen(number)]
+
+    @functools.cached_property
+    def chunks(self) -> dict[str, plan.Chunk]:
+        """The chunks of the pool; those of frozen rounds stay together when tiles are added."""
+        made = read_json(self._made) if self.frozen and self._made.exists() else {}
+        chunks = [plan.Chunk(**{**c, "tiles": tuple(c["tiles"])}) for c in made.values()]
+        return plan.chunks(self.config, made=chunks)
+
+    @property
+    def _made(self) -> Path:
+        return Path("results", self.run, "pool/chunks.json")
+
+    def _now(self, number: int) -> dict:
+        """Return the config that holds for a round, as the config says now."""
+        config = self.config
+        for first, changed in sorted(self.config["changes"].items()):
+            config = changed if first <= number else config
+        return config
+
+    def _recorded(self, number: int) -> dict:
+        """Return what was recorded with a frozen round's batch.
+
+        Of a round without a record, that of an older version, what its files tell.
+        """
+        path = self.results(number) / "round.json"
+        if path.exists():
+            return read_json(path, "settings", "fit", "tiles", "sums")
+        lines = (self.results(number) / "batch.csv").read_text(encoding="utf-8").splitlines()
+        page = lines[0].split(",").index("MINIBATCH")
+        first = [line for line in lines[1:] if line.split(",")[page] == "1"]
+        batch = {"size": len(lines) - 1, "minibatch": len(first)}
+        scores = self.results(number).glob("scores/*.fits")
+        tiles = [path.stem for path in sorted(scores)] or list(self.chunks)
+        return {"settings": {"batch": batch}, "fit": self._fit(number), "tiles": tiles, "sums": {}}
+
+    def settings(self, number: int) -> dict:
+        """Return the config by which a round is made: of a frozen one as it was recorded."""
+        if number not in self._settings:
+            found = self._now(number)
+            if self.is_frozen(number):
+                recorded = self._recorded(number)["settings"]
+                found = found | {
+                    key: found[key] | value if isinstance(value, dict) else value
+                    for key, value in recorded.items()
+                }
+            self._settings[number] = found
+        return self._settings[number]
+
+    def tiles(self, number: int) -> list[str]:
+        """Return the names of the chunks of the pool that a round chooses from."""
+        return self._recorded(number)["tiles"] if self.is_frozen(number) else list(self.chunks)
+
+    def fit(self, number: int) -> str:
+        """Return which map a round uses: the run's, or that of the round that fitted it again."""
+        return self._recorded(number)["fit"] if self.is_frozen(number) else self._fit(number)
+
+    def _fit(self, number: int) -> str:
+        if number in self._now(number)["som"]["refit_rounds"]:
+            return f"round-{number:02d}"
+        changes = self.config["changes"].items()
+        refits = [first for first, c in changes if first <= number and self._refits(first, c)]
+        return f"round-{max(refits):02d}" if refits else "run"
+
+    def _refits(self, number: int, config: dict) -> bool:
+        """Return whether an entry of `rounds` changes the map: from there on it is another."""
+        before = self._now(number - 1)["som"] if number > 1 else self.config["som"]
+        return config["som"] != before
+
+    def teams(self, number: int) -> dict[str, list[int]]:
+        """Return the members of each team of a round, by the team's name."""
+        return plan.teams(self.settings(number))
+
+    def members(self, number: int) -> list[str]:
+        """Return the members of a round, as in the names of their files."""
+        return [f"{member:02d}" for team in self.teams(number).values() for member in team]
+
+    def record_text(self, number: int) -> str:
+        """Return what is recorded with a round's batch, as JSON."""
+        settings = self.settings(number)
+        record: dict[str, object] = {"settings": {key: settings[key] for key in RECORDED}}
+        record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
+        return json.dumps(record, sort_keys=True)
+
+    def check_frozen(self) -> None:
+        """Raise `InputError` where an answered batch is not what people were asked about."""
+        for number in self.frozen:
+            sums = self._recorded(number)["sums"]
+            for name in CHOICE:
+                path = self.results(number) / name
+                if not path.exists():
+                    fault = "is gone, and it belongs to a batch that people have answered"
+                elif name.startswith("batch") and _digest(path) != sums.get(name, _digest(path)):
+                    fault = "has changed since its batch was recorded, and people have answered it"
+                else:
+                    continue
+                raise InputError(
+                    path,
+                    fault,
+                    "restore it from archive.tar or a backup, or discard the answers with "
+                    "workflow_scripts/discard_answers.py",
+                )
+
+    # -- files that no rule makes again --------------------------------------------------
+
+    def _made_by(self, number: int) -> list[list[str]]:
+        """Return what a round is made of before and with its batch, below its folder, by kind."""
+        return [
+            ["training.fits"],
+            [f"train/team-{team}.h5" for team in self.teams(number)],
+            [f"weights/member-{member}.h5" for member in self.members(number)],
+            ["ensemble.h5"],
+            [f"scores/{tiles}.fits" for tiles in self.tiles(number)],
+            ["metrics.json"],
+            [*CHOICE, "round.json"],
+        ]
+
+    def _kept(self, everything: bool) -> dict[str, list[str]]:
+        """Return the files that no rule makes, by the wildcard that excludes them.
+
+        Those of frozen rounds that are there, and with `everything` all that are there.
+        """
+        run = Path("results", self.run)
+        kept: dict[str, list[str]] = {"round": [], "fit": [], "tiles": [], "set": [], "survey": []}
+        numbers = self._selected if everything else self.frozen
+        for number in numbers:
+            folder = self.results(number)
+            for files in self._made_by(number):
+                there = [file for file in files if (folder / file).exists()]
+                kept["round"] += [f"{number:02d}/{file}" for file in there]
+            if self.is_frozen(number):
+                kept["round"] += [f"{number:02d}/{file}" for file in CHOICE]
+        for fit in {self.fit(number) for number in numbers}:
+            tiles = {name for n in numbers if self.fit(n) == fit for name in self.tiles(n)}
+            files = [f"{fit}/som.h5", *(f"{fit}/{name}.fits" for name in sorted(tiles))]
+            kept["fit"] += [file for file in files if (run / "som" / file).exists()]
+        if everything:
+            kept["tiles"] = [path.name for path in sorted(run.glob("pool/*.fits"))]
+            kept["set"] = [path.name for path in sorted(run.glob("labelled/*.fits"))]
+            surveys = sorted(run.glob("mock/*/truth.csv"))
+            kept["survey"] = [f"{path.parent.name}/{path.name}" for path in surveys]
+        return kept
+
+    def constraint(self, wildcard: str, pattern: str, everything: bool = False) -> str:
+        """Return the pattern of a wildcard, less the files that no rule makes again.
+
+        What is frozen is a source for Snakemake: no change of times, parameters, code or inputs
+        makes it anew. The wildcard is the first in the path of these files.
+        """
+        before = {"tiles": "pool/", "set": "labelled/", "survey": "mock/"}.get(wildcard, "")
+        kept = self._kept(everything)[wildcard]
+        if not kept:
+            return pattern
+        behind = f"(?<={re.escape(f'results/{self.run}/{before}')})" if before else ""
+        return f"(?!{behind}(?:{'|'.join(map(re.escape, sorted(set(kept))))})$){pattern}"
+
+    @functools.cached_property
+    def _selected(self) -> list[int]:
+        """The numbers of the rounds whose batch is on disk."""
+        return [n for n in self.numbers if (self.results(n) / "batch.csv").exists()]
+
+    def missing(self) -> list[str]:
+        """Return the intermediate files that the rounds were made of and that are gone."""
+        run = Path("results", self.run)
+        files = []
+        for number in self._selected:
+            folder, fit = self.results(number), run / "som" / self.fit(number)
+            files += [folder / file for kind in self._made_by(number)[:-1] for file in kind]
+            names = [f"{name}.fits" for name in self.tiles(number)]
+            files += [fit / "som.h5", *(fit / name for name in names)]
+            files += [run / "pool" / name for name in names]
+        if self._selected:
+            files += [run / "labelled" / f"{name}.fits" for name in self.config["labelled"]]
+            files.append(run / "validation.fits")
+        return [str(path) for path in dict.fromkeys(files) if not path.exists()]
+
+    def date_back(self, made: Iterable[tuple[Iterable[str], Iterable[str]]]) -> None:
+        """Give restored files the time of what they are made of.
+
+        `made` has the inputs and outputs of the jobs that restored them. What has no inputs gets
+        the time of the oldest file of the pool's and the labelled sets'.
+        """
+        for inputs, outputs in made:
+            times = [Path(path).stat().st_mtime_ns for path in inputs if Path(path).exists()]
+            time = max(times, default=self._oldest)
+            for path in map(Path, outputs):
+                if path.exists():
+                    os.utime(path, ns=(time, time))
+
+    @functools.cached_property
+    def _oldest(self) -> int:
+        """When the first file of the run's results was made, in ns."""
+        files = [p for p in Path("results", self.run).glob("*/*.fits") if p.is_file()]
+        return min((path.stat().st_mtime_ns for path in files), default=0)
+
+    def grouped(self, names: str) -> list[tuple[list[str], list[int]]]:
+        """Return the rounds with the same `members` or `minibatches`, those of the first first."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number in range(1, self.config["rounds"] + 2):
+            groups.setdefault(tuple(getattr(self, names)(number)), []).append(number)
+        return [(list(key), numbers) for key, numbers in groups.items()]
+
+    # -- what a person is told ---------------------------------------------------------
+
+    def next_steps(self, command: str) -> str:
+        """Return the lines that tell a person where to look and what to do now.
+
+        `command` is what to type to go on.
+        """
+        results, numbers = f"results/{self.run}", self.numbers
+        if not numbers:
+            made = [plan.release(self.config)]
+            made += [f"{results}/{name}" for name in ("label_ratio.csv", "arms.png", "compare.csv")]
+            return "\n".join(["", *(path for path in made if Path(path).exists())])
+        last = numbers[-1]
+        places = {
+            "report": f"{results}/report.html",
+            "curve": f"{results}/learning_curve.csv",
+            "batch": f"{self.results(last)}/batch.csv",
+            "inspection": f"{self.results(last)}/inspect/index.html",
+            "release": plan.release(self.config),
+            "catalogue": f"{results}/catalog.fits",
+            "archive": f"{results}/archive.tar",
+        }
+        lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
+        for number in numbers:
+            lines += self._merged(number)
+        lines += self._frozen_lines()
+        lines += self.warnings(last)
+        lines += self.passed_over()
+        missing = self.waiting(last)
+        if missing and Path(places["inspection"]).exists():
+            plural = "minibatch" if len(missing) == 1 else "minibatches"
+            lines.append(
+                f"round {last} waits for labels of the {plural} {', '.join(missing)}: "
+                "inspect the pages, put the CSV files into "
+                f"{self.labels(last)}/ (make the folder), then: {command}"
+            )
+            later = [number for number in self._handed_in_rounds() if number > last]
+            if later:
+                lines.append(
+                    f"the answers to {_rounds(later)} wait until round {last} is labelled again"
+                )
+        if not missing:
+            number = self.config["rounds"]
+            told = "the only round is" if number == 1 else f"all {number} rounds are"
+            lines.append(f"{told} labelled; raise `rounds` to go on, then: {command}")
+        return "\n".join(["", *lines])
+
+    def _merged(self, number: int) -> list[str]:
+        """Say what the merge made of a round's answers."""
+        agreement = self.results(number) / "agreement.json"
+        if self.is_oracle_round(number) or not agreement.exists():
+            return []
+        counts = read_json(agreement, "accepted", "targets", "conflict")
+        line = f"round {number}: {counts['accepted']} of {counts['targets']} labels accepted"
+        for name in ("low quality", "not inspected"):
+            line += f", {counts[name]} {name}" if counts.get(name) else ""
+        refused = counts.get("refused rows", 0)
+        if refused:
+            line += f", {_count(refused, 'refused row')} (see {agreement.with_name('refused.csv')})"
+        lines = [line]
+        if counts["conflict"]:
+            lines.append(
+                f"inspectors disagree on {_count(counts['conflict'], 'spectrum', 'spectra')} of "
+                f"round {number}: decide on {self.results(number)}/inspect/adjudication.html, "
+                "before a later round's pages are answered"
+            )
+        return lines
+
+    def warnings(self, number: int) -> list[str]:
+        """Say what looks so wrong that inspecting the batch of a round would be wasted work."""
+        lines, metrics = [], self.results(number) / "metrics.json"
+        if metrics.exists():
+            found = read_json(metrics)
+            if "completeness" in found and not found["completeness"]:
+                lines.append(
+                    f"warning: the ensemble of round {number} finds none of the {found['quasars']} "
+                    f"quasars of the validation set (see {metrics}): check its training set and "
+                    "recipe before anybody inspects the batch"
+                )
+        batch = self.results(number) / "batch.csv"
+        if batch.exists() and self.settings(number)["batch"]["acquisition"] != "random":
+            with batch.open(encoding="utf-8", newline="") as file:
+                scores = [row["SCORE"] for row in csv.DictReader(file) if row.get("SCORE")]
+            if len(scores) > 1 and len(set(scores)) == 1:
+                lines.append(
+                    f"warning: all spectra of the batch of round {number} have the score "
+                    f"{scores[0]}: the choice among them is by chance; check the ensemble, or "
+                    "take another batch.acquisition, before anybody inspects it"
+                )
+        return lines
+
+    def _frozen_lines(self) -> list[str]:
+        """Say which rounds stay as they were, and what acts only from the next one on."""
+        frozen = [number for number in self.frozen if number in self.numbers]
+        changes = sorted({change for number in frozen for change in self._changed_since(number)})
+        if not frozen or not changes:
+            return []
+        stay = "stays as it was" if len(frozen) == 1 else "stay as they were"
+        return [
+            f"{_rounds(frozen)} {stay} chosen, since people have answered; from round "
+            f"{max(frozen) + 1} on act: {', '.join(changes)}"
+        ]
+
+    def _changed_since(self, number: int) -> list[str]:
+        """Name what has changed since the batch of a frozen round was chosen."""
+        recorded, now = self._recorded(number), self._now(number)
+        changes = []
+        for key, value in recorded["settings"].items():
+            if isinstance(value, dict):
+                changes += [f"{key}.{k}" for k in value if value[k] != now[key].get(k)]
+            elif value != now[key]:
+                changes.append(key)
+        tiles = self.chunks.keys() ^ set(recorded["tiles"])
+        changes += [f"tiles {name}" for name in sorted(tiles)]
+        for name, digest in recorded["sums"].items():
+            labels = Path("results", self.run, name)
+            if name.endswith("labels.csv") and labels.exists() and _digest(labels) != digest:
+                changes.append(f"the labels of round {int(labels.parent.name[-2:])}")
+        return changes
+
+    def passed_over(self) -> list[str]:
+        """Name what people handed in and no rule reads, and rows that are refused."""
+        lines = [f"not read: {path}: {reason}" for path, reason in self._misplaced()]
+        for number in self._handed_in_rounds():
+            folder, answers = self.labels(number), self.answers(number)
+            lines += [
+                f"not read: {folder}/{name}: {reason}"
+                for name, reason in sorted(answers.passed_over.items())
+            ]
+            lines += [
+                f"gone: {folder}/{printable(name)}: was handed in; its copy is {copy}"
+                for name, copy in self.gone(number).items()
+            ]
+            refused, elsewhere = len(answers.refused), self._elsewhere(number)
+            if refused:
+                name, line, _, reason = answers.refused[0]
+                lines.append(
+                    f"{_count(refused, 'row')} of {folder} {_is(refused)} refused: {name} line "
+                    f"{line}: {reason}" + (", ..." if refused > 1 else "")
+                )
+            if elsewhere:
+                lines.append(
+                    f"{_count(len(elsewhere), 'row')} of {folder} {_is(len(elsewhere))} about "
+                    f"targets that are not in this batch: {elsewhere[0]}"
+                )
+        return lines
+
+    def _elsewhere(self, number: int) -> list[str]:
+        """Return where each answer is that is not about the round's batch, and the reason."""
+        rows, batch = self.answers(number).rows, self.results(number) / "batch.csv"
+        if rows is None or not batch.exists():
+            return []
+        from quasarnet_al.inspection import merge
+        from quasarnet_al.learning.batch import read_batch
+
+        _, refused = merge.of_batch(rows, read_batch(batch)["TARGETID"], self.page(number))
+        return [
+            f"{name} line {line}: {reason.partition(': ')[2]}"
+            for name, line, _, reason in refused.to_numpy(dtype=object).tolist()
+        ]
+
+    def _misplaced(self) -> list[tuple[str, str]]:
+        """Return entries of the folders of labels that no rule reads, and why."""
+        found = []
+        for path in _entries(Path("labels")):
+            name = printable(path.name)
+            if not path.is_dir():
+                found.append((f"labels/{name}", f"files belong into labels/{self.run}/round-NN/"))
+            elif path.name != self.run and _alike(path.name, self.run):
+                found.append((f"labels/{name}/", f"the run is called {self.run}"))
+        for path in _entries(Path("labels", self.run)):
+            name = printable(path.name)
+            if name == DISCARDED:
+                continue
+            number = int(name[-2:]) if re.fullmatch(r"round-\d\d", name) else 0
+            if not path.is_dir():
+                reason = f"files belong into labels/{self.run}/round-NN/"
+            elif not number:
+                reason = "folders are called round-01, round-02 ..."
+            elif self.is_oracle_round(number):
+                reason = f"the oracle answers round {number}"
+            elif not (self.results(number) / "batch.csv").exists() and number not in self.numbers:
+                reason = f"there is no round {number} yet"
+            else:
+                continue
+            found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
+        return found
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".git"))
+    except OSError:
+        return []
+
+
+def _alike(one: str, two: str) -> bool:
+    """Return whether a folder's name is perhaps another spelling of the run's."""
+    one, two = (re.sub(r"[\W_]", "", name).casefold() for name in (one, two))
+    return difflib.SequenceMatcher(None, one, two).ratio() > 0.9
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _rounds(numbers: list[int]) -> str:
+    names = ", ".join(map(str, numbers))
+    return f"round {names}" if len(numbers) == 1 else f"rounds {names}"

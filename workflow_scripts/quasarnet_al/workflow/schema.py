@@ -71,6 +71,7 @@ def tables(readme: str, schema: dict) -> str:
             sections[title].below(name, rules, seen)
         else:
             sections["The run"].add(name, rules, name in schema["required"])
+            sections["The run"].below(name, rules, seen)
     text = "".join(
         f"\n### {title}\n\n{about.get(title, '')}{table}" for title, table in sections.items()
     )
@@ -103,7 +104,9 @@ class _Table:
         allowed = " or ".join(f"`{choice}`" for choice in rules.get("enum", []))
         if not allowed:
             limits = [f"{sign} {rules[name]}" for name, sign in _LIMITS.items() if name in rules]
-            allowed = " ".join([_KINDS.get(rules["type"], ""), ", ".join(limits)]).strip()
+            kinds = [rules["type"]] if isinstance(rules["type"], str) else rules["type"]
+            allowed = " or ".join(_KINDS.get(kind, "") for kind in kinds)
+            allowed = f"{allowed} {', '.join(limits)}".strip()
         default = rules.get("default", "")
         if default in ("", {}):
             default = "required" if required else ""

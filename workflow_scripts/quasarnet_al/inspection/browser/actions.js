@@ -2,7 +2,7 @@ import { contradiction, EMPTY, isComplete, isEmpty } from "./answers.js";
 import { C_KM_S, CLASSES, ISSUES, round4, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
 import { $, banner, D, N, toast, unbanner } from "./document.js";
 import { refine } from "./match.js";
-import { answerOf, candidates, change, current, left, matched, refresh, schedule, session, settings, shownTemplate, snapshot, spectrum, takeBack, TEMPLATES, view } from "./state.js";
+import { answerOf, candidates, change, current, left, matched, refresh, sawEnsemble, schedule, session, settings, shownTemplate, snapshot, spectrum, takeBack, TEMPLATES, view } from "./state.js";
 
 // What an inspector can do: go to a spectrum, choose a redshift, answer.
 
@@ -75,10 +75,40 @@ function record(fields, before) {
   unbanner("contradiction");
   const completes = "quality" in fields || !isComplete(before.answer);
   change(view.index, fields, { before });
+  secondOpinion(view.index);
   if (!isComplete(answerOf(view.index))) {
     if (answerOf(view.index).quality >= 0) toast("Which class? Q quasar, G galaxy, S star");
   } else if (completes) advance();
 }
+
+// After an answer that contradicts redrock or the ensemble: what they say, once for each
+// spectrum, and a flag for redrock. Never before an answer.
+const told = new Set();
+const MAJORITY = 2 / 3;
+function secondOpinion(index) {
+  unbanner("opinion");
+  const a = answerOf(index), { redrock, ensemble, targetid } = D.spectra[index];
+  if (!isComplete(a) || a.quality < 2 || told.has(targetid)) return;
+  const says = [], actions = [], flag = (letter) => () => { go(index); if (!answerOf(index).issue.includes(letter)) change(index, { issue: withIssue(index, letter) }, { keepShown: true }); };
+  if (redrock && redrock.spectype !== a.spectype) {
+    says.push(`redrock sees a ${redrock.spectype} at z = ${redrock.z.toFixed(4)}`);
+    actions.push(["Flag redrock's class (⇧C)", flag("C")]);
+  } else if (redrock && Math.abs(redrock.z - a.z) > SAME_Z * (1 + Math.min(redrock.z, a.z))) {
+    says.push(`redrock has z = ${redrock.z.toFixed(4)}`);
+    actions.push(["Flag redrock's redshift (⇧R)", flag("R")]);
+  }
+  if (ensemble) {
+    const quasar = 1 - ensemble.votes["not a quasar"], other = ensemble.z_mean;
+    const share = a.spectype === "QSO" ? 1 - quasar : quasar;
+    if (share > MAJORITY) says.push(`${Math.round(100 * share)} % of the ensemble ${a.spectype === "QSO" ? "do not see" : "see"} a quasar`);
+    else if (a.spectype === "QSO" && other !== null && Math.abs(other - a.z) > 0.05 * (1 + a.z)) says.push(`the ensemble's mean redshift is ${other.toFixed(2)}`);
+    if (says.some((text) => text.includes("ensemble"))) sawEnsemble(targetid);
+  }
+  if (!says.length) return;
+  told.add(targetid);
+  banner("opinion", `You recorded ${index + 1} as ${a.spectype} at z = ${a.z.toFixed(4)}; ${says.join(", and ")}.`, ...actions, ["Look again", () => go(index)], ["OK", () => {}]);
+}
+const withIssue = (index, letter) => ISSUES.map(([l]) => l).filter((l) => l === letter || answerOf(index).issue.includes(l)).join("");
 
 export function setClass(spectype) {
   if (!canAnswer()) return;
@@ -180,7 +210,7 @@ export function go(index) {
   if (index < 0 || index >= N) return;
   commitComment();
   unbanner("contradiction");
-  Object.assign(view, { index, x: null, y: null, features: null, touched: false, spectype: "", candidate: -1, drawn: -1 });
+  Object.assign(view, { index, x: null, y: null, features: null, touched: false, spectype: "", candidate: -1, absorber: null, drawn: -1 });
   closeLines();
   const a = answerOf(index), list = candidates(index), own = list.findIndex((c) => c.spectype === a.spectype);
   if (a.z !== null) Object.assign(view, { z: a.z, touched: true });
@@ -206,4 +236,12 @@ export function closeLines() {
   schedule();
 }
 
-export const templateNames = () => ["auto", "none", ...TEMPLATES.map((t) => t.name)];
+// Lines of an absorber stay at the redshift that is shown now, while that of the object moves
+// on; once more takes them away.
+export function toggleAbsorber() {
+  view.absorber = view.absorber === null ? view.z : null;
+  toast(view.absorber === null ? "Absorber's lines removed" : `Absorption lines of an absorber stay at z = ${view.absorber.toFixed(4)}`);
+  schedule();
+}
+
+export const templateNames = () => ["auto", "none", ...(D.spectra.some((record) => record.model) ? ["redrock"] : []), ...TEMPLATES.map((t) => t.name)];

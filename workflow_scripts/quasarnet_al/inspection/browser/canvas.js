@@ -4,7 +4,7 @@ import { indexOf } from "./spectra.js";
 
 export const FONT = 'system-ui, "Segoe UI", "Helvetica Neue", "DejaVu Sans", Arial, sans-serif';
 export const ink = {};
-const COLOURS = ["paper", "panel", "edge", "ink", "soft", "faint", "flux", "noise", "network", "template", "emission", "absorption", "sky", "telluric", "mark", "accent", "qso", "galaxy", "star"];
+const COLOURS = ["paper", "panel", "edge", "ink", "soft", "faint", "flux", "noise", "network", "template", "emission", "absorption", "sky", "telluric", "mark", "accent", "qso", "galaxy", "star", "arm-b", "arm-r", "arm-z", "absorber"];
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
   for (const name of COLOURS) ink[name] = style.getPropertyValue(`--${name}`).trim();

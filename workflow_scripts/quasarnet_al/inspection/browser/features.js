@@ -6,7 +6,7 @@ import { indexOf, smoothed } from "./spectra.js";
 // Key, name, vacuum wavelength (line_lists.py), and 1 for emission, -1 for absorption.
 export const NAMED = [
   ["1", "Lyα", 1215.67, 1], ["2", "C IV", 1549.06, 1], ["3", "C III]", 1908.73, 1], ["4", "Mg II", 2799.12, 1], ["5", "[O II]", 3728.48, 1],
-  ["6", "Hβ", 4862.68, 1], ["7", "[O III] 5008", 5008.24, 1], ["8", "Hα", 6564.61, 1], ["9", "Ca K", 3934.77, -1], ["0", "Na D", 5893.58, -1],
+  ["6", "Hβ", 4862.68, 1], ["7", "[O III] 5008", 5008.24, 1], ["8", "Hα", 6564.61, 1], ["9", "Ca K", 3934.77, -1], ["0", "Na D", 5893.57, -1],
 ];
 
 // How far each pixel is from the wide running mean, in errors.

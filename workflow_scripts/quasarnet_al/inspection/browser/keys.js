@@ -1,6 +1,6 @@
 import { clamp, MEANING } from "./base.js";
 import { $, element, N, rows, toast } from "./document.js";
-import { chooseCandidate, clearAnswer, closeLines, cycleBal, fitHere, go, nextUnlabelled, recordZ, setClass, setQuality, step, templateNames, toggleIssue, undoLast } from "./actions.js";
+import { chooseCandidate, clearAnswer, closeLines, cycleBal, fitHere, go, nextUnlabelled, recordZ, setClass, setQuality, step, templateNames, toggleAbsorber, toggleIssue, undoLast } from "./actions.js";
 import { download } from "./files.js";
 import { openGallery } from "./gallery.js";
 import { markNext, moveMark, nameByKey } from "./mouse.js";
@@ -12,9 +12,9 @@ import { answerOf, keepSettings, settings, view } from "./state.js";
 
 const HELP = [
   ["Answer", [["Q G S", "quasar, galaxy, star"], ["4 3 2 1 0", "quality; records class and redshift, then advances"], ["B", "BAL: yes, no, not looked at"], ["⇧R ⇧C ⇧S", "issue: bad redshift, class, spectrum"], ["/", "comment; Enter ends it"], ["R", "record the redshift shown"], ["U", "undo"], ["Delete", "clear this answer"]]],
-  ["Redshift", [["C V", "next, previous candidate"], [", .", "step 0.001; with ⇧ 0.01, with Alt 0.0001"], ["F", "fit the template shown, near here"], ["M ⇧M", "mark the next emission, absorption feature; then 1 … 0 names its line"], ["⇧← ⇧→", "move the mark"], ["Z", "type it; Enter ends it"]]],
+  ["Redshift", [["C V", "next, previous candidate"], [", .", "step 0.001; with ⇧ 0.01, with Alt 0.0001"], ["F", "fit the template shown, near here"], ["M ⇧M", "mark the next emission, absorption feature; then 1 … 0 names its line"], ["⇧← ⇧→", "move the mark"], ["Z", "type it; Enter ends it"], ["⇧Z", "keep absorption lines of an absorber at this redshift"]]],
   ["Go", [["N P", "next, back"], ["Space", "next open one"], ["Home End", "first, last"], ["⇧A", "advance after a quality: on, off"]]],
-  ["Look", [["← → ↑ ↓", "pan, zoom"], ["⇧↑ ⇧↓", "zoom the flux"], ["X", "whole spectrum"], ["W ⇧W", "smooth more, less"], ["D O L A K Y", "error, network's pixels, emission, absorption, sky, full range"], ["T ⇧T", "next, previous template"], ["E", "ensemble"], ["I", "all spectra and answers"]]],
+  ["Look", [["← → ↑ ↓", "pan, zoom"], ["⇧↑ ⇧↓", "zoom the flux"], ["X", "whole spectrum"], ["W ⇧W", "smooth more, less"], ["D O L A K J Y", "error, network's pixels, emission, absorption, sky, arms apart, full range"], ["T ⇧T", "next, previous template"], ["E", "ensemble"], ["I", "all spectra and answers"]]],
   ["Keep", [["⇧D", "download the CSV"], ["⇧I", "import a CSV"], ["? H", "this list"], ["Esc", "close; leave a field or button"]]],
 ];
 
@@ -56,12 +56,12 @@ const PLAIN = {
   n: () => go(view.index + 1), p: () => go(view.index - 1), Enter: () => go(view.index + 1), Backspace: () => go(view.index - 1),
   " ": nextUnlabelled, Home: () => go(0), End: () => go(N - 1),
   ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2), ArrowUp: () => zoom(0.7), ArrowDown: () => zoom(1 / 0.7), x: resetView,
-  w: () => smooth(2), d: () => toggle("noise"), o: () => toggle("network"), l: () => toggle("emission"), a: () => toggle("absorption"), k: () => toggle("sky"), y: () => toggle("full"),
+  w: () => smooth(2), d: () => toggle("noise"), o: () => toggle("network"), l: () => toggle("emission"), a: () => toggle("absorption"), k: () => toggle("sky"), y: () => toggle("full"), j: () => toggle("arms"),
   t: () => nextTemplate(1), e: toggleEnsemble, i: openGallery, h: openHelp,
 };
 const SHIFTED = {
   r: () => toggleIssue("R"), c: () => toggleIssue("C"), s: () => toggleIssue("S"), d: download, i: () => $("file").click(),
-  w: () => smooth(-2), t: () => nextTemplate(-1), a: toggleAdvance, m: () => markNext(-1), ArrowUp: () => zoomFlux(0.8), ArrowDown: () => zoomFlux(1.25),
+  w: () => smooth(-2), t: () => nextTemplate(-1), a: toggleAdvance, m: () => markNext(-1), z: toggleAbsorber, ArrowUp: () => zoomFlux(0.8), ArrowDown: () => zoomFlux(1.25),
 };
 // What a held key may do again and again. Nothing here records anything.
 const REPEATED = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "n", "p", "w", ",", "."]);

@@ -111,6 +111,13 @@ export function scans(s, templates) {
   return s.scans;
 }
 
+// The best gain of a class at each step of log10(1 + z): pairs of both.
+export function bestOfClass(list, spectype) {
+  const own = list.filter((scan) => scan.spectype === spectype);
+  if (!own.length) return [];
+  return own[0].gains.map((_, k) => [(own[0].first + k) * LOG_STEP, Math.max(...own.map(({ gains }) => gains[k]))]);
+}
+
 // The redshifts at which templates fit best, best first: `behind` is chi^2 above the best.
 export function matches(s, templates) {
   if (s.matches) return s.matches;

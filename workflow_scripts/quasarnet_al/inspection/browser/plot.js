@@ -3,8 +3,8 @@ import { drawCurve, FONT, ink, line, surface, ticks } from "./canvas.js";
 import { $, D } from "./document.js";
 import { templateCurve } from "./match.js";
 import { drawPanels } from "./panels.js";
-import { fluxRange, fullRange, indexOf, pixelEdge } from "./spectra.js";
-import { curve, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
+import { fluxRange, fullRange, indexOf, pixelEdge, sampled } from "./spectra.js";
+import { arms, curve, pipelineModel, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
 
 // The large plot of a spectrum and the strip of the whole spectrum above it.
 
@@ -81,10 +81,18 @@ function drawSpectrum(g) {
     g.globalAlpha = 1;
   }
   g.lineWidth = 1.1;
-  drawCurve(g, s, c.flux, X, Y, x0, x1, good);
+  const apart = settings.arms ? arms(view.index) : [];
+  if (!apart.length) drawCurve(g, s, c.flux, X, Y, x0, x1, good);
+  for (const piece of apart) {
+    g.strokeStyle = ink[`arm-${piece.arm.toLowerCase()}`];
+    drawCurve(g, piece, piece.curve.flux, X, Y, x0, x1, (i) => piece.ivar[i] > 0);
+  }
   if (settings.network && s.full) drawNetwork(g);
-  const t = shownTemplate();
-  frame.model = t ? templateCurve(s, t, view.z) : null;
+  const t = shownTemplate(), own = pipelineModel();
+  // Pixels of a model lie every 1.6 A from 3600.4 A (production.py).
+  if (own) frame.model = sampled(own, 3600.4, 1.6, s.wavelength);
+  else frame.model = t ? templateCurve(s, t, view.z) : null;
+  frame.modelName = own ? "redrock's model" : t ? t.name : "";
   if (!frame.model) return;
   g.strokeStyle = ink.template;
   g.lineWidth = 1.3;
@@ -126,19 +134,21 @@ function drawMarks(g) {
   }
 }
 
-// Major lines get their label first, then the others where there is room.
+// Major lines get their label first, then the others where there is room. The lines of an
+// absorber at a redshift of its own have a prime after their names.
 function lineLabels(X, x0, x1) {
   const list = [];
-  const add = (lines, level, colour, absorption) => {
+  const add = (lines, level, colour, absorption, z = view.z, prime = "") => {
     for (const [name, rest, major] of lines) {
-      const wavelength = rest * (1 + view.z);
+      const wavelength = rest * (1 + z);
       if (wavelength > x0 && wavelength < x1 && (level > 1 || (level === 1 && major))) {
-        list.push({ name, x: X(wavelength), major, colour, absorption, lane: null });
+        list.push({ name: name + prime, x: X(wavelength), major, colour, absorption, lane: null });
       }
     }
   };
   add(D.emission, settings.emission, ink.emission, false);
   add(D.absorption, settings.absorption, ink.absorption, true);
+  if (view.absorber !== null) add(D.absorption, 2, ink.absorber, true, view.absorber, "′");
   const g = $("main").getContext("2d"), lanes = [[], [], []];
   g.font = `600 11px ${FONT}`;
   for (const label of [...list].sort((a, b) => b.major - a.major || a.absorption - b.absorption || a.x - b.x)) {

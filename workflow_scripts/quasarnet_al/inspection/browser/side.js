@@ -1,17 +1,17 @@
 import { contradiction, isComplete, isEmpty } from "./answers.js";
-import { clamp, CLASSES, ISSUES, MEANING, Z_MAX, Z_MIN } from "./base.js";
-import { FONT, ink, line, surface, ticks } from "./canvas.js";
+import { clamp, CLASSES, ISSUES, MEANING, Z_MAX } from "./base.js";
 import { $, button, D, element, keycap, N, on, pressed, rows, toast } from "./document.js";
-import { chooseCandidate, cycleBal, fitHere, go, nextUnlabelled, offered, recordZ, setClass, setQuality, setZ, step, toggleIssue, undoLast } from "./actions.js";
+import { chooseCandidate, cycleBal, fitHere, go, nextUnlabelled, offered, recordZ, setClass, setQuality, step, templateNames, toggleIssue, undoLast } from "./actions.js";
+import { showEnsemble } from "./ensemble.js";
 import { frame } from "./plot.js";
-import { small } from "./spectra.js";
-import { answerOf, answers, candidates, current, ensembleAllowed, ensembleVisible, keepSettings, left, sawEnsemble, schedule, session, settings, shownTemplate, TEMPLATES, view } from "./state.js";
+import { drawScan } from "./scan.js";
+import { answerOf, answers, arms, candidates, current, ensembleAllowed, ensembleVisible, keepSettings, left, sawEnsemble, schedule, session, settings, shownTemplate, TEMPLATES, view } from "./state.js";
 
 // The header, the tools above the plot, its legend and the panel at the side.
 
 const TOGGLES = [
   ["noise", "error", "D", "noise"], ["network", "network's pixels", "O", "network"], ["emission", "emission", "L", "emission"],
-  ["absorption", "absorption", "A", "absorption"], ["sky", "sky", "K", ""], ["full", "full range", "Y", ""],
+  ["absorption", "absorption", "A", "absorption"], ["sky", "sky", "K", ""], ["arms", "arms", "J", ""], ["full", "full range", "Y", ""],
 ];
 
 export function toggle(name) {
@@ -67,8 +67,7 @@ export function build() {
     node.dataset.toggle = name;
     $("toggles").append(node);
   }
-  $("template").append(element("option", { value: "auto", textContent: TEMPLATES.length ? "auto" : "none given" }), element("option", { value: "none", textContent: "none" }));
-  for (const t of TEMPLATES) $("template").append(element("option", { value: t.name, textContent: t.name }));
+  for (const name of templateNames()) $("template").append(element("option", { value: name, textContent: name === "redrock" ? "redrock's model" : name }));
 }
 
 // One tab stop; arrows go from spectrum to spectrum.
@@ -154,15 +153,21 @@ function showRedshift() {
 
 // A word for every mark on the plot.
 export function showLegend() {
-  const { s, model } = frame, t = shownTemplate(), item = (swatch, text) => element("span", {}, Object.assign(element("i", {}), { className: swatch }), text);
-  const template = !t ? null : model ? `${t.name} (${D.models || "this project's model"}), fitted` : `${t.name}: no fit at this redshift`;
+  const { s, model, modelName } = frame, t = shownTemplate(), item = (swatch, text) => element("span", {}, Object.assign(element("i", {}), { className: swatch }), text);
+  let template = null;
+  if (model) template = t && modelName === t.name ? `${t.name} (this project's model), fitted` : modelName;
+  else if (t) template = `${t.name}: no fit at this redshift`;
+  else if (settings.template === "redrock") template = current().model ? "redrock's model is shown at redrock's redshift" : "redrock's model is not at hand";
+  const apart = settings.arms ? arms(view.index) : [];
   $("legend").replaceChildren(...[
-    item("flux", s.full ? settings.smooth ? "flux, smoothed (shadow: as observed)" : "flux" : "network's pixels"),
+    ...apart.map(({ arm }) => item(`arm-${arm.toLowerCase()}`, `${arm} arm`)),
+    apart.length ? null : item("flux", s.full ? settings.smooth ? "flux, smoothed (shadow: as observed)" : "flux" : "network's pixels"),
     settings.noise && s.full ? item("noise", "error (1σ)") : null,
     settings.network && s.full ? item("network", "network's pixels") : null,
     template ? item(model ? "template" : "none", template) : null,
     settings.emission ? item("emission", "emission lines") : null,
     settings.absorption ? item("absorption", "absorption lines") : null,
+    view.absorber === null ? null : item("absorber", `absorption at z ${view.absorber.toFixed(4)}`),
     settings.sky ? item("sky", "bright sky lines") : null,
     settings.sky ? item("telluric", "⊕ absorption by the atmosphere") : null,
     item("dropped", "no data"),
@@ -174,8 +179,8 @@ function showCandidates() {
   $("candidates").replaceChildren(element("h2", {}, "candidates ", element("span", {}, keycap("C"), " ", keycap("V"))));
   if (!list.length) $("candidates").append(element("p", { className: "hidden-note", textContent: TEMPLATES.length ? "no template fits" : "none; mark a feature (M or click)" }));
   list.forEach((c, at) => {
-    const note = c.source === "template" ? (c.behind < 0.5 ? "best fit" : `Δχ² ${c.behind.toFixed(0)}`) : c.note || "";
-    const label = c.source === "template" ? c.name : c.source === "redrock" ? `redrock ${c.spectype}` : c.source;
+    const note = c.source === "template" ? fitNote(list, c) : c.note || "";
+    const label = c.source === "template" ? c.name : c.source.startsWith("redrock") ? `${c.source} ${c.spectype}` : c.source;
     const node = button("", "", () => chooseCandidate(at));
     node.append(element("i", {}), element("span", { textContent: label }), element("b", { textContent: c.z.toFixed(4) }), element("small", { textContent: note }));
     if (c.spectype) node.classList.add(c.spectype);
@@ -183,6 +188,17 @@ function showCandidates() {
     $("candidates").append(node);
     if (at === focused) node.focus();
   });
+  if (!TEMPLATES.length) return;
+  const scan = element("canvas", { id: "scan", title: "χ² of the best template of each class against redshift, best on top: click a peak" });
+  $("candidates").append(scan);
+  requestAnimationFrame(() => drawScan(scan));
+}
+
+// Redrock warns of a best fit that is less than 9 in χ² before the next (SMALL_DELTA_CHI2).
+function fitNote(list, c) {
+  if (c.behind >= 0.5) return `Δχ² ${c.behind.toFixed(0)}`;
+  const next = Math.min(...list.filter((other) => other.source === "template" && other !== c).map((other) => other.behind));
+  return next < 9 ? "ambiguous" : "best fit";
 }
 
 function showObject(record) {
@@ -194,16 +210,18 @@ function showObject(record) {
   const magnitudes = Object.entries(record.magnitudes).map(([band, m]) => `${band} ${m.toFixed(2)}`).join("  ");
   const where = [record.tileid !== null && `tile ${record.tileid}`, record.petal !== null && `petal ${record.petal}`, record.fiber !== null && `fibre ${record.fiber}`].filter(Boolean).join(", ");
   const missing = ["B", "R", "Z"].filter((_, bit) => !((record.arms >> bit) & 1));
-  const redrock = record.redrock && `${record.redrock.spectype} z = ${record.redrock.z.toFixed(4)}, ZWARN ${record.redrock.zwarn}`;
+  const redrock = record.redrock && [fitText(record.redrock), record.redrock.warnings ? `warning: ${record.redrock.warnings}` : record.redrock.zwarn ? `ZWARN ${record.redrock.zwarn}` : "no warning"].join("; ");
   const snr = Object.entries(record.snr_arms || {}).map(([arm, value]) => `${arm} ${value.toFixed(1)}`).join("  ");
   $("object").replaceChildren(element("h2", { textContent: "object" }), rows([
     ["TARGETID", element("a", { href: `#${record.targetid}`, title: "Puts this spectrum into the address", textContent: record.targetid })],
-    ["redrock", redrock || "no answer at hand"], [record.dereddened ? "AB mag, dereddened" : "AB mag, as observed", magnitudes],
+    ["redrock", redrock || "no answer at hand"], ...(record.fits || []).slice(1).map((fit, k) => [`fit ${k + 2}`, fitText(fit)]), [record.dereddened ? "AB mag, dereddened" : "AB mag, as observed", magnitudes],
     ["S/N per Å", snr], ["S/N", snr || record.snr === null ? null : `${record.snr} per network pixel`],
     ["RA Dec", place], ["from", where], ["missing", missing.length ? `arm ${missing.join(", ")}` : null],
     ...Object.entries(record.details || {}),
   ]));
 }
+
+const fitText = (fit) => [`${[fit.spectype, fit.subtype].filter(Boolean).join(" ")} z = ${fit.z.toFixed(4)}${fit.zerr ? ` ± ${fit.zerr.toPrecision(1)}` : ""}`, fit.deltachi2 === undefined ? "" : `Δχ² ${fit.deltachi2.toFixed(0)} to the next`].filter(Boolean).join(", ");
 
 function showEarlier(record) {
   $("earlier").hidden = !record.earlier;
@@ -215,78 +233,4 @@ function showEarlier(record) {
   $("earlier").replaceChildren(element("h2", { textContent: "earlier answers" }),
     record.conflict ? element("p", { className: "conflict", textContent: `They differ in ${record.conflict}.` }) : "",
     element("table", { className: "answers" }, body));
-}
-
-// ---------------------------------------------------------------- the ensemble
-
-function showEnsemble(record) {
-  const box = $("ensemble"), head = element("h2", {}, "ensemble ", keycap("E"));
-  const note = (text) => box.replaceChildren(head, element("p", { className: "hidden-note", textContent: text }));
-  if (!record.ensemble) return note("no ensemble looked at this spectrum");
-  if (!ensembleVisible(view.index)) return note(ensembleAllowed(view.index) ? "hidden; E shows it" : "hidden until you have answered, so that the label is yours");
-  const e = record.ensemble, votes = element("div", { className: "bars" }), confidences = element("div", { className: "bars" });
-  for (const [name, share] of Object.entries(e.votes)) bar(votes, name, share);
-  for (const [name, share] of Object.entries(e.confidences)) bar(confidences, name, share);
-  const histogram = element("canvas", { id: "histogram", title: "redshifts of the members: click one" });
-  const map = element("canvas", { id: "som", title: "neighbours on the map" });
-  const parts = [head, element("p", { textContent: `Chosen: ${e.why}` }), votes];
-  if (e.member_z.length) parts.push(histogram);
-  parts.push(element("div", { className: "columns" }, confidences, record.som ? element("div", {}, map, element("small", { className: "hidden-note", textContent: `map ${record.som.row}, ${record.som.column}` })) : null));
-  const measures = Object.entries(e.measures).map(([name, value]) => `${name} ${value}`).join(", ");
-  if (measures) parts.push(element("p", { className: "hidden-note", textContent: measures }));
-  box.replaceChildren(...parts);
-  requestAnimationFrame(() => { if (e.member_z.length) drawHistogram(histogram, e.member_z); if (record.som) drawMap(map, record.som); });
-  return undefined;
-}
-
-function bar(box, name, share) {
-  const fill = element("b", {});
-  fill.style.width = `${100 * clamp(share, 0, 1)}%`;
-  box.append(element("span", { textContent: name }), element("div", {}, fill), element("output", { textContent: share.toFixed(2) }));
-}
-
-function drawHistogram(canvas, values) {
-  const { g, width, height } = surface(canvas);
-  const good = values.filter((z) => z > Z_MIN);
-  const high = Math.max(1, Math.ceil(Math.max(0, ...good) * 2) / 2), bins = 48, counts = Array.from({ length: bins }, () => []);
-  for (const z of good) counts[clamp(Math.floor((z / high) * bins), 0, bins - 1)].push(z);
-  const most = Math.max(1, ...counts.map((c) => c.length)), bottom = height - 13;
-  g.font = `10px ${FONT}`;
-  counts.forEach((list, k) => {
-    g.fillStyle = ink.accent;
-    const h = list.length ? Math.max(2, (list.length / most) * (bottom - 4)) : 0;
-    g.fillRect((k / bins) * width, bottom - h, width / bins - 1, h);
-  });
-  g.strokeStyle = ink.mark;
-  line(g, (view.z / high) * width, 0, (view.z / high) * width, bottom);
-  g.strokeStyle = ink.soft;
-  line(g, 0, bottom + 0.5, width, bottom + 0.5);
-  g.fillStyle = ink.soft;
-  for (const z of ticks(0, high, 6).list) {
-    g.textAlign = z === 0 ? "left" : z >= high ? "right" : "center";
-    g.fillText(String(Number(z.toFixed(2))), (z / high) * width, height - 2);
-  }
-  canvas.onclick = (event) => {
-    const z = ((event.offsetX / width) * high);
-    const nearest = good.reduce((best, value) => (Math.abs(value - z) < Math.abs(best - z) ? value : best), Infinity);
-    if (nearest === Infinity) return;
-    const bin = counts[clamp(Math.floor((nearest / high) * bins), 0, bins - 1)].sort((a, b) => a - b);
-    setZ(bin[bin.length >> 1]);
-  };
-}
-
-function drawMap(canvas, som) {
-  const { g, width, height } = surface(canvas), w = width / 3, h = height / 3;
-  som.cells.forEach((cell, k) => {
-    const x = (k % 3) * w, y = Math.floor(k / 3) * h;
-    g.strokeStyle = k === 4 ? ink.accent : ink.edge;
-    g.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
-    if (!cell) return;
-    const values = small(cell), low = Math.min(...values), high = Math.max(...values);
-    g.strokeStyle = k === 4 ? ink.accent : ink.soft;
-    g.lineWidth = 1;
-    g.beginPath();
-    values.forEach((v, i) => g.lineTo(x + 2 + (i / (values.length - 1)) * (w - 4), y + h - 3 - ((v - low) / (high - low || 1)) * (h - 6)));
-    g.stroke();
-  });
 }

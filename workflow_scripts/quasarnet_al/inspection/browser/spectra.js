@@ -58,6 +58,35 @@ export function unpack(record, wavelength, grid) {
   return s;
 }
 
+// Each arm by itself: the joined coadd where it is alone, its own pixels where two overlap.
+export function armsApart(s, overlaps, { first, step }) {
+  const place = (wavelength) => Math.round((wavelength - first) / step);
+  const limits = { B: [0, 0], R: [0, 0], Z: [0, s.flux.length] };
+  for (const { arm, first: start, pieces } of overlaps.map((o) => ({ ...o, pieces: decode(o) }))) {
+    const at = place(start), end = at + pieces.flux.length;
+    if (arm === "B") limits.B[1] = end;
+    else if (arm === "Z") limits.Z[0] = at;
+    else if (limits.R[0] === 0) limits.R[0] = at;
+    if (arm === "R") limits.R[1] = end;
+  }
+  if (!limits.B[1] || !limits.Z[0]) return [];
+  return Object.entries(limits).map(([arm, [from, to]]) => {
+    const piece = { arm, wavelength: s.wavelength.slice(from, to), flux: s.flux.slice(from, to), ivar: s.ivar.slice(from, to) };
+    for (const own of overlaps.filter((o) => o.arm === arm)) {
+      const { flux, ivar } = decode(own), at = place(own.first) - from;
+      piece.flux.set(flux, at);
+      piece.ivar.set(ivar, at);
+    }
+    return piece;
+  });
+}
+
+// Values every `step` Angstrom from `start`, interpolated at the pixels of a spectrum.
+export const sampled = (values, start, step, wavelength) => wavelength.map((w) => {
+  const x = (w - start) / step, i = Math.floor(x);
+  return i < 0 || i >= values.length - 1 ? NaN : values[i] + (x - i) * (values[i + 1] - values[i]);
+});
+
 // Pixels that no spectrograph can have made: one or two that rise or fall SPIKE errors from
 // the pixels on both sides, while those stay below a share of it. A line as narrow as DESI's
 // resolution (2.2 pixels of 0.8 A) keeps 0.57 of its peak one pixel away, and 0.3 where two
@@ -154,7 +183,7 @@ export function fullRange(s) {
 }
 
 // The range of flux to show between two wavelengths. Noise beyond 4 in 1,000 pixels is cut
-// away; a peak of three pixels or more that each exceed PEAK errors never is.
+// away; a peak that exceeds PEAK errors in three pixels or more, smoothed, never is.
 const PEAK = 5;
 export function fluxRange(s, curve, x0, x1, all) {
   const from = indexOf(s, x0), to = indexOf(s, x1), values = [];
@@ -163,18 +192,19 @@ export function fluxRange(s, curve, x0, x1, all) {
   values.sort((a, b) => a - b);
   const cut = all ? 0 : 0.004;
   let low = values[Math.floor(cut * (values.length - 1))], high = values[Math.ceil((1 - cut) * (values.length - 1))];
-  if (!all) {
-    const middle = values[values.length >> 1];
-    if (values.length > 400) {
-      const spread = values[Math.floor(0.975 * values.length)] - values[Math.floor(0.025 * values.length)];
-      low = Math.max(low, middle - 3 * spread);
-      high = Math.min(high, middle + 6 * spread);
-    }
-    const stands = (i) => s.trusted[i] > 0 && (!s.full || (s.flux[i] - middle) * Math.sqrt(s.trusted[i]) > PEAK);
+  if (!all && values.length > 400) {
+    const middle = values[values.length >> 1], spread = values[Math.floor(0.975 * values.length)] - values[Math.floor(0.025 * values.length)];
+    low = Math.max(low, middle - 3 * spread);
+    high = Math.min(high, middle + 6 * spread);
+  }
+  if (!all && s.full) {
+    s.peaks = s.peaks || smoothed(s, 2, s.trusted);
+    const { flux, error } = s.peaks, middle = values[values.length >> 1];
+    const stands = (i) => s.trusted[i] > 0 && flux[i] - middle > PEAK * error[i];
     for (let i = Math.max(1, from); i < Math.min(to, s.flux.length - 1); i++) {
       if (curve.flux[i] > high && stands(i - 1) && stands(i) && stands(i + 1)) high = curve.flux[i];
     }
-  }
+  } else if (!all) high = Math.max(high, values.at(-1));
   if (s.full) low = Math.min(low, 0);
   const pad = (high - low || 1) * 0.07;
   return [low - pad, high + pad * 1.6];

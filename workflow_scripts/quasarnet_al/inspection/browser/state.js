@@ -1,17 +1,17 @@
 import { EMPTY, isComplete, laterThan, sane, Undo } from "./answers.js";
 import { clamp, plural } from "./base.js";
 import { banner, D } from "./document.js";
-import { clusters, matches, prepared } from "./match.js";
-import { smoothed, unpack } from "./spectra.js";
+import { clusters, matches, prepared, scans } from "./match.js";
+import { armsApart, small, smoothed, unpack } from "./spectra.js";
 import { fromLocalStorage, Store } from "./store.js";
 
 // Everything that changes while the page is open, and where it is kept.
 
-export const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, network: false, sky: true, full: false, advance: true, ensemble: D.blind, template: "auto" };
+export const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, network: false, sky: true, full: false, arms: false, advance: true, ensemble: D.blind, template: "auto" };
 export const session = { inspector: "", ready: false, downloaded: "{}" };
 // What is looked at. `spectype` is the class of the candidate that z was taken from, `drawn`
 // the spectrum that the screen shows.
-export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, drawn: -1 };
+export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, absorber: null, drawn: -1 };
 export const answers = {};
 export const seen = new Set();
 export const undo = new Undo();
@@ -38,6 +38,7 @@ export function spectrum(index) {
   }
   return unpacked.get(index);
 }
+export const scanned = (index) => scans(spectrum(index), TEMPLATES);
 export const matched = (index) => matches(spectrum(index), TEMPLATES);
 // The spectrum as it is smoothed now; without a coadd its pixels are ten times as wide.
 export function curve(index) {
@@ -46,9 +47,26 @@ export function curve(index) {
   return s.curve;
 }
 
+// The arms of a spectrum, each smoothed by itself.
+export function arms(index) {
+  const s = spectrum(index);
+  s.arms = s.arms || armsApart(s, D.spectra[index].overlaps || [], D.wavelength);
+  if (s.armsKey !== settings.smooth) {
+    for (const piece of s.arms) piece.curve = smoothed(piece, settings.smooth);
+    s.armsKey = settings.smooth;
+  }
+  return s.arms;
+}
+
 export function candidates(index) {
   const record = D.spectra[index], list = [];
-  if (record.redrock) list.push({ z: record.redrock.z, spectype: record.redrock.spectype, source: "redrock" });
+  if (record.redrock) list.push({ z: record.redrock.z, spectype: record.redrock.spectype, source: "redrock", note: record.redrock.warnings ? "warned" : "" });
+  // The pipeline's next fits, where its details are there; the best is the one above.
+  let behind = 0;
+  for (const [k, fit] of (record.fits || []).entries()) {
+    if (k > 0) list.push({ z: fit.z, spectype: fit.spectype, source: `redrock, fit ${k + 1}:`, note: `Δχ² ${behind.toFixed(0)}` });
+    behind += fit.deltachi2 || 0;
+  }
   list.push(...matched(index));
   if (ensembleVisible(index)) {
     const { member_z: members } = record.ensemble;
@@ -60,8 +78,16 @@ export function candidates(index) {
   return list;
 }
 
+// Redrock's own model of the spectrum, drawn at redrock's redshift and nowhere else: unless
+// another template is asked for, it comes before this project's templates.
+export function pipelineModel() {
+  const record = current(), near = record.redrock && Math.abs(view.z - record.redrock.z) < 0.0033 * (1 + record.redrock.z);
+  return record.model && near && ["auto", "redrock"].includes(settings.template) && (!view.touched || !view.spectype || view.spectype === record.redrock.spectype) ? small(record.model) : null;
+}
+
 // "auto" is the candidate's own template, else the best of the class chosen or of redrock's.
 export function shownTemplate() {
+  if (settings.template === "redrock") return undefined;
   if (settings.template !== "auto") return TEMPLATES.find((t) => t.name === settings.template);
   const candidate = candidates(view.index)[view.candidate] || {}, chosen = answerOf(view.index).spectype;
   if (candidate.source === "template" && (!chosen || chosen === candidate.spectype)) return TEMPLATES.find((t) => t.name === candidate.name);
@@ -118,10 +144,10 @@ export function sawEnsemble(targetid) {
 // Answers are kept under the batch and the name of who gave them.
 const prefix = (name = session.inspector) => `${D.title}\n${D.hash}\n${name.normalize("NFC").toLowerCase()}\n`;
 export const stores = () => store.works;
-let told = false;
+let warned = false;
 async function keep(write) {
-  if ((await write) || told) return;
-  told = true;
+  if ((await write) || warned) return;
+  warned = true;
   banner("storage", "This browser does not keep answers for this page: download the CSV before you close it.");
 }
 
@@ -167,7 +193,7 @@ function takeSettings(saved) {
   settings.smooth = clamp(Math.round(settings.smooth), 0, 30);
   for (const name of ["emission", "absorption"]) settings[name] = clamp(Math.round(settings[name]), 0, 2);
   settings.ensemble = D.blind;
-  if (settings.template !== "none" && !TEMPLATES.some((t) => t.name === settings.template)) settings.template = "auto";
+  if (!["none", "redrock"].includes(settings.template) && !TEMPLATES.some((t) => t.name === settings.template)) settings.template = "auto";
 }
 
 // Open the store, and what an earlier page kept in localStorage.
@@ -199,7 +225,7 @@ export async function openFor(name) {
   absorb(kept);
   for (const targetid of ensembles) seen.add(targetid);
   for (const record of D.spectra) {
-    const mine = (record.decided || []).filter((d) => d.inspector.toLowerCase() === name.toLowerCase()).map(sane).filter(Boolean);
+    const mine = (record.decided || []).filter((d) => d.inspector.toLowerCase() === name.toLowerCase()).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
     for (const decided of mine) absorb({ [record.targetid]: decided });
   }
   session.downloaded = JSON.stringify(answers);

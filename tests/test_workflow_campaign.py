@@ -1,0 +1,174 @@
+"""A campaign on a tiny config through real Snakemake: what people answered never changes."""
+
+import re
+import shutil
+import subprocess
+
+import fitsio
+import pandas as pd
+import pytest
+
+from helpers.paths import PYTHON, ROOT
+from helpers.workflow import checkout, digests, snakemake
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+PEOPLE = """
+oracle: {rounds: 0}
+ensemble: {members: 1, epochs: 1}
+mock: {more: {tiles: [3, 4], targets_per_petal: 60}}
+"""
+LATER = """
+pool: {sources: [{survey: pool}, {survey: more}]}
+rounds:
+  - from: 3
+    batch: {size: 12, acquisition: entropy}
+    ensemble: {members: 2}
+"""
+CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json", "round.json")
+
+
+def jobs(result):
+    """The number of jobs of each rule, from the table that Snakemake prints."""
+    text = result.stdout + result.stderr
+    return {name: int(n) for name, n in re.findall(r"^([a-z_]\w*) +(\d+)$", text, re.MULTILINE)}
+
+
+def answer(folder, number, name, targets, z=2.2):
+    path = folder / f"labels/tiny/round-{number:02d}/{name}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    user = name.removesuffix(".csv").rsplit("_", 1)[1]
+    table = pd.DataFrame({"TARGETID": targets, "VI_scanner": user, "VI_quality": 4})
+    table.assign(VI_issue="", VI_z=z, VI_spectype="QSO", VI_comment="").to_csv(path, index=False)
+    return path
+
+
+def batch(folder, number):
+    return pd.read_csv(folder / f"results/tiny/round-{number:02d}/batch.csv")["TARGETID"]
+
+
+def frozen(folder):
+    """The bytes of all that the answered batches are, and were chosen by."""
+    results = [f"results/tiny/round-0{n}" for n in (1, 2)]
+    names = (*CHOICE, "training.fits", "weights/*.h5", "ensemble.h5", "scores/*.fits")
+    return digests(folder, *(f"{r}/{name}" for r in results for name in names)) | digests(
+        folder, "results/tiny/som/run/som.h5"
+    )
+
+
+def read(folder, name):
+    """The tables and images of a FITS file."""
+    with fitsio.FITS(str(folder / "results/tiny" / name)) as fits:
+        return [hdu.read().tobytes() for hdu in fits if hdu.has_data()]
+
+
+def said(result):
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Two rounds that Ann has answered; the second is not merged yet."""
+    folder = checkout(tmp_path_factory.mktemp("campaign"))
+    result = snakemake(folder, changes=PEOPLE)
+    assert "round 1 waits for labels of the minibatches 01, 02" in said(result)
+    answer(folder, 1, "desi-vi_tiny-round-01-minibatch-all_Ann.csv", batch(folder, 1))
+    result = snakemake(folder, changes=PEOPLE)
+    assert "round 2 waits for labels of the minibatches 01, 02" in said(result)
+    answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Ann.csv", batch(folder, 2))
+    return folder
+
+
+def test_a_campaign(answered):
+    folder, before = answered, frozen(answered)
+    changes = PEOPLE + LATER
+    # A second inspector and a corrected label for round 1, two tiles, other settings.
+    first = batch(folder, 1)
+    late = answer(folder, 1, "desi-vi_tiny-round-01-minibatch-all_Bob.csv", first[:2], [2.2, 2.9])
+    answer(folder, 1, "desi-vi_tiny-round-01-minibatch-all_Ann.csv", first, [2.3] + [2.2] * 7)
+    wanted = jobs(snakemake(folder, "-n", changes=changes))
+    expected = {
+        # New tiles alone are simulated, extracted and mapped, on the map that there is.
+        "simulate_survey": 1,
+        "extract_spectra": 2,
+        "map_spectra": 2,
+        # One round is trained; it scores the old tiles and the new.
+        "assemble_training": 1,
+        "train_members": 2,
+        "score_spectra": 4,
+        "select_batch": 1,
+        "merge_labels": 2,
+        "write_adjudication": 2,
+        "evaluate_ensemble": 1,
+        "record_round": 1,
+    }
+    assert {name: wanted.get(name, 0) for name in expected} == expected
+    assert "fit_som" not in wanted
+    result = snakemake(folder, changes=changes)
+    assert frozen(folder) == before
+    assert "rounds 1, 2 stay as they were chosen, since people have answered" in said(result)
+    for change in ("tiles 3", "tiles 4", "the labels of round 1", "batch.size"):
+        assert (change in said(result)) == (change != "batch.size")
+    assert "round 3 waits for labels of the minibatches 01, 02, 03" in said(result)
+    labels = pd.read_csv(folder / "results/tiny/round-01/labels.csv")
+    assert labels["STATUS"].tolist() == ["conflict"] * 2 + ["accepted"] * 6
+    assert len(batch(folder, 3)) == 12
+    assert len(list(folder.glob("results/tiny/round-03/weights/*.h5"))) == 2
+    copies = digests(folder, "results/tiny/round-0?/handed-in/*/*.csv")
+    assert len(copies) == 4
+
+    # A restart, and files that are only touched: nothing.
+    late.touch()
+    assert "Nothing to be done" in said(snakemake(folder, changes=changes))
+
+    # Purged scratch: what is gone is made again, and nothing else, now or later.
+    gone = ["pool/1.fits", "round-02/scores/2.fits", "round-03/training.fits", "som/run/1.fits"]
+    content = [read(folder, name) for name in gone]
+    for name in gone:
+        (folder / "results/tiny" / name).unlink()
+    wanted = jobs(snakemake(folder, "restore", changes=changes))
+    assert wanted == {
+        "extract_spectra": 1,
+        "score_spectra": 1,
+        "assemble_training": 1,
+        "map_spectra": 1,
+        "restore": 1,
+        "total": 5,
+    }
+    # The provenance in their headers alone is another: the config has changed since.
+    assert [read(folder, name) for name in gone] == content
+    assert "Nothing to be done" in said(snakemake(folder, "-n", changes=changes))
+
+    # Answers that vanish stop the merge, which names them and where they are.
+    kept = late.read_bytes()
+    late.unlink()
+    result = snakemake(folder, changes=changes, status=1)
+    assert "Bob.csv: was handed in and is gone; its copy is results/tiny/round-01" in said(result)
+    late.write_bytes(kept)
+    assert "Nothing to be done" in said(snakemake(folder, "-n", changes=changes))
+
+    # To throw them away is a command of its own, which loses nothing.
+    discard = [PYTHON, str(ROOT / "workflow_scripts/discard_answers.py"), "--run", "tiny"]
+    discard += ["--round", "1", "--files", late.name]
+    text = subprocess.run(discard, cwd=folder, check=True, capture_output=True, text=True).stdout
+    assert late.name in text and not late.exists()
+    [aside] = folder.glob("labels/tiny/discarded/round-01-1/labels/*")
+    assert aside.read_bytes() == kept
+    snakemake(folder, changes=changes)
+    labels = pd.read_csv(folder / "results/tiny/round-01/labels.csv")
+    assert labels["STATUS"].tolist() == ["accepted"] * 8
+    assert frozen(folder) == before
+
+    # Nothing lifts the freeze: not force, not an older time, not other code's parameters.
+    result = snakemake(folder, "-n", "--forcerun", "select_batch", "train_members", changes=changes)
+    assert jobs(result)["select_batch"] == 1 and jobs(result)["train_members"] == 2
+    (folder / "results/tiny/round-01/batch.csv").write_bytes(b"RANK,MINIBATCH,TARGETID\n1,1,5\n")
+    result = snakemake(folder, "-n", changes=changes, status=1)
+    assert "round-01/batch.csv: has changed since its batch was recorded" in said(result)
+
+
+def test_one_label_arrives_at_a_time(answered, tmp_path):
+    """An older time is followed; a file that is no answer harms nothing."""
+    folder = tmp_path / "copy"
+    shutil.copytree(answered, folder, symlinks=True)
+    wanted = jobs(snakemake(folder, "-n", changes=PEOPLE))
+    assert wanted["merge_labels"] == 1 and wanted["select_batch"] == 1

@@ -1,0 +1,320 @@
+"""Which rounds are labelled, which one waits, and what is said of what people hand in."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import discard_answers
+import record_round
+from helpers.answers import write_answers
+from helpers.paths import ROOT
+from quasarnet_al.core.files import InputError
+from quasarnet_al.workflow.plan import check
+from quasarnet_al.workflow.rounds import CHOICE, Campaign, command_to_go_on
+
+SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
+RESULTS = Path("results/test")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def campaign(**changes):
+    """A campaign of batches of four spectra on two pages, as the folder says now."""
+    config = {
+        "run": "test",
+        "rounds": 3,
+        "pool": {"sources": [{"root": "redux", "tiles": ["1/20260101", "2/20260102"]}]},
+        "labelled": {"old": {"boss": "spec", "validation": 0.2}},
+        "batch": {"size": 4, "minibatch": 2},
+    }
+    Path("spec").touch()
+    return Campaign(check({**config, **changes}, SCHEMA))
+
+
+def select(number, *targets):
+    """Make the batch of a round, two spectra a page."""
+    folder = RESULTS / f"round-{number:02d}"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [f"{k + 1},{k // 2 + 1},{target}\n" for k, target in enumerate(targets)]
+    (folder / "batch.csv").write_text("RANK,MINIBATCH,TARGETID\n" + "".join(rows))
+
+
+def hand_in(number, name, targets, **answer):
+    folder = Path(f"labels/test/round-{number:02d}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_answers(folder, name, "me", targets, **answer)
+
+
+def test_the_first_unlabelled_round_ends_the_graph():
+    assert campaign().numbers == [1]
+    assert campaign().waiting(1) == ["01", "02"]
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "desi-vi_one_me.csv", [11, 12])
+    assert campaign().waiting(1) == ["02"]
+    assert campaign().numbers == [1]
+    hand_in(1, "desi-vi_two_me.csv", [13])
+    assert campaign().waiting(1) == []
+    assert campaign().numbers == [1, 2]
+
+
+def test_oracle_rounds_wait_for_nobody():
+    found = campaign(oracle={"rounds": 2, "truth": "truth.csv"})
+    assert found.numbers == [1, 2, 3]
+    assert found.waiting(3) == ["01", "02"]
+    assert found.copies(1) == []
+
+
+def test_the_share_of_a_page_that_is_enough_is_config():
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "desi-vi_one_me.csv", [11, 13])
+    assert campaign().waiting(1) == []
+    assert campaign(inspection={"complete": 0.6}).waiting(1) == ["01", "02"]
+    assert campaign(inspection={"inspectors": 2}).waiting(1) == ["01", "02"]
+
+
+def test_people_may_close_a_round():
+    select(1, 11, 12, 13, 14)
+    Path("labels/test/round-01").mkdir(parents=True)
+    Path("labels/test/round-01/closed").touch()
+    # Without any answer there is nothing to learn from.
+    assert campaign().waiting(1) == ["01", "02"]
+    hand_in(1, "desi-vi_one_me.csv", [11])
+    found = campaign()
+    assert found.waiting(1) == [] and not found.must_be_whole(1)
+    assert not [line for line in found.passed_over() if "closed" in line]
+
+
+def test_answers_are_followed_by_content():
+    select(1, 11, 12, 13, 14)
+    path = hand_in(1, "a.csv", [11])
+    before = campaign().copies(1)
+    path.touch()
+    assert campaign().copies(1) == before
+    hand_in(1, "a.csv", [11, 12])
+    after = campaign().copies(1)
+    assert len(after) == 1 and after != before
+
+
+def test_a_recorded_file_that_is_gone_stops_the_merge():
+    select(1, 11, 12, 13, 14)
+    path = hand_in(1, "a.csv", [11, 12])
+    hand_in(1, "b.csv", [13, 14])
+    campaign().record([1])
+    content = path.read_text()
+    path.unlink()
+    with pytest.raises(InputError, match="was handed in and is gone") as error:
+        campaign().record([1])
+    copy = Path(str(error.value).split("its copy is ")[1].split(";")[0])
+    assert copy.read_text() == content
+    # Without a merge nothing is lost: it is said.
+    campaign().record([])
+    assert [line for line in campaign().passed_over() if line.startswith("gone: ")]
+    path.write_text("no table")
+    with pytest.raises(InputError, match="was handed in and is gone"):
+        campaign().record([1])
+
+
+def test_what_no_rule_reads_is_named():
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "a.csv", [11])
+    for name in ("round-01/x.csv.txt", "round-01/empty.csv", "round-01/x.xlsx", "loose.csv"):
+        Path("labels/test", name).touch()
+    for name in ("test/round-01/more", "test/round-2", "test/round-03", "Test", "other"):
+        Path("labels", name).mkdir()
+    said = "\n".join(campaign().passed_over())
+    for name, reason in (
+        ("labels/test/round-01/x.csv.txt", "does not end in .csv"),
+        ("labels/test/round-01/x.xlsx", "does not end in .csv"),
+        ("labels/test/round-01/empty.csv", "is empty"),
+        ("labels/test/round-01/more", "is a folder"),
+        ("labels/test/round-2/", "folders are called round-01"),
+        ("labels/test/round-03/", "there is no round 3 yet"),
+        ("labels/test/loose.csv", "files belong into"),
+        ("labels/Test/", "the run is called test"),
+    ):
+        assert f"not read: {name}: " in said and reason in said
+    assert "labels/other" not in said and "a.csv" not in said
+
+
+def test_rows_about_other_targets_are_counted_with_the_likely_reason():
+    first = 39627634556011093
+    select(1, *(first + k for k in range(4)))
+    hand_in(1, "a.csv", [(first + k) // 100 * 100 for k in range(1)] + [12])
+    [line] = campaign().passed_over()
+    assert "2 rows of labels/test/round-01 are about targets that are not in this batch" in line
+    assert "a spreadsheet has rounded it" in line
+
+
+def test_later_answers_wait_with_an_earlier_round():
+    select(1, 11, 12, 13, 14)
+    select(2, 21, 22, 23, 24)
+    hand_in(2, "a.csv", [21, 23])
+    folder = RESULTS / "round-01/inspect"
+    folder.mkdir()
+    (folder / "index.html").touch()
+    said = campaign().next_steps("snakemake")
+    assert "round 1 waits for labels of the minibatches 01, 02" in said
+    assert "the answers to round 2 wait until round 1 is labelled" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("--cores 2", "--cores 2"),
+        ("-n -c4 results/x --configfile a.yaml b.yaml", "-c4 --configfile a.yaml b.yaml"),
+        (
+            "catalog --profile perlmutter --config seed=2 rounds=4 --forcerun select_batch",
+            "--profile perlmutter --config seed=2 rounds=4",
+        ),
+        ("--cores=8 --profile=p --unlock", "--cores=8 --profile=p"),
+        ("-j 100 -k --rerun-triggers mtime --until train_members", "-j 100 -k"),
+        ("--cores --configfile 'my runs/a.yaml'", "--cores --configfile 'my runs/a.yaml'"),
+    ],
+)
+def test_the_command_to_go_on_keeps_what_was_typed(typed, command):
+    assert command_to_go_on(shlex.split(typed)) == f"snakemake {command}"
+
+
+def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
+    select(1, 11, 12, 13, 14)
+    assert campaign().warnings(1) == []
+    (RESULTS / "round-01/metrics.json").write_text('{"completeness": 0.0, "quasars": 40}')
+    batch = RESULTS / "round-01/batch.csv"
+    batch.write_text("RANK,MINIBATCH,TARGETID,SCORE\n1,1,11,0\n2,1,12,0\n3,2,13,0\n4,2,14,0\n")
+    nothing, equal = campaign().warnings(1)
+    assert "finds none of the 40 quasars" in nothing and "have the score 0" in equal
+    assert nothing in campaign().next_steps("snakemake")
+    assert campaign(batch={"size": 4, "minibatch": 2, "acquisition": "random"}).warnings(1) == [
+        nothing
+    ]
+
+
+# -- frozen rounds -----------------------------------------------------------------------
+
+
+def record(number, **changes):
+    """Record the batch of a round as its rule does."""
+    folder = RESULTS / f"round-{number:02d}"
+    for name in CHOICE[1:]:
+        (folder / name).write_text(name)
+    record_round.main(
+        [
+            *("--settings", campaign(**changes).record_text(number), "--output"),
+            *(str(folder / "round.json"), "--files", *(str(folder / name) for name in CHOICE)),
+        ]
+    )
+
+
+def test_an_answered_batch_is_frozen_with_what_it_was_chosen_by():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    pool = {"sources": [{"root": "redux", "tiles": [f"{n}/20260101" for n in (1, 2, 7)]}]}
+    batch = {"size": 6, "minibatch": 3}
+    changed = campaign(batch=batch, pool=pool)
+    assert changed.frozen == [] and changed.minibatches(1) == ["01", "02"]
+    assert changed.settings(1)["batch"]["size"] == 6 and changed.tiles(1) == ["1", "2", "7"]
+    hand_in(1, "a.csv", [11, 13])
+    changed = campaign(batch=batch, pool=pool, inspection={"inspectors": 2})
+    assert changed.frozen == [1] and changed.numbers == [1, 2]
+    assert changed.settings(1)["batch"]["size"] == 4 and changed.tiles(1) == ["1", "2"]
+    assert changed.settings(2)["batch"]["size"] == 6 and changed.tiles(2) == ["1", "2", "7"]
+    said = changed.next_steps("snakemake")
+    assert "round 1 stays as it was chosen" in said
+    assert "from round 2 on act: batch.minibatch" in said
+    assert "inspection.inspectors" in said and "tiles 7" in said
+
+
+def test_frozen_files_have_no_rule():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    (RESULTS / "round-01/scores").mkdir()
+    (RESULTS / "round-01/scores/1.fits").touch()
+    pattern = campaign().constraint("round", r"\d\d")
+    assert pattern == r"\d\d"
+    hand_in(1, "a.csv", [11])
+    found = re.compile(f"({campaign().constraint('round', pattern)})/(.*)$")
+    # Neither what was chosen nor what is there; what is gone can be made again.
+    for name in (*CHOICE, "scores/1.fits", "round.json"):
+        assert not found.match(f"01/{name}") and found.match(f"02/{name}"), name
+    for name in ("scores/2.fits", "labels.csv", "report.html", "inspect/index.html"):
+        assert found.match(f"01/{name}"), name
+
+
+def test_a_changed_or_lost_frozen_batch_is_refused():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    hand_in(1, "a.csv", [11])
+    campaign().check_frozen()
+    (RESULTS / "round-01/batch.fits").write_text("other")
+    with pytest.raises(InputError, match="has changed since its batch was recorded"):
+        campaign().check_frozen()
+    (RESULTS / "round-01/batch.fits").unlink()
+    with pytest.raises(InputError, match="is gone"):
+        campaign().check_frozen()
+
+
+def test_tiles_that_are_added_leave_the_chunks_of_frozen_rounds_together():
+    tiles = [f"{n}/20260101" for n in (3, 5, 8)]
+
+    def made(more):
+        sources = [{"root": "redux", "tiles": sorted(tiles + more)}]
+        return campaign(pool={"tiles_per_job": 2, "sources": sources})
+
+    select(1, 11, 12, 13, 14)
+    assert list(made([]).chunks) == ["3_5", "8"]
+    hand_in(1, "a.csv", [11])
+    made([]).record([])
+    # Tile 4 comes between those that are there, 9 after them.
+    assert list(made(["4/20260101", "9/20260101"]).chunks) == ["3_5", "8", "4_9"]
+
+
+def test_settings_hold_from_a_round_on():
+    changes = [
+        {"from": 3, "batch": {"size": 6}},
+        {"from": 2, "batch": {"acquisition": "margin"}, "som": {"rows": 30}, "until": 5},
+    ]
+    found = campaign(rounds=changes)
+    assert found.config["rounds"] == 5
+    settings = [found.settings(n)["batch"] for n in (1, 2, 3, 4)]
+    assert [s["size"] for s in settings] == [4, 4, 6, 6]
+    assert [s["acquisition"] for s in settings] == ["entropy", "margin", "margin", "margin"]
+    assert [found.fit(n) for n in (1, 2, 3)] == ["run", "round-02", "round-02"]
+    assert found.grouped("minibatches") == [
+        (["01", "02"], [1, 2]),
+        (["01", "02", "03"], [3, 4, 5, 6]),
+    ]
+    for wrong, fault in (
+        ([{"from": 2, "batch": {"size": 5}}], "from round 2: batch.size 5"),
+        ([{"from": 2, "batch": {"sise": 6}}], "from round 2: batch: there is no key 'sise'"),
+        ([{"from": 2}, {"from": 2}], "two entries begin with one round"),
+        ([{"from": 0}], "rounds.0.from"),
+        ([{"form": 2}], "rounds.0"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            campaign(rounds=wrong)
+
+
+def test_discarded_answers_are_listed_and_moved_aside(capsys):
+    select(1, 11, 12, 13, 14)
+    path = hand_in(1, "a.csv", [11, 13])
+    other = hand_in(1, "b.csv", [12])
+    campaign().record([])
+    content = path.read_text()
+    words = ["--run", "test", "--round", "1", "--files", "a.csv"]
+    discard_answers.main([*words, "--dry-run"])
+    assert "a.csv" in capsys.readouterr().out and path.exists()
+    discard_answers.main(words)
+    assert not path.exists() and other.exists()
+    assert Path("labels/test/discarded/round-01-1/labels/a.csv").read_text() == content
+    assert len(list(Path("labels/test/discarded/round-01-1/handed-in").glob("*/a.csv"))) == 1
+    campaign().record([1])
+    assert campaign().frozen == [1]
+    discard_answers.main(["--run", "test", "--round", "1"])
+    assert campaign().frozen == [] and campaign().passed_over() == []
+    with pytest.raises(InputError, match="holds no answers"):
+        discard_answers.main(["--run", "test", "--round", "1"])
