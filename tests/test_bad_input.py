@@ -215,6 +215,7 @@ def good(tmp_path_factory):
     other = targetid + 1000
     validation = samples.fibermap(ROWS)
     validation["TARGETID"] = other
+    validation["TARGET_RA"] += 20
     samples.write_coadd(folder / "coadd-2-1-thru2.fits", table=validation, rows=ROWS)
     table.assign(TARGETID=other).to_csv(folder / "truth-2.csv", index=False)
     more = {"coadd": folder / "coadd-2-1-thru2.fits", "truth": folder / "truth-2.csv"}

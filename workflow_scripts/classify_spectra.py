@@ -11,7 +11,6 @@ from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import desi, pool
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import write_fits
 
@@ -56,8 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         "QN",
         columns,
-        COMMENTS,
-        {
+        attributes={
             "weights": " ".join(args.weights),
             "c_thresh": args.c_thresh,
             "n_thresh": args.n_thresh,

@@ -8,7 +8,6 @@ import fitsio
 import numpy as np
 
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
 
@@ -39,9 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     columns["EXPOSURES"] = exposures.astype(np.int32)
     made = fitsio.read_header(args.tables[0], ext="QN")
     kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
-    write_fits(
-        args.output, "QSO_CAT", columns, COMMENTS | {"Z": "redshift of the surest line"}, kept
-    )
+    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, kept)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 
