@@ -29,9 +29,8 @@ def main(argv: list[str] | None = None) -> None:
         "its tiles are TILEID/NIGHT, TILEID/EXPID or SURVEY/PROGRAM/PIXEL"
     )  # fmt: skip
     parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="quasar targets, all targets, or "
-        "sky fibres"
-    )  # fmt: skip
+        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds"
+    )
     parser.add_argument("--grid", choices=GRIDS, default="log", help="grid of wavelengths")
     parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
     parser.add_argument("--origin", default="", help="name of the labelled set")
@@ -44,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     grid, labels = GRIDS[args.grid], None
 
-    tell = partial(progress, unit="files", total=len(args.boss or args.coadd or ()) or None)
+    tell = partial(progress, unit="files")
     if args.boss:
         extraction, labels = boss.extract_spec(args.boss, grid, args.broken, not args.truth, tell)
     elif args.training_data:

@@ -1,7 +1,7 @@
-"""Join tables of classify_spectra.py into one catalogue of quasars, one row an object.
+"""Join tables of classify_spectra.py into one catalogue of quasars, one row per object.
 
-Of an object that was observed more than once the exposure with the best S/N stands for it,
-if it is a quasar there.
+An object that was observed more than once is represented by the exposure with the best S/N,
+and is in the catalogue if it is a quasar there.
 """
 
 import fitsio

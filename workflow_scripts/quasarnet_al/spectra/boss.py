@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import hdus, pool, rebin
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.extraction import BROKEN, Extraction, each
+from quasarnet_al.spectra.extraction import BROKEN, Extraction, each, silently
 from quasarnet_al.spectra.grid import LOG, Grid
 
 #: Columns of a spec file's second table, by our name of them: the names of the releases, the
@@ -61,7 +61,7 @@ def extract_spec(
     grid: Grid,
     broken: float = 0.0,
     pipeline: bool = True,
-    tell: Callable[[Iterable], Iterable] = iter,
+    tell: Callable[..., Iterable] = silently,
 ) -> tuple[Extraction, np.ndarray]:
     """Read `spec-*.fits` files of SDSS; return the spectra and their labels.
 

@@ -161,7 +161,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
 
     Raises
     ------
-    InputError for a file that is damaged or is no coadd
+    InputError for a file that is damaged or is not a coadd
     """
     path = Path(path)
     notes: dict[str, list[str]] = {}
@@ -194,7 +194,7 @@ def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
     """Return the coadd that a pool file's SOURCE names, or None where it is not at hand.
 
     SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
-    the folders `roots`, which the config names: as it stands, or relative to that folder.
+    the folders `roots`, which the config names: as it is, or relative to that folder.
     Where NERSC's read-only mount is missing, as on login nodes, it is the same file on CFS.
     """
     for root in map(os.path.abspath, roots):

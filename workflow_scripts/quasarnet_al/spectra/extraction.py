@@ -43,7 +43,7 @@ class Extraction:
         return {kind: len(self.notes[kind]) for kind in sorted(self.notes)}
 
     def report(self) -> str:
-        """Return the notes, a line for each kind: all broken files, the first of others."""
+        """Return the notes, one line per kind: all broken files, the first of the others."""
         lines = []
         for kind, notes in sorted(self.notes.items()):
             shown = notes if kind == BROKEN else notes[:SHOWN]
@@ -66,13 +66,18 @@ def concatenate(extractions: Sequence[Extraction]) -> Extraction:
     )
 
 
+def silently(items: Iterable, total: int) -> Iterable:
+    """Iterate without showing the progress."""
+    return items
+
+
 def extract_all(
     read: Callable[[Path], Extraction],
     paths: Sequence[str | Path],
     broken: float = 0.0,
     threads: int = 1,
     absent: Sequence[InputError] = (),
-    tell: Callable[[Iterable], Iterable] = iter,
+    tell: Callable[..., Iterable] = silently,
 ) -> Extraction:
     """Extract the spectra of files and join them; the parameters are those of `each`."""
     parts, faults = each(read, paths, broken, threads, absent, tell)
@@ -91,7 +96,7 @@ def each(
     broken: float,
     threads: int = 1,
     absent: Sequence[InputError] = (),
-    tell: Callable[[Iterable], Iterable] = iter,
+    tell: Callable[..., Iterable] = silently,
 ) -> tuple[list[Read], list[str]]:
     """Read files, leaving out those that are broken.
 
@@ -101,7 +106,7 @@ def each(
     broken : largest fraction of the files that may be broken or absent
     threads : files that are read side by side
     absent : files that were looked for and are not there
-    tell : passes through what it iterates over, and shows the progress
+    tell : passes through what it iterates over, `total` in number, and shows the progress
 
     Returns
     -------
@@ -119,9 +124,9 @@ def each(
         with ProcessPoolExecutor(
             min(threads, len(paths)), initializer=threadpool_limits, initargs=(1,)
         ) as processes:
-            found = list(tell(processes.map(work, map(Path, paths))))
+            found = list(tell(processes.map(work, map(Path, paths)), total=len(paths)))
     else:
-        found = [work(path) for path in tell(list(map(Path, paths)))]
+        found = [work(path) for path in tell(map(Path, paths), total=len(paths))]
     faults = [*absent, *(result for result in found if isinstance(result, InputError))]
     count = len(paths) + len(absent)
     if len(faults) > broken * count:

@@ -148,8 +148,12 @@ def _check(stream: BinaryIO) -> dict[str, Header]:
         start = stream.tell() + size
         if size:
             # The last byte: the padding of the last record is missing from some files.
-            stream.seek(start - 1)
-            if not stream.read(1):
+            try:
+                stream.seek(start - 1)
+                last = stream.read(1)
+            except OSError:  # beyond what any file can be
+                last = b""
+            if not last:
                 raise ValueError(f"it is truncated within HDU {name}")
         stream.seek(-(-start // RECORD) * RECORD)
         number += 1
