@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog = extraction.spectra, extraction.catalog
     else:
         spectra, catalog = pool.read(args.pool, grid)
-    c, z, c_bal = scores.combine(*scores.lines_of_members(networks, spectra, args.threads))
+    c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
     columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
         columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}

@@ -245,8 +245,8 @@ def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
         files = _matching(source["boss"])
         if not files:
             raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
-        truth = ["--truth", source["truth"]] if "truth" in source else []
-        return [*truth, "--boss", *files], ""
+        labels = ["--truth", source["truth"]] if "truth" in source else []
+        return [*labels, "--boss", *files], ""
     if "training_data" in source:
         if config["grid"] != "log":
             raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")
