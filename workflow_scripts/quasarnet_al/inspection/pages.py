@@ -181,7 +181,8 @@ def _document(title: str, data: Record) -> str:
         text = text.replace(character, f"\\u{ord(character):04x}")
     parts = {
         "TITLE": _text(title),
-        "POLICY": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}",
+        "POLICY": "default-src 'none'; img-src data:; "
+        f"script-src {_hash(script)}; style-src {_hash(style)}",
         "STYLE": style,
         "DATA": text,
         "SCRIPT": script,
@@ -296,6 +297,7 @@ def write_round(
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
     index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
     files.write_text(folder / "index.html", render_index(index))
+    files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
 
 
 def write_adjudication(
