@@ -47,7 +47,7 @@ for members, numbers in CAMPAIGN.grouped("members"):
     rule:
         """Write the members of round {wildcards.round} in the format of QuasarNP."""
         name:
-            "export_weights" + f"_{numbers[0]}" * (1 not in numbers)
+            "export_weights" if 1 in numbers else f"export_weights_{numbers[0]}"
         input:
             trained=lambda wildcards: expand(
                 "results/<run>/round-{round}/train/team-{team}.h5",
