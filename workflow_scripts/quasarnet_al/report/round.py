@@ -295,9 +295,19 @@ def agreement(content: dict) -> list[str]:
     tables = [whole, *(pd.DataFrame(rows) for rows in (each, pairs) if rows)]
     return [
         html.heading("Agreement between inspectors"),
+        *_adjudication(content.get("conflict", 0)),
         *map(html.warning, content["doubts"]),
         *map(html.table, tables),
     ]
+
+
+def _adjudication(conflicts: int) -> list[str]:
+    """Where conflicts are decided; nothing where there are none."""
+    if not conflicts:
+        return []
+    link = html.link("inspect/adjudication.html", "adjudication page")
+    spectra = "1 spectrum waits" if conflicts == 1 else f"{conflicts} spectra wait"
+    return [f"<p>{spectra} for a decision on the {link}.</p>"]
 
 
 #: Keys of `stopping.advise` that `changes` tells of.
