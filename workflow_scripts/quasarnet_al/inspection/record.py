@@ -160,6 +160,7 @@ def spectrum(
         "dereddened": dereddened,
         "redrock": None,
         "pixels": encode_small(pixels),
+        "gaps": gaps(pixels),
         "coadd": None if coadd is None else encode(*coadd),
         "ensemble": _ensemble(row),
     }
@@ -186,6 +187,13 @@ def spectrum(
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
         record["som"] = _neighbours(int(row["BMU"]), cells, torus)
     return record
+
+
+def gaps(pixels: np.ndarray) -> list[list[int]]:
+    """Return the runs of the network's pixels (p,) that have no data, exactly 0: first, last."""
+    empty = np.concatenate([[False], pixels == 0, [False]])
+    ends = np.flatnonzero(empty[1:] != empty[:-1]).reshape(-1, 2)
+    return [[int(first), int(last) - 1] for first, last in ends]
 
 
 def _ensemble(row: pd.Series) -> Record | None:

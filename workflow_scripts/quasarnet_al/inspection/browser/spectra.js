@@ -45,7 +45,8 @@ export function unpack(record, wavelength, grid) {
     const { flux, ivar } = decode(record.coadd);
     s = { full: true, wavelength: Float64Array.from(flux, (_, i) => wavelength.first + i * wavelength.step), flux, ivar };
   } else {
-    s = { full: false, wavelength: Float64Array.from(pixels, (_, i) => pixelWavelength(grid, i)), flux: pixels, ivar: pixels.map((x) => (x === 0 ? 0 : 1)) };
+    s = { full: false, wavelength: Float64Array.from(pixels, (_, i) => pixelWavelength(grid, i)), flux: pixels, ivar: pixels.map(() => 1) };
+    for (const [from, to] of record.gaps) s.ivar.fill(0, from, to + 1);
   }
   s.pixels = pixels;
   s.spikes = s.full ? spikes(s) : new Uint8Array(s.flux.length);
