@@ -1,10 +1,10 @@
-"""The released weights against those in use: snakemake gate
+"""The released weights compared with those in use: snakemake gate
 
 results/<run>/sky/<tiles>.fits       sky fibres of the pool's tiles
-results/<run>/gate/gate.csv          every check, with intervals and thresholds
+results/<run>/gate/gate.csv          every check: interval, threshold, smallest loss it reveals
 results/<run>/gate/changes.csv       exposures of the pool whose class changes
-results/<run>/gate/gate.png
-results/<run>/gate/verdict.json
+results/<run>/gate/gate.png          the checks as a figure
+results/<run>/gate/verdict.json      the verdict, and what could not be judged
 """
 
 
@@ -99,12 +99,12 @@ rule compare_weights:
 
 
 rule gate:
-    """Tell the verdict; fails where a threshold is broken."""
+    """Report the verdict; fails where a threshold is violated."""
     input:
         verdict="results/<run>/gate/verdict.json",
     log:
         "logs/<run>/gate.log",
-    # A broken threshold stays broken.
+    # A violated threshold stays violated.
     retries: 0
     localrule: True
     conda:

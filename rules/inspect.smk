@@ -57,6 +57,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --blind {params.blind} \
                 --cutouts {params.cutouts:q} \
                 --inspectors {params.inspection[inspectors]} \
+                --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
                 --seed {params.seed} \
                 --som {input.som:q} \

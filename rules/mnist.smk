@@ -1,16 +1,16 @@
-"""Where the digits of the task `mnist` come from, and the figure of the talk.
+"""The digits of the task `mnist`, and a figure of the most uncertain ones.
 
 results/<run>/pool/digits.fits            the unlabelled pool
 results/<run>/labelled/<set>.fits         the labelled sets that the run starts from
-results/<run>/truth.csv                   what the pool's digits are: the oracle's
-results/<run>/round-NN/digits.png, .csv   the most confusing digit by each measure
+results/<run>/truth.csv                   true classes of the pool's digits, for the oracle
+results/<run>/round-NN/digits.png, .csv   the most uncertain digit by each measure
 """
 
 
 rule extract_digits:
     """Draw the pool and the labelled sets from MNIST."""
     input:
-        # What is absent is downloaded.
+        # An absent file is downloaded.
         [path for path in config["mnist"].values() if Path(path).exists()],
     output:
         pool="results/<run>/pool/digits.fits",
@@ -41,7 +41,7 @@ rule extract_digits:
 
 
 rule draw_digits:
-    """Draw the most confusing digits of round {wildcards.round}."""
+    """Draw the most uncertain digits of round {wildcards.round}."""
     input:
         scores="results/<run>/round-{round}/scores/digits.fits",
         pool="results/<run>/pool/digits.fits",
@@ -53,7 +53,7 @@ rule draw_digits:
             "results/<run>/round-{round}/digits.png",
             caption="captions/digits.rst",
             category="Figures",
-            labels={"round": "{round}", "figure": "most confusing digits"},
+            labels={"round": "{round}", "figure": "most uncertain digits"},
         ),
     log:
         "logs/<run>/round-{round}/draw_digits.log",

@@ -1,14 +1,14 @@
-"""The product of the rounds: one network, for the pipeline: snakemake release
+"""The released network, for the pipeline: snakemake release
 
-results/<run>/release/quasarnet-<run>.h5     the weights, as QuasarNP reads them
-results/<run>/release/release.json           the seeds, and the validation of the one chosen
-results/<run>/release/check.csv              what they find in sets that taught nothing: snakemake check
-results/<run>/release/check_spectra.csv      the same, spectrum by spectrum
+results/<run>/release/quasarnet-<run>.h5     the weights, which QuasarNP can read
+results/<run>/release/release.json           all networks trained, and the validation of the one chosen
+results/<run>/release/check.csv              results on sets not used for training: snakemake check
+results/<run>/release/check_spectra.csv      the same by spectrum
 """
 
 
 rule train_release:
-    """Train the networks of which one is released, on all labels."""
+    """Train the networks, of which one is released, on all labels."""
     input:
         # The training set of a round holds the labels of all rounds before it.
         training=expand(
@@ -81,7 +81,7 @@ rule release:
 
 
 rule check_release:
-    """Test the released weights on spectra of known redshift that were not used for training."""
+    """Test the released weights on spectra of known redshift not used for training."""
     input:
         weights=plan.release(config),
         training=expand(

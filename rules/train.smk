@@ -1,7 +1,7 @@
 """The ensemble of a round.
 
 results/<run>/round-NN/train/team-TT.h5          the members that one job trained
-results/<run>/round-NN/weights/member-MM.h5      as QuasarNP reads them
+results/<run>/round-NN/weights/member-MM.h5      in the format of QuasarNP
 results/<run>/round-NN/ensemble.h5               all members in one file
 """
 
@@ -45,7 +45,7 @@ rule train_members:
 for members, numbers in CAMPAIGN.grouped("members"):
 
     rule:
-        """Write the members of round {wildcards.round} as QuasarNP reads them."""
+        """Write the members of round {wildcards.round} in the format of QuasarNP."""
         name:
             "export_weights" + f"_{numbers[0]}" * (1 not in numbers)
         input:

@@ -8,6 +8,7 @@ import pytest
 
 from helpers.answers import merged, write_answers
 from helpers.networks import random_network
+from helpers.survey import QUICK
 from quasarnet_al.judging.votes import members
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.report import round as round_report
@@ -90,7 +91,7 @@ def test_the_report_warns_of_a_member_with_random_weights():
     told = {"members": 4, "training_spectra": 9, "labels_of_rounds": 0, "doubted": 0} | found
     page = "".join(round_report.ensemble(task, told | {"round": 1}))
     assert page.count('class="warning"') == 1
-    assert "Member 03 classifies 0.00 of it right" in page
+    assert "Member 03 classifies 0 % of it correctly" in page
 
 
 def quiet(network, bias):
@@ -119,9 +120,7 @@ def test_a_training_that_diverges_is_named(program, tmp_path):
 def test_wrong_labels_are_found_in_the_training_set(survey, training):
     """One label in ten is wrong; most of those that no member agrees with are among them."""
     _, spectra, labels = survey
-    recipe = training.Recipe(
-        *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
-    )
+    recipe = training.Recipe(**QUICK)
     chance, task = np.random.default_rng(5), registry.TASKS["quasar"]
     flipped = chance.random(len(labels)) < 0.1
     wrong, quasar = labels.copy(), labels["SPECTYPE"] == "QSO"

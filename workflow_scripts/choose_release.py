@@ -14,10 +14,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--trained", required=True, help="networks of train_members.py --validation (HDF5)"
     )
-    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument("--validation", required=True, help="validation set (FITS)")
     options.add_arguments(parser, Classification)
-    parser.add_argument("--output", required=True, help="weights as QuasarNP reads them (HDF5)")
-    parser.add_argument("--summary", required=True, help="the seeds and the choice (JSON)")
+    parser.add_argument("--output", required=True, help="weights in the format of QuasarNP (HDF5)")
+    parser.add_argument("--summary", required=True, help="all networks, and the choice (JSON)")
     args = parser.parse_args(argv)
 
     networks = read_ensemble(args.trained)

@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog = pool.read(args.pool)
         if spectra.shape[1] != grid.size:
             raise InputError(args.pool, "is on another grid than the weights", "extract it again")
-    c, z, c_bal = scores.combine(*scores.lines_of_members(networks, spectra, args.threads))
+    c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
     columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
         columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}

@@ -16,13 +16,13 @@ from quasarnet_al.tasks.registry import TASKS
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
-    parser.add_argument("--variants", nargs="+", required=True, help="their names")
-    parser.add_argument("--trained", nargs="+", required=True, help="their networks (HDF5)")
-    parser.add_argument("--validation", required=True, help="the validation set (FITS)")
+    parser.add_argument("--variants", nargs="+", required=True, help="names of the variants")
+    parser.add_argument("--trained", nargs="+", required=True, help="networks of each (HDF5)")
+    parser.add_argument("--validation", required=True, help="validation set (FITS)")
     options.add_arguments(parser, Classification)
     parser.add_argument("--seeds", required=True, help="metrics of every network (CSV)")
-    parser.add_argument("--table", required=True, help="means over seeds, their errors (CSV)")
-    parser.add_argument("--figure", required=True, help="(PNG)")
+    parser.add_argument("--table", required=True, help="means and standard errors (CSV)")
+    parser.add_argument("--figure", required=True, help="figure of the metrics (PNG)")
     args = parser.parse_args(argv)
 
     if len(args.variants) != len(args.trained):

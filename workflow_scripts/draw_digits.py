@@ -1,4 +1,4 @@
-"""Draw the most confusing digit by each measure of the votes."""
+"""Draw the most uncertain digit by each measure of the votes."""
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,12 @@ from quasarnet_al.tasks.digits import CLASSES, most_confusing
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--scores", required=True, help="score table (FITS)")
-    parser.add_argument("--pool", required=True, help="its pool file (FITS)")
-    parser.add_argument("--selection", required=True, help="which digits are a choice (FITS)")
+    parser.add_argument("--pool", required=True, help="pool file of the scores (FITS)")
+    parser.add_argument("--selection", required=True, help="selection of the round (FITS)")
     parser.add_argument("--truth", required=True, help="truth table (CSV)")
-    parser.add_argument("--seed", type=int, default=0, help="that of the selection")
-    parser.add_argument("--table", required=True, help="the three digits (CSV)")
-    parser.add_argument("--figure", required=True, help="the three digits (PNG)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the selection")
+    parser.add_argument("--table", required=True, help="table of the digits (CSV)")
+    parser.add_argument("--figure", required=True, help="figure of the digits (PNG)")
     args = parser.parse_args(argv)
 
     images, _ = pool.read(args.pool)

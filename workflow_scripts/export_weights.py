@@ -1,4 +1,4 @@
-"""Write each trained member as a weights file that QuasarNP loads."""
+"""Write each trained member as a weights file that QuasarNP can read."""
 
 from quasarnet_al.core.files import InputError, provenance
 from quasarnet_al.core.program import command_line, program
@@ -10,7 +10,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--trained", nargs="+", required=True, help="output of train_members.py")
-    parser.add_argument("--output", nargs="+", required=True, help="one file a member (HDF5)")
+    parser.add_argument("--output", nargs="+", required=True, help="one file per member (HDF5)")
     args = parser.parse_args(argv)
 
     layout = TASKS[args.task].layout

@@ -10,7 +10,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--weights", nargs="+", required=True, help="weights files (HDF5)")
-    parser.add_argument("--output", required=True, help="the ensemble (HDF5)")
+    parser.add_argument("--output", required=True, help="ensemble (HDF5)")
     args = parser.parse_args(argv)
 
     layout = TASKS[args.task].layout

@@ -45,6 +45,9 @@ def main(argv: list[str] | None = None) -> None:
         "--inspectors", type=int, default=1, help="number of inspectors wanted per spectrum"
     )
     parser.add_argument(
+        "--complete", type=float, default=0.5, help="share of a page that counts as all of it"
+    )
+    parser.add_argument(
         "--repeats", type=float, default=0.0, help="share shown again on the next page"
     )
     parser.add_argument(
@@ -65,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         handed_in,
         common,
         inspectors=args.inspectors,
+        complete=args.complete,
         command=args.command,
     )
     plural = "s" if len(minibatches) != 1 else ""

@@ -9,6 +9,18 @@ from quasarnet_al.spectra import desi, grid, pool, truth
 from quasarnet_al.spectra.tables import stack
 
 KINDS = {"sky": 0.2, "qso": 0.5, "star_F": 0.06, "star_M": 0.06, "lrg": 0.1, "wd_da": 0.08}
+#: A recipe that learns it in seconds.
+QUICK = {
+    "layers": 4,
+    "filters": 8,
+    "units": 32,
+    "dropout": 0.0,
+    "learning_rate": 6e-3,
+    "schedule": "cosine",
+    "epochs": 1,
+    "min_steps": 200,
+    "batch_size": 64,
+}
 
 
 def simple_survey(folder):

@@ -117,3 +117,12 @@ def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "SHA256SUMS").write_text("not a sum\n")
     with pytest.raises(InputError, match="SHA256SUMS"):
         handed_in.gone(tmp_path, [])
+
+
+def test_the_folder_of_all_labels_may_be_a_link(tmp_path):
+    """To another file system, on which inspectors may write; links inside it are not followed."""
+    (tmp_path / "project/demo/round-01").mkdir(parents=True)
+    (tmp_path / "project/demo/round-01/a.csv").write_text("TARGETID\n")
+    (tmp_path / "labels").symlink_to(tmp_path / "project")
+    files, refused = handed_in.read_folder(tmp_path / "labels/demo/round-01")
+    assert [file.name for file in files] == ["a.csv"] and not refused

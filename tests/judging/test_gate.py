@@ -9,9 +9,11 @@ import yaml
 
 import compare_weights
 from helpers.paths import ROOT
-from quasarnet_al.core.files import InputError
+from helpers.survey import QUICK
+from quasarnet_al.core.files import InputError, write_json
 from quasarnet_al.judging import gate
 from quasarnet_al.network import targets, weights
+from quasarnet_al.network.lines import Lines
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.plan import check
@@ -32,7 +34,7 @@ def made(is_qso, z, found, snr=None):
 def says(found, z):
     c = np.where(found, 0.99, 0.1)[:, None] * np.array([1, 0.5, 0, 0, 0, 0])
     line_z = np.repeat(np.asarray(z, float)[:, None], 6, axis=1)
-    return gate.answers(c, line_z, np.zeros(len(c)), gate.Settings(cut=CUT))
+    return gate.answers(Lines(c, line_z, np.zeros(len(c))), gate.Settings(cut=CUT))
 
 
 def row(rows, check, label="all"):
@@ -48,7 +50,7 @@ def sample(n=3000, seed=0):
 
 def judged(candidate, incumbent, labels, snr, **more):
     settings = gate.Settings(cut=CUT, wanted_purity=0.9, **more)
-    rows = gate.compare_labelled(candidate, incumbent, labels, snr, settings)
+    rows = gate.compare_labelled(candidate, incumbent, labels, snr, grid.LOG, settings)
     return gate.verdict(rows, settings)
 
 
@@ -66,7 +68,7 @@ def test_numbers_are_those_that_can_be_counted():
     settings = gate.Settings(
         cut=CUT, wanted_purity=0.5, redshift_edges=(0, 1.5, 2.5, 5), snr_edges=[2.5]
     )
-    rows = gate.compare_labelled(candidate, incumbent, labels, np.arange(5.0), settings)
+    rows = gate.compare_labelled(candidate, incumbent, labels, np.arange(5.0), grid.LOG, settings)
     whole = row(rows, "completeness")
     assert whole["candidate"] == pytest.approx(1 / 3)
     assert (whole["incumbent"], whole["n"]) == (1, 3)
@@ -128,7 +130,7 @@ def test_each_fault_breaks_its_check():
     faint = broken(judged(says(found & (snr > 2.5), z), incumbent, labels, snr))
     assert {label for check, label in faint if label.startswith("S/N")} == {"S/N < 2.47"}
     off = says(found, z + (1 + z) * 500 / 3e5)
-    assert {"offset"} == {c for c, _ in broken(judged(off, incumbent, labels, snr))}
+    assert {"offset", "shift"} == {c for c, _ in broken(judged(off, incumbent, labels, snr))}
     blurred = says(found, z + (1 + z) * rng.normal(0, 1000, 3000) / 3e5)
     assert {"sigma_nmad"} == {c for c, _ in broken(judged(blurred, incumbent, labels, snr))}
     wrong = says(found, np.where(rng.random(3000) < 0.1, z + 0.2, z))
@@ -200,6 +202,143 @@ def test_bins_of_snr_have_no_end():
     assert sum(inside.sum() for _, inside in gate.bins(np.array([-9.0, 99]), edges, "S/N")) == 2
 
 
+#: Of a validation set as the share of a real one: spectra, and what is true of them.
+SIZE = 3700
+
+
+def truth(seed=0):
+    """Three quarters are quasars, as DESI's targets; a tenth of these have broad absorption."""
+    rng = np.random.default_rng([seed, 1])
+    labels = pool.labels(SIZE, "test")
+    quasar = rng.random(SIZE) < 0.75
+    labels["SPECTYPE"] = np.where(quasar, "QSO", "STAR")
+    labels["OBJECT"] = np.arange(SIZE)
+    labels["Z"] = np.where(quasar, rng.gamma(5, 0.37, SIZE) + 0.1, 0)
+    labels["BAL"] = np.where(quasar, rng.random(SIZE) < 0.1, 0)
+    return labels, rng.gamma(1.5, 4, SIZE)
+
+
+def network(labels, seed, offset=0.0, lya=0.0, rescaled=True, bal=True):
+    """The answers of a small network of the mock survey, with a fault or without.
+
+    It scatters by 1,200 km/s and finds nine quasars of ten, as measured with 16 filters and
+    1,500 steps on this many spectra. Half of the variance is that of the spectra.
+    """
+    rng, shared = np.random.default_rng([seed, 2]), np.random.default_rng(3)
+    quasar, light = labels["SPECTYPE"] == "QSO", 299792.458
+    rest = np.array([*grid.LINES.values()])
+    error = 900 * shared.normal(size=(SIZE, 1)) + 800 * rng.normal(size=(SIZE, 6))
+    z = labels["Z"][:, None] + (1 + labels["Z"][:, None]) * error / light
+    if not rescaled:  # a sigmoid that is right once stretched, not stretched
+        boxes = grid.LOG.pixel(rest * (1 + z)) * 13 / grid.LOG.size
+        box = np.floor(boxes)
+        boxes = box + (boxes - box + 0.1) / 1.2
+        z = grid.LOG.to_wavelength(boxes * grid.LOG.size / 13) / rest - 1
+    z += (1 + z) * offset / light
+    z[:, 0] += (1 + z[:, 0]) * lya / light
+    pixel = grid.LOG.pixel(rest * (1 + labels["Z"][:, None]))
+    on_grid = (pixel >= 0) & (pixel < grid.LOG.size) & quasar[:, None]
+    c = np.where(on_grid, rng.beta(4, 0.5, (SIZE, 6)), rng.beta(0.5, 8, (SIZE, 6)))
+    c[quasar & (rng.random(SIZE) < 0.1)] *= 0.4
+    c_bal = np.where(labels["BAL"] == 1, rng.beta(4, 1, SIZE), rng.beta(0.5, 8, SIZE))
+    found = Lines(c, z, c_bal if bal else 1e-6 * c_bal)
+    return gate.answers(found, gate.Settings(cut=CUT))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_good_candidate_passes_on_a_sample_of_realistic_size(seed):
+    labels, snr = truth(seed)
+    table = judged(network(labels, 2 + seed), network(labels, 1), labels, snr)
+    assert not broken(table)
+    assert table["passed"].eq(True).sum() > 80
+    result = gate.summary(table, CUT)
+    assert result["passed"]
+    whole = table[(table["bin"] == "all") & (table["check"] == "shift")]
+    assert whole["smallest"].item() < 300  # km/s
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught"),
+    [
+        ({"bal": False}, {("bal_completeness", "all")}),
+        ({"rescaled": False}, {("offset", "box 0-0.25"), ("offset", "box 0.75-1")}),
+        ({"lya": 1180}, {("offset", "line LYA"), ("shift", "line LYA")}),
+        ({"lya": -1180}, {("offset", "line LYA"), ("shift", "line LYA")}),
+        ({"offset": 300}, {("offset", "all"), ("shift", "all")}),
+        ({"offset": -300}, {("offset", "all"), ("shift", "all")}),
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_planted_fault_is_caught_on_a_sample_of_realistic_size(fault, caught, seed):
+    labels, snr = truth(seed)
+    candidate, incumbent = network(labels, 2 + seed, **fault), network(labels, 1)
+    assert caught <= broken(judged(candidate, incumbent, labels, snr))
+
+
+def test_an_offset_that_changes_its_sign_is_caught():
+    """The incumbent is 150 km/s off, the candidate as much on the other side."""
+    labels, snr = truth()
+    candidate, incumbent = network(labels, 1, offset=-150), network(labels, 1, offset=150)
+    found = broken(judged(candidate, incumbent, labels, snr))
+    assert ("shift", "all") in found
+
+
+def test_what_the_sample_reveals_is_what_it_reveals():
+    """Losses as large as `smallest` are found in nine of ten samples; of half that, seldom."""
+    rng, found = np.random.default_rng(4), {}
+    every, objects = np.ones(500, bool), np.arange(500)
+
+    def shift(km_s):
+        values = km_s + 1000 * rng.normal(size=500)
+        row = gate._shift("shift", "all", objects, values, every, rng)
+        return gate.verdict([row], gate.Settings()).iloc[0]
+
+    smallest = np.mean([shift(0)["smallest"] for _ in range(20)])
+    for share in (0.5, 1.0):
+        found[share] = sum(shift(share * smallest)["passed"] is False for _ in range(40))
+    assert found[1.0] >= 32
+    assert found[0.5] <= 10
+
+
+def test_the_pool_reveals_a_shift_without_labels():
+    labels, _ = truth()
+    one, other = network(labels, 1), network(labels, 2, lya=1180)
+    rows = gate.compare_pool(other, one, labels["OBJECT"])
+    assert row(rows, "pool_shift", "line LYA")["candidate"] == pytest.approx(1180, abs=150)
+    assert row(rows, "pool_shift", "line CIV")["candidate"] == pytest.approx(0, abs=150)
+    found = broken(gate.verdict(rows, gate.Settings()))
+    assert ("pool_shift", "line LYA") in found
+
+
+def test_nothing_judged_is_not_a_pass(program, tmp_path):
+    labels, snr = truth()
+    table = judged(network(labels, 2), network(labels, 1), labels, snr, least=10**6)
+    result = gate.summary(table, CUT)
+    assert not result["passed"] and result["judged"] == 0
+    names = {"candidate": "a.h5", "incumbent": "b.h5", "table": "gate.csv"}
+    write_json(tmp_path / "verdict.json", result | names)
+    told = program("judge_weights.py", "--verdict", tmp_path / "verdict.json")
+    assert told.returncode == 1
+    assert "NOTHING JUDGED" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"allowed": {"purity": float("nan")}},
+        {"allowed": {"purity": float("inf")}},
+        {"allowed_in_bins": {"offset": -1.0}},
+        {"allowed_in_bins": {"sky": 0.1}},
+        {"allowed": {"charm": 0.1}},
+        {"redshift_edges": (0, 2, 1)},
+        {"snr_edges": (float("nan"),)},
+    ],
+)
+def test_a_gate_that_lets_everything_through_is_refused(settings):
+    with pytest.raises(InputError, match=r"gate\."):
+        gate.Settings(**settings)
+
+
 def test_defaults_of_the_config_are_the_librarys():
     rules = yaml.safe_load(SCHEMA.read_text())["properties"]["gate"]["properties"]
     for key, expected in (("allowed", gate.ALLOWED), ("allowed_in_bins", gate.ALLOWED_IN_BINS)):
@@ -236,9 +375,7 @@ OUTPUTS = ("gate.csv", "changes.csv", "gate.png", "verdict.json")
 def networks(survey, training):
     """Weights by name: two good ones, and two with the faults that went into production."""
     folder, spectra, labels = survey
-    recipe = training.Recipe(
-        *(4, 8, 32, 0.0, 6e-3, "cosine"), epochs=1, min_steps=200, batch_size=64
-    )
+    recipe = training.Recipe(**QUICK)
     sky = labels["SPECTYPE"] == "SKY"
     mistaken = labels.copy()
     mistaken["SPECTYPE"][sky] = "QSO"
@@ -317,7 +454,8 @@ def test_weights_without_high_redshifts_are_stopped(networks, program):
 @pytest.mark.slow
 def test_weights_that_take_sky_for_quasars_are_stopped(networks):
     result, _ = compare(networks, "sky-as-quasars")
-    assert checks(result) == {"sky"}
+    # Learning another thing, so small a network also moves its redshifts.
+    assert {check for check in checks(result) if "shift" not in check} == {"sky"}
 
 
 @pytest.mark.slow

@@ -7,6 +7,16 @@ import pytest
 from quasarnet_al.judging import metrics
 from quasarnet_al.judging.statistics import sigma_nmad, wilson
 from quasarnet_al.judging.votes import calibration
+from quasarnet_al.network.lines import Classification, Lines
+from quasarnet_al.spectra import pool
+
+
+def evaluated(confidence, z, c_bal, spectype, z_true, bal, n_thresh=1):
+    """Metrics at a cut of 0.5, of lines whose redshifts are all `z`."""
+    labels = pool.labels(len(z), "test")
+    labels["SPECTYPE"], labels["Z"], labels["BAL"] = spectype, z_true, bal
+    found = Lines(confidence, np.repeat(z[:, None], 6, axis=1), c_bal)
+    return metrics.evaluate(found, labels, Classification(n_thresh=n_thresh, catalogue_cut=0.5))
 
 
 def test_wilson():
@@ -25,9 +35,7 @@ def test_counts():
     confidence = np.zeros((5, 6))
     confidence[:, 1] = [0.9, 0.8, 0.2, 0.7, 0.1]
     bal = np.array([1, 0, -1, 0, 0])
-    result = metrics.evaluate(
-        confidence, 1, z, np.array([0.9, 0.8, 0, 0, 0]), spectype, z_true, bal, cut=0.5
-    )
+    result = evaluated(confidence, z, np.array([0.9, 0.8, 0, 0, 0]), spectype, z_true, bal)
     assert result["quasars"] == 3
     assert result["completeness"] == pytest.approx(1 / 3)
     assert result["purity"] == pytest.approx(1 / 3)
@@ -57,9 +65,7 @@ def test_completeness_at_purity():
 def test_two_lines_asked_for():
     confidence = np.array([[0.9, 0.8, 0, 0, 0, 0], [0.9, 0.1, 0, 0, 0, 0]])
     z = np.array([1.0, 1.0])
-    result = metrics.evaluate(
-        confidence, 2, z, np.zeros(2), np.array(["QSO", "QSO"]), z, np.zeros(2, int), cut=0.5
-    )
+    result = evaluated(confidence, z, np.zeros(2), "QSO", z, 0, n_thresh=2)
     assert result["completeness"] == 0.5
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import acquisition, scores
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import Classification, Lines
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -15,7 +15,7 @@ def members(*lines):
     z = np.full((len(lines), 1, 6), 1.0)
     for member, (confidence, redshift) in enumerate(lines):
         c[member, 0, 2], z[member, 0, 2] = confidence, redshift
-    return c, z, np.full((len(lines), 1), 0.2)
+    return Lines(c, z, np.full((len(lines), 1), 0.2))
 
 
 def score(monkeypatch, *lines):
@@ -51,14 +51,14 @@ def test_no_quasar_at_all_still_has_a_redshift(monkeypatch):
 
 def test_one_stray_member_does_not_move_the_redshift():
     c, z, c_bal = members((0.9, 2.0), (0.9, 2.01), (0.9, 4.0))
-    mean_c, median_z, _ = scores.combine(c, z, c_bal)
+    mean_c, median_z, _ = scores.combine(Lines(c, z, c_bal))
     assert median_z[0, 2] == pytest.approx(2.01)
     assert mean_c[0, 2] == pytest.approx(0.9)
 
 
 def test_members_that_contradict_each_other_are_not_averaged():
     """Two against two: the surer side's redshift, not one between the boxes."""
-    _, z, _ = scores.combine(*members((0.9, 0.95), (0.8, 0.96), (0.99, 1.9), (0.9, 1.92)))
+    _, z, _ = scores.combine(members((0.9, 0.95), (0.8, 0.96), (0.99, 1.9), (0.9, 1.92)))
     assert z[0, 2] in (1.9, 1.92)
 
 

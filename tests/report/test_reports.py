@@ -19,7 +19,7 @@ from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.judging import metrics, stopping
 from quasarnet_al.judging.votes import calibration, confusion_matrix, members, mispredicted
 from quasarnet_al.learning import scores, som
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import Classification, Lines
 from quasarnet_al.report import round as round_report
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
@@ -164,8 +164,10 @@ def test_mispredicted_are_the_labels_that_fewest_voted_for():
 
 
 def test_an_ensemble_that_sees_no_quasar_is_reported(tmp_path):
+    labels = pool.labels(2, "test")
+    labels["SPECTYPE"] = "QSO", "STAR"
     nothing = metrics.evaluate(
-        np.zeros((2, 6)), 1, *np.zeros((2, 2)), np.array(["QSO", "STAR"]), *np.zeros((2, 2)), 0.5
+        Lines(np.zeros((2, 6)), np.zeros((2, 6)), np.zeros(2)), labels, Classification()
     )
     votes = np.array([[1, 0, 0], [1, 0, 0]])
     nothing |= {"round": 1, "members": 1, "training_spectra": 1, "labels_of_rounds": 0}

@@ -44,7 +44,7 @@ def compare(
 
     def answers(spectra: np.ndarray) -> tuple[gate.Answers, gate.Answers]:
         one, two = (
-            gate.answers(*line_redshifts(*network(spectra, threads), grid), settings)
+            gate.answers(line_redshifts(*network(spectra, threads), grid), settings)
             for network in networks
         )
         return one, two
@@ -57,7 +57,7 @@ def compare(
             f"has {quasars} quasars, but {settings.least} are needed",
             "label more",
         )
-    rows = gate.compare_labelled(*answers(spectra), labels, catalog["SNR"], settings)
+    rows = gate.compare_labelled(*answers(spectra), labels, catalog["SNR"], grid, settings)
     changed = [pd.DataFrame(columns=["TARGETID"])]
     for paths, compare_files in ((files.pool, gate.compare_pool), (files.sky, gate.compare_sky)):
         parts = []

@@ -18,11 +18,11 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.judging.metrics import BAL_CUT, CATASTROPHIC
 from quasarnet_al.judging.statistics import sigma_nmad, velocity
-from quasarnet_al.network.lines import CLASSES, Z_SPLIT, best_redshift, classes
-from quasarnet_al.spectra.grid import LINES
+from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Lines, best_redshift, classes
+from quasarnet_al.spectra.grid import BOXES, LINES, Grid
 
 #: How much worse than the incumbent the candidate may be: shares, and km/s for
-#: sigma_nmad and offset. By the same names, how much in a bin of redshift or S/N, or of
+#: sigma_nmad, offset and shift. By the same names, how much in a bin of redshift or S/N, or of
 #: the redshifts of one line.
 ALLOWED = {
     "completeness": 0.01,
@@ -30,6 +30,8 @@ ALLOWED = {
     "catastrophic": 0.01,
     "sigma_nmad": 100.0,
     "offset": 100.0,
+    "shift": 100.0,
+    "pool_shift": 100.0,
     "bal_completeness": 0.05,
     "bal_purity": 0.05,
     "completeness_at_purity": 0.01,
@@ -44,6 +46,8 @@ ALLOWED_IN_BINS = {
     "catastrophic": 0.03,
     "sigma_nmad": 200.0,
     "offset": 200.0,
+    "shift": 200.0,
+    "pool_shift": 200.0,
 }
 #: Of the other checks, less is better.
 MORE_IS_BETTER = (
@@ -51,11 +55,13 @@ MORE_IS_BETTER = (
     *("bal_completeness", "bal_purity", "repeat_class", "repeat_redshift"),
 )
 #: Checks of redshift errors, km/s.
-VELOCITIES = ("sigma_nmad", "offset")
+VELOCITIES = ("sigma_nmad", "offset", "shift", "pool_shift")
 #: The bin of a row that stands for the whole sample.
 WHOLE = "all"
 #: Below the split of the classes and near z 3.7, where new weights once lost quasars.
 REDSHIFT_EDGES = (0, 0.8, 1.5, 2.1, 2.6, 3.1, 3.5, 3.9, 5)
+#: Of the bins of a line's position in its box, 0 to 1.
+BOX_EDGES = (0, 0.25, 0.5, 0.75, 1)
 #: Minimum number of objects (of both networks) for a row to be judged.
 LEAST = 30
 #: Confidence of the intervals, and of all judged rows together.
@@ -140,8 +146,9 @@ class Answers:
         return self.kind > 0
 
 
-def answers(c: np.ndarray, z: np.ndarray, c_bal: np.ndarray, settings: Settings) -> Answers:
-    """Return the answers of a network: `c`, `z` (n, 6) and `c_bal` (n,) of `line_redshifts`."""
+def answers(lines: Lines, settings: Settings) -> Answers:
+    """Return the answers of a network that sees `lines`."""
+    c, z, c_bal = lines
     cut, n_thresh = settings.cut, settings.n_thresh
     return Answers(
         kind=classes(c, z, cut, n_thresh, settings.z_split),
@@ -210,6 +217,7 @@ def compare_labelled(
     incumbent: Answers,
     labels: np.ndarray,
     snr: np.ndarray,
+    grid: Grid,
     settings: Settings,
 ) -> list[dict]:
     """Compare two networks where the truth is known.
@@ -222,13 +230,17 @@ def compare_labelled(
     candidate, incumbent : answers to the n spectra
     labels : table with SPECTYPE, Z, BAL and OBJECT, (n,)
     snr : (n,)
+    grid : of the spectra
 
     Returns
     -------
     rows of the comparison: completeness, purity (`metrics.completeness_purity`), share
-    of catastrophic redshifts, sigma_NMAD and median (offset) of the redshift error (km/s)
-    of quasars found, whole and in bins; the latter two also by line, of that line's own
-    redshift where it is seen; completeness and purity of the BAL output on quasars whose
+    of catastrophic redshifts, sigma_NMAD and median (offset) of the redshift error, and the
+    median of the differences between the networks (shift), km/s, of quasars found, whole and
+    in bins; the latter three also by line, of that line's own redshift where it is seen, and
+    of all lines together by their true position in the box, where a network whose offsets are
+    not rescaled is off by thousands of km/s in opposite directions at both ends;
+    completeness and purity of the BAL output on quasars whose
     BAL state is known; cut and completeness at the wanted purity
     """
     rng = np.random.default_rng([settings.seed, 1])
@@ -263,13 +275,19 @@ def compare_labelled(
         }
         rows += [_share(check, label, objects, part, rng) for check, part in parts.items()]
         rows += _redshift_errors(label, objects, errors, [r & inside for r in right], rng)
+    of_lines = [velocity(network.line_z, z_true[:, None]) for network in networks]
+    counted = [
+        is_qso[:, None] & network.seen & (np.abs(error) < CATASTROPHIC)
+        for network, error in zip(networks, of_lines, strict=True)
+    ]
     for number, name in enumerate(LINES):
-        of_line = [velocity(network.line_z[:, number], z_true) for network in networks]
-        masks = [
-            is_qso & network.seen[:, number] & (np.abs(error) < CATASTROPHIC)
-            for network, error in zip(networks, of_line, strict=True)
-        ]
-        rows += _redshift_errors(f"line {name}", objects, of_line, masks, rng)
+        here, there = ([array[:, number] for array in arrays] for arrays in (of_lines, counted))
+        rows += _redshift_errors(f"line {name}", objects, here, there, rng)
+    place = grid.pixel(np.array([*LINES.values()]) * (1 + z_true[:, None])) * BOXES / grid.size % 1
+    flat = [error.ravel() for error in of_lines]
+    for label, inside in bins(place.ravel(), BOX_EDGES, "box"):
+        masks = [each.ravel() & inside for each in counted]
+        rows += _redshift_errors(label, np.repeat(objects, len(LINES)), flat, masks, rng)
     known = is_qso & (labels["BAL"] >= 0)
     is_bal, called = known & (labels["BAL"] == 1), [known & network.bal for network in networks]
     rows += [
@@ -290,7 +308,8 @@ def compare_pool(
     rows of the comparison: the share of exposures whose class changes, also by the two
     classes; and of pairs of exposures of one TARGETID, one after the other in the order
     of the files, the share that agrees in class, and of pairs that are both taken for
-    quasars, the share that agrees in redshift (to 6000 km/s)
+    quasars, the share that agrees in redshift (to 6000 km/s); the median by which the redshifts
+    differ between the networks (km/s) where both see a quasar, and by line where both see it
     """
     rng = np.random.default_rng([seed, 2])
     objects = identity(targetid)
@@ -317,6 +336,20 @@ def compare_pool(
         of_redshift.append((both & close, both))
     rows.append(_share("repeat_class", WHOLE, objects[first], of_class, rng))
     rows.append(_share("repeat_redshift", WHOLE, objects[first], of_redshift, rng))
+    shifts = [(WHOLE, candidate.z, incumbent.z, candidate.found & incumbent.found)]
+    shifts += [
+        (
+            f"line {name}",
+            candidate.line_z[:, number],
+            incumbent.line_z[:, number],
+            candidate.seen[:, number] & incumbent.seen[:, number],
+        )
+        for number, name in enumerate(LINES)
+    ]
+    for label, z, reference, both in shifts:
+        moved = velocity(z, reference)
+        both = both & (np.abs(moved) < CATASTROPHIC)
+        rows.append(_shift("pool_shift", label, objects, moved, both, rng))
     return rows
 
 
@@ -474,6 +507,8 @@ def _redshift_errors(
     rng: np.random.Generator,
 ) -> list[dict]:
     """Return the rows of the redshift errors (km/s) of the quasars found, `right` of both."""
+    both = right[0] & right[1]
+    moved = _shift("shift", label, objects, errors[0] - errors[1], both, rng)
     counted = right[0] | right[1]
     errors, masks = [error[counted] for error in errors], [each[counted] for each in right]
     n = int(min(mask.sum() for mask in masks))
@@ -486,7 +521,35 @@ def _redshift_errors(
 
     estimate = statistics(np.arange(counted.sum()))
     samples = _redraw(objects[counted], statistics, rng) if n else np.full((1, 2, 2), np.nan)
-    return [_row(check, label, n, estimate[i], samples[:, i]) for i, check in enumerate(VELOCITIES)]
+    rows = [
+        _row(check, label, n, estimate[i], samples[:, i])
+        for i, check in enumerate(("sigma_nmad", "offset"))
+    ]
+    return [*rows, moved]
+
+
+def _shift(
+    check: str,
+    label: str,
+    objects: np.ndarray,
+    difference: np.ndarray,
+    both: np.ndarray,
+    rng: np.random.Generator,
+) -> dict:
+    """Return the row of the median `difference` of two networks' redshifts (km/s), of `both`.
+
+    The median over pairs is more precise than the difference of two medians. Like a change of
+    class it counts as a loss whether or not it is for the better.
+    """
+    values, n = difference[both], int(both.sum())
+
+    def statistics(rows: np.ndarray) -> np.ndarray:
+        return np.array([np.median(values[rows]), 0.0])
+
+    if not n:
+        return _row(check, label, n, np.array([np.nan, 0.0]), np.full((1, 2), np.nan))
+    samples = _redraw(objects[both], statistics, rng)
+    return _row(check, label, n, statistics(np.arange(n)), samples)
 
 
 def _at_purity(
@@ -537,6 +600,8 @@ def _loss(check: str, candidate: np.ndarray, incumbent: np.ndarray) -> np.ndarra
     An offset is signed. Between zero and the incumbent's it is no loss; else the loss is the
     distance from there, so that an offset that changes its sign does not go unnoticed.
     """
+    if check in ("shift", "pool_shift"):
+        return np.abs(candidate)
     if check == "offset":
         return np.abs(candidate) - np.maximum(incumbent * np.sign(candidate), 0)
     return (incumbent - candidate) if check in MORE_IS_BETTER else (candidate - incumbent)
@@ -564,5 +629,6 @@ def _row(check: str, label: str, n: int, estimate: np.ndarray, samples: np.ndarr
         "low": low[2],
         "high": high[2],
         "loss": _loss(check, *estimate),
-        "error": _loss(check, *samples.T).std(),
+        # An absolute value scatters less near zero: it would look too certain.
+        "error": max(_loss(check, *samples.T).std(), values[:, 2].std()),
     }

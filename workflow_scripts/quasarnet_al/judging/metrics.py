@@ -1,4 +1,4 @@
-"""How good an ensemble is: purity, completeness, redshift errors, on objects of known truth."""
+"""Metrics of an ensemble on objects of known truth: purity, completeness, redshift errors."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity
-from quasarnet_al.network.lines import Z_SPLIT
+from quasarnet_al.network.lines import Z_SPLIT, Classification, Lines, best_redshift
 from quasarnet_al.spectra.grid import LINES
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def completeness_at_purity(
 
 
 def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
-    """Return what a network finds in sets of known spectra, a row a set and cut.
+    """Return what a network finds in sets of known spectra, a row per set and cut.
 
     Parameters
     ----------
-    spectra : a row a spectrum: SET, SPECTYPE, CONFIDENCE, and DZ = (Z_QN - Z) / (1 + Z)
+    spectra : a row per spectrum: SET, SPECTYPE, CONFIDENCE, and DZ = (Z_QN - Z) / (1 + Z)
     cuts : confidences above which a spectrum is taken for a quasar
 
     Returns
@@ -102,7 +102,7 @@ def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFra
 
 
 def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
-    """Return what a rule for outliers discarded, by flaw.
+    """Return which spectra an outlier rule discarded, by flaw.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
 
     Returns
     -------
-    DataFrame, a row a flaw and one "any flaw": spectra, discarded, recall (the share of
+    DataFrame, a row per flaw and one "any flaw": spectra, discarded, recall (the share of
     those spectra that is discarded), precision (their share of all that is discarded) and
     base (their share of all, the precision of discarding at random)
     """
@@ -134,7 +134,7 @@ def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
 
 
 def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict]:
-    """Return how far redshifts are off in the bins that hold any.
+    """Return the redshift errors in the bins that are not empty.
 
     Parameters
     ----------
@@ -159,32 +159,23 @@ def redshift_errors(error: np.ndarray, bins: dict[str, np.ndarray]) -> list[dict
 
 
 def evaluate(
-    confidence: np.ndarray,
-    n_thresh: int,
-    z: np.ndarray,
-    c_bal: np.ndarray,
-    spectype: np.ndarray,
-    z_true: np.ndarray,
-    bal: np.ndarray,
-    cut: float,
-    cuts: np.ndarray = CUTS,
+    found: Lines, labels: np.ndarray, classification: Classification, cuts: np.ndarray = CUTS
 ) -> dict:
     """Return the metrics of one ensemble.
 
     Parameters
     ----------
-    confidence : (n, 6) of each line
-    n_thresh : lines above the cut that make a quasar
-    z : (n,) redshift
-    c_bal : (n,) confidence of the BAL output
-    spectype, z_true, bal : the truth
-    cut : confidence cut of the numbers that stand for the whole
-    cuts : those of the curve
+    found : the lines that it sees in n spectra
+    labels : the truth, with SPECTYPE, Z and BAL, (n,)
+    classification : its `catalogue_cut` is that of the headline figures
+    cuts : confidence cuts of the curve
     """
-    is_qso = spectype == "QSO"
+    confidence, c_bal, cut = found.c, found.c_bal, classification.catalogue_cut
+    z, z_true, bal = best_redshift(found.c, found.z), labels["Z"], labels["BAL"]
+    is_qso = labels["SPECTYPE"] == "QSO"
     error = velocity(z, np.where(is_qso, z_true, 0))
     good_z = np.abs(error) < CATASTROPHIC
-    strength = np.sort(confidence, axis=1)[:, -n_thresh]
+    strength = np.sort(confidence, axis=1)[:, -classification.n_thresh]
     curve = [{"cut": float(c)} | completeness_purity(is_qso, strength > c, good_z) for c in cuts]
     seen = is_qso & (strength > cut)
     high = is_qso & (z_true >= Z_SPLIT)

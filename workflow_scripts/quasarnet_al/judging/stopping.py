@@ -1,16 +1,16 @@
-"""When to stop: what a round's labels changed, and whether another round pays.
+"""When to stop: what a round's labels changed, and whether another round is worthwhile.
 
-Three signs, each of which alone misleads: whether the labels still corrected the ensemble
-(the batch is what confuses it most, so some are always wrong), whether the pool still
-holds spectra on which it disagrees, and whether the validation set noticed.
+There are three signs, and each alone is misleading: whether the labels still corrected the
+ensemble (it is most uncertain about the batch, so it is always wrong on some of it), whether the
+pool still holds spectra on which the members disagree, and whether the metrics on the validation
+set improved.
 """
 
 import numpy as np
 
 from quasarnet_al.judging.statistics import ratio, wilson
 
-#: Another round pays while at least this share of a batch corrects the ensemble: one label
-#: in five is then news.
+#: Another round is worthwhile while the ensemble is wrong on at least this share of a batch.
 WORTH = 0.2
 
 
@@ -25,16 +25,16 @@ def advise(
     truth : int (m,), their classes by the labels
     entropy : (n,), of the votes, of the pool, bits
     before, after : figure of merit on the validation set, without and with the round's
-        labels; None where no ensemble has learnt from them yet
+        labels; None where no ensemble was trained on them yet
 
     Returns
     -------
-    wrong_share, low, high : of the batch whose class with most votes was another than the
+    wrong_share, low, high : share of the batch whose class with most votes differs from the
         label's, with its 95 % interval
     disagreement : share of the pool on which the members do not all agree
     gain : after - before
-    pays : whether another round does: True unless the whole interval lies below `WORTH`
-        and the validation set did not gain
+    pays : whether another round is worthwhile: True unless the whole interval lies below
+        `WORTH` and the validation set did not improve
     """
     wrong = int((votes.argmax(axis=1) != truth).sum())
     low, high = wilson(wrong, len(truth))

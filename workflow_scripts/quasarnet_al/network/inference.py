@@ -1,4 +1,4 @@
-"""Inference: a network's output for many spectra, fast on CPUs, in numpy alone.
+"""Inference: the output of a network for many spectra, fast on CPUs, with numpy alone.
 
 `reference_forward` is the definition. `Predictor` computes the same with less than half
 of the multiplications:
@@ -18,7 +18,7 @@ of the multiplications:
   points. So a layer is three products of matrices: B^T on a strided view of the pairs,
   the transformed kernels, and A^T, which adds the bias as a ninth point.
 
-More outputs a tile cost fewer products but more rounding: F(6, 5) doubles the error and
+More outputs per tile cost fewer products but more rounding: F(6, 5) doubles the error and
 gains a twentieth. Spectra go through in blocks of a fixed size (the last is filled
 up), on one BLAS thread each. So the output for the i-th spectrum depends on it and on
 i alone: not on the other spectra, their number or the number of threads. (It does
@@ -35,7 +35,7 @@ from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
 from quasarnet_al.network.weights import BatchNorm, Convolution, Dense, Network
 from quasarnet_al.spectra.grid import BOXES
 
-#: Outputs of a tile, and taps of a filter on pairs.
+#: Outputs per tile, and taps of a filter on pairs.
 TILE, TAPS = 4, WIDTH // STRIDE
 #: Where the polynomials are evaluated, beside infinity: small, and exact in binary.
 POINTS = (0, 1, -1, 2, -2, 0.5, -0.5)
@@ -46,7 +46,7 @@ ROWS = 224
 
 
 def reference_forward(network: Network, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the network's output, plainly computed: the definition that `predict` meets.
+    """Return the network's output, computed plainly: the definition that `predict` reproduces.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Classification: from a network's boxes to lines, redshifts and classes."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,21 +14,28 @@ CLASSES = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
 Z_SPLIT = 2.1
 
 
-def line_redshifts(
-    confidence: np.ndarray, offset: np.ndarray, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+class Lines(NamedTuple):
+    """The lines in n spectra, as a network or an ensemble sees them.
+
+    Attributes
+    ----------
+    c : (n, 6), confidence of each line of `grid.LINES`
+    z : float64 (n, 6), redshift where that line is in its most confident box
+    c_bal : (n,), confidence of the broad absorption line
+    """
+
+    c: np.ndarray
+    z: np.ndarray
+    c_bal: np.ndarray
+
+
+def line_redshifts(confidence: np.ndarray, offset: np.ndarray, grid: Grid) -> Lines:
     """Return the confidence and redshift of each line, as QuasarNP's `process_preds` does.
 
     Parameters
     ----------
     confidence, offset : (n, 7, 13), the output of `inference.predict`
     grid : the network's grid
-
-    Returns
-    -------
-    c : (n, 6), confidence of the best box of each line of `grid.LINES`
-    z : float64 (n, 6), redshift if that box holds that line
-    c_bal : (n,), confidence of the best box of the broad absorption line
     """
     box = confidence.argmax(axis=2)[..., None]
     best = np.take_along_axis(confidence, box, axis=2)[..., 0]
@@ -35,7 +43,7 @@ def line_redshifts(
     pixel = ((box + inside) * grid.size / BOXES)[..., 0]
     rest = np.array([*LINES.values(), BAL_LINE])
     z = grid.to_wavelength(pixel) / rest - 1
-    return best[:, :-1], z[:, :-1], best[:, -1]
+    return Lines(best[:, :-1], z[:, :-1], best[:, -1])
 
 
 def best_redshift(c: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -76,7 +84,7 @@ def class_probabilities(
     and the most probable class is exactly the class of `classes` (two classes tie where
     float32 confidences on both sides of the split are equal). The strongest line on
     each side speaks for it, not a product over lines: the lines share one network and
-    one redshift, they are no independent evidence. Where `n_thresh` lines are asked for,
+    one redshift, so they are not independent evidence. Where `n_thresh` lines are asked for,
     T is raised by the odds of the strongest line over those of the `n_thresh`-th, which
     keeps the cut where `classes` has it.
     """

@@ -1,4 +1,4 @@
-"""What the network learns: where each line lies, and what counts in the loss."""
+"""Training targets: the position of each line, and its weight in the loss."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ def line_targets(
     ----------
     is_qso : bool (n,)
     redshift : (n,)
-    bal : int (n,), 1 broad absorption, 0 none, -1 not looked at
+    bal : int (n,), 1 broad absorption, 0 none, -1 unknown
 
     Returns
     -------
     box : float32 (n, 7, 13), 1 in the box that holds the line, zero elsewhere and where
-        the line is off the grid or the object is no quasar
+        the line is off the grid or the object is not a quasar
     offset : float32 (n, 7, 13), where in that box the line lies, 0..1
     weight : float32 (n, 7), 0 on the BAL output of quasars whose state is not known
     """
@@ -47,23 +47,23 @@ def line_targets(
 def shift(
     spectra: np.ndarray, redshift: np.ndarray, most: int, grid: Grid, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move spectra by whole pixels to other redshifts: more of them to learn from.
+    """Move spectra by whole pixels to other redshifts, which gives more training examples.
 
     A pixel of the log grid is a factor in wavelength, so a moved spectrum is that of the same
     object at 1 + z times a power of this factor. The sky's lines and the arms' edges move
-    with it; by some pixels they are where they might be.
+    with it; a shift by a few pixels leaves them where they might be.
 
     Parameters
     ----------
     spectra : float32 (n, grid.size)
     redshift : (n,)
-    most : pixels, in either direction
-    grid : the log grid; the pixels of others do not move so
+    most : largest shift in pixels, in either direction
+    grid : the log grid, the only one on which a redshift is a shift
 
     Returns
     -------
-    spectra, redshift : moved, each by a number of its own; the last pixel is repeated where
-        nothing is known
+    spectra, redshift : each moved by its own number of pixels; the pixel at the end is repeated
+        where nothing is known
     """
     if grid.kind != "log":
         raise ValueError(f"spectra on a {grid.kind} grid cannot be moved to other redshifts")

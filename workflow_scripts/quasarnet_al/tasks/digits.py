@@ -1,7 +1,7 @@
 """MNIST: handwritten digits, the worked example of the method.
 
 The digits are LeCun, Cortes & Burges' test set, 10,000 images of 28 x 28 pixels, each of
-known class. A digit stands where a spectrum does: its 784 pixels, and its number in the
+known class. A digit takes the place of a spectrum: its 784 pixels, and its number in the
 set as TARGETID.
 """
 
@@ -46,7 +46,7 @@ def read(images: str | os.PathLike, labels: str | os.PathLike) -> tuple[np.ndarr
     """
     pixels, classes = _read_idx(images, 3), _read_idx(labels, 1)
     if pixels.shape[1:] != (SIDE, SIDE) or len(pixels) != len(classes) or classes.max() > 9:
-        raise InputError(images, f"and {labels} do not fit together", "give files of one set")
+        raise InputError(images, f"does not fit to {labels}", "give files of one set")
     return pixels.reshape(-1, DIGIT.size) / np.float32(255), classes.astype("U1")
 
 
@@ -61,7 +61,7 @@ def _read_idx(path: str | os.PathLike, dimensions: int) -> np.ndarray:
             raise ValueError(f"it starts with {kind}")
         return np.frombuffer(content[head:], np.uint8).reshape(shape)
     except (OSError, EOFError, ValueError) as error:
-        raise InputError(path, f"is no gzipped IDX file ({error})", _remedy(path)) from error
+        raise InputError(path, f"is not a gzipped IDX file ({error})", _remedy(path)) from error
 
 
 def _download(path: str | os.PathLike) -> bytes:
@@ -115,7 +115,7 @@ def labels(rows: np.ndarray, classes: np.ndarray, origin: str) -> np.ndarray:
 
 
 def targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a network learns: one-hot classes, float32 (n, 10), and weights (n,)."""
+    """Return the targets of a network: one-hot classes, float32 (n, 10), and weights (n,)."""
     hot = labels["SPECTYPE"][:, None] == np.array(CLASSES)
     return hot.astype(np.float32), labels["WEIGHT"].astype(np.float32)
 
@@ -151,7 +151,7 @@ class Network:
 
 
 def probabilities(networks: Sequence[Network], images: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Return what each member sees, float64 (members, n, 10)."""
+    """Return the probabilities of each member, float64 (members, n, 10)."""
     # A product alone on its thread sums in one order, whatever the number of threads.
     with threadpool_limits(1), ThreadPoolExecutor(threads) as workers:
         return np.array(list(workers.map(lambda network: network.probabilities(images), networks)))
@@ -177,7 +177,7 @@ def score(
 def evaluate(
     networks: Sequence[Network], images: np.ndarray, truth: np.ndarray, threads: int = 1
 ) -> dict:
-    """Return the share of digits named right by the ensemble, and by each of its members.
+    """Return the accuracy of the ensemble, and of each of its members.
 
     `truth` (n,) are the classes. The ensemble's class is that of the largest mean
     probability.
@@ -206,12 +206,13 @@ def evaluate(
 
 
 def most_confusing(scores: np.ndarray, reason: np.ndarray, tie: np.ndarray) -> dict[str, int]:
-    """Return the row of the most confusing digit by each measure of the votes.
+    """Return the row of the most uncertain digit by each measure of the votes.
 
     Parameters
     ----------
     scores : the score table, with LEAST_CONFIDENCE, MARGIN and ENTROPY
-    reason : (n,) why a digit was not chosen; only choices count (see `selection.REASONS`)
+    reason : (n,) why a digit was not selected; only those that could be selected count (see
+        `selection.REASONS`)
     tie : (n,) numbers that order equal scores, the smallest first
     """
     from quasarnet_al.learning import acquisition

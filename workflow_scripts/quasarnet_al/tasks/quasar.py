@@ -49,24 +49,24 @@ class Quasars(Task):
     def score(self, networks, spectra, targetid, classification, seed, threads=1):
         from quasarnet_al.learning import acquisition, scores
 
-        c, z, c_bal = scores.lines_of_members(networks, spectra, threads)
+        seen = scores.lines_of_members(networks, spectra, threads)
         cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
-        members = list(zip(c, z, strict=True))
+        members = list(zip(seen.c, seen.z, strict=True))
         classes = np.array([lines.classes(*member, *cuts) for member in members])
         best = np.array([lines.best_redshift(*member) for member in members])
         probabilities = np.array([lines.class_probabilities(*member, *cuts) for member in members])
         votes = acquisition.votes(classes, len(lines.CLASSES))
         columns = {name: votes[:, k].astype(np.float32) for k, name in enumerate(self.vote_columns)}
-        mean_c, median_z, mean_bal = scores.combine(c, z, c_bal)
-        columns["Z_QN"] = lines.best_redshift(mean_c, median_z)
+        combined = scores.combine(seen)
+        columns["Z_QN"] = lines.best_redshift(combined.c, combined.z)
         voters = np.where((classes > 0).any(axis=0), classes > 0, True)
         columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
         columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
-        columns |= {f"C_{name}": mean_c[:, k] for k, name in enumerate(LINES)}
-        columns["C_BAL"] = mean_bal
+        columns |= {f"C_{name}": combined.c[:, k] for k, name in enumerate(LINES)}
+        columns["C_BAL"] = combined.c_bal
         columns |= acquisition.columns(votes, probabilities, targetid, seed)
         columns["MEMBER_Z"] = best.T.astype(np.float32)
-        columns["MEMBER_C"] = c.max(axis=2).T
+        columns["MEMBER_C"] = seen.c.max(axis=2).T
         return columns
 
     def evaluate(self, networks, spectra, labels, classification, threads=1):
@@ -75,17 +75,17 @@ class Quasars(Task):
         from quasarnet_al.learning import acquisition, scores
 
         members = scores.lines_of_members(networks, spectra, threads)
-        c, z, c_bal = scores.combine(*members)
-        truth = (labels["SPECTYPE"], labels["Z"], labels["BAL"])
-        best = lines.best_redshift(c, z)
-        found = metrics.evaluate(
-            c, classification.n_thresh, best, c_bal, *truth, classification.catalogue_cut
-        )
+        found = metrics.evaluate(scores.combine(members), labels, classification)
         cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
-        classes = np.array([lines.classes(*each, *cuts) for each in zip(*members[:2], strict=True)])
+        classes = np.array(
+            [lines.classes(*member, *cuts) for member in zip(members.c, members.z, strict=True)]
+        )
         votes = acquisition.votes(classes, len(self.classes))
-        each = [lines.class_probabilities(*each, *cuts) for each in zip(*members[:2], strict=True)]
-        right = lines.true_classes(*truth[:2], classification.z_split)
+        each = [
+            lines.class_probabilities(*member, *cuts)
+            for member in zip(members.c, members.z, strict=True)
+        ]
+        right = lines.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
         return found | {
             **judged.members(classes, right),
             "calibration": judged.calibration(votes, right),

@@ -1,8 +1,8 @@
-"""Tasks: what is classified, by which network, into which classes, known by which truth.
+"""Tasks: what is classified, by which network, into which classes, and how truth is known.
 
-From the score on every rule serves all tasks: programs and rules take an object of
-`registry.TASKS` and ask it, never for its name. What the methods need is imported where they run:
-rules ask for properties alone, and nothing but `train` needs TensorFlow.
+All rules from scoring on serve every task: programs and rules take an object of
+`registry.TASKS` and use its attributes and methods, never its name. Methods import what they need
+where they run: rules only read attributes, and only `train` needs TensorFlow.
 """
 
 from abc import ABC, abstractmethod
@@ -52,11 +52,11 @@ class Task(ABC):
     ----------
     name : in the config
     classes : that the members vote for, columns VOTE_<class> of the scores
-    spectypes : that a label may say, in SPECTYPE
-    needed : spectypes without which nothing can be validated
-    redshifts : whether a label says a redshift
-    pages : whether there are inspection pages; without, the oracle answers every round
-    headline : figures of `evaluate` that stand for the whole, from 0 to 1, more is better
+    spectypes : values that SPECTYPE of a label may have
+    needed : spectypes that a validation set must contain
+    redshifts : whether labels have redshifts
+    pages : whether there are inspection pages; without them, the oracle answers every round
+    headline : the main figures of `evaluate`, from 0 to 1, where more is better
     """
 
     name: str
@@ -132,7 +132,7 @@ class Task(ABC):
         classification: Classification,
         threads: int = 1,
     ) -> dict:
-        """Return how good the ensemble is on labelled spectra; `headline` are keys of it."""
+        """Return the metrics of the ensemble on labelled spectra; `headline` are keys of them."""
 
     def disputed(
         self,
@@ -175,7 +175,7 @@ class Task(ABC):
 
     @abstractmethod
     def details(self, metrics: dict) -> dict:
-        """Return figures of `evaluate` that the learning curve's table has beside the headline."""
+        """Return the figures of `evaluate` that the learning curve has beside the headline."""
 
     @property
     @abstractmethod
