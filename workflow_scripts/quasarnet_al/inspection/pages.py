@@ -297,6 +297,7 @@ def write_round(
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
     index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
     files.write_text(folder / "index.html", render_index(index))
+    files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
 
 
 def write_adjudication(
