@@ -137,7 +137,7 @@ def spectrum(
     row : its row of batch.csv
     catalog : its row of the pool's CATALOG
     pixels : (p,) what the network saw
-    coadd : flux, ivar of `on_page_grid`, or None where the coadd isn't at hand
+    coadd : flux, ivar of `on_page_grid`, or None where the coadd is not at hand
     facts : of `production.read`, where the coadd is at hand
     cells : (rows, columns, p) the SOM's weights, where there is a map
     torus : whether the map's edges meet
@@ -300,7 +300,7 @@ def read_spectra(
     roots: Sequence[str],
     map_: som.Som | None,
 ) -> list[Record]:
-    """Describe all spectra of a batch; those whose coadd can't be read by their pixels alone.
+    """Describe all spectra of a batch; those whose coadd cannot be read, by their pixels alone.
 
     Parameters
     ----------
@@ -321,15 +321,17 @@ def read_spectra(
         try:
             read = desi.read_rows(path, catalog["ROW"][here])
         except InputError as error:
-            print(f"{error}: its spectra are shown by their pixels", flush=True)
+            print(f"{error}: its spectra are shown by the network's pixels alone", flush=True)
             continue
         # An inspector must see what the network saw.
         summed = rebin(read["flux"], read["ivar"], read["wavelength"], grid)
         same = np.abs(normalise(*summed)[0] - pixels[here]).max(axis=1) < SAME
         if not same.all():
+            others = int((~same).sum())
             print(
-                f"{path}: is not what the pool was extracted from; {(~same).sum()} spectra are "
-                "shown by their pixels; extract the pool again",
+                f"{path}: is not what the pool was extracted from; "
+                f"{others} {'spectrum is' if others == 1 else 'spectra are'} shown by the "
+                "network's pixels alone; extract the pool again",
                 flush=True,
             )
         said = production.read(path, catalog["ROW"][here[same]], catalog["TARGETID"][here[same]])
