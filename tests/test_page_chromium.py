@@ -744,8 +744,10 @@ def test_spikes_change_neither_candidates_nor_fits(context, tmp_path):
         """() => D.spectra.map((record, k) => {
           const s = unpack(record, D.wavelength, D.grid), best = matches(s, TEMPLATES)[0];
           const spiked = {...s, flux: s.flux.slice(), matches: null, scans: null};
-          [[700, 60], [3333, 80], [6001, 100]].forEach(([at, height]) => {
-            spiked.flux[at + 37 * k] += height / Math.sqrt(s.ivar[at + 37 * k]);
+          // Three apart, or three side by side.
+          [60, 80, 100].forEach((height, i) => {
+            const at = k % 2 ? 3333 + 700 * k + i : [700, 3333, 6001][i] + 37 * k;
+            spiked.flux[at] += height / Math.sqrt(s.ivar[at]);
           });
           spiked.spikes = spikes(spiked);
           spiked.trusted = spiked.ivar.map((w, i) => (spiked.spikes[i] ? 0 : w));
