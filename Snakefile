@@ -44,7 +44,8 @@ pathvars:
 
 set_environment(config)
 # By the environment: how a run was typed is no reason to write its pages again.
-os.environ["QUASARNET_AL_COMMAND"] = rounds.command_to_go_on(sys.argv[1:])
+COMMAND = rounds.command_to_go_on(sys.argv[1:])
+os.environ.update(QUASARNET_AL_COMMAND=COMMAND)
 
 
 class NothingToDo(logging.Handler):
@@ -52,7 +53,7 @@ class NothingToDo(logging.Handler):
 
     def emit(self, record):
         if record.getMessage().startswith("Nothing to be done"):
-            print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))
+            print(CAMPAIGN.next_steps(COMMAND))
 
 
 if workflow.is_main_process:
@@ -129,4 +130,4 @@ onsuccess:
         # As old as what they are made of: nothing that came after them is out of date.
         for level in workflow.dag.toposorted():
             CAMPAIGN.date_back([(job.input, job.output) for job in level])
-    print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))
+    print(CAMPAIGN.next_steps(COMMAND))

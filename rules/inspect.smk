@@ -13,7 +13,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
     rule:
         """Write the inspection pages of round {wildcards.round}."""
         name:
-            "write_pages" + f"_{numbers[0]}" * (1 not in numbers)
+            numbered("write_pages", numbers)
         input:
             batch="results/<run>/round-{round}/batch.csv",
             batch_pool="results/<run>/round-{round}/batch.fits",
