@@ -56,7 +56,7 @@ def two_digits(numbers):
 
 
 def numbered(name, numbers):
-    """The name of a rule for some rounds: `name` itself, or with the first of them."""
+    """What a step of some rounds is called: `name`, or that and the first of them."""
     return name if 1 in numbers else f"{name}_{numbers[0]}"
 
 
