@@ -42,6 +42,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             vi=handed_in,
             roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
             blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
+            cutouts=config["inspection"]["cutouts"],
             inspection=lambda wildcards: settings(wildcards)["inspection"],
             seed=config["seed"],
         shell:
@@ -54,7 +55,9 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --input-root {params.roots:q} \
                 --command "$QUASARNET_AL_COMMAND" \
                 --blind {params.blind} \
+                --cutouts {params.cutouts:q} \
                 --inspectors {params.inspection[inspectors]} \
+                --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
                 --seed {params.seed} \
                 --som {input.som:q} \
@@ -85,6 +88,7 @@ rule write_adjudication:
         vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
+        cutouts=config["inspection"]["cutouts"],
     shell:
         """
         python workflow_scripts/write_adjudication.py \
@@ -94,6 +98,7 @@ rule write_adjudication:
             --labels-dir {params.labels:q} \
             --input-root {params.roots:q} \
             --blind {params.blind} \
+            --cutouts {params.cutouts:q} \
             --som {input.som:q} \
             --vi {params.vi:q} \
             --labels {input.labels:q} \

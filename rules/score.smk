@@ -1,4 +1,4 @@
-"""What the ensemble says of each spectrum.
+"""What the ensemble finds in each spectrum.
 
 results/<run>/round-NN/scores/<tiles>.fits
 """

@@ -1,11 +1,11 @@
 """The batch of a round: what people are asked to label.
 
-results/<run>/round-NN/batch.csv          the batch, most confusing first
+results/<run>/round-NN/batch.csv          the batch, most uncertain first
 results/<run>/round-NN/batch.fits         its spectra, as a pool file
 results/<run>/round-NN/selection.fits     why each exposure is in the batch or not
 results/<run>/round-NN/selection.json     the counts
 results/<run>/round-NN/round.json         what it was chosen by, and the sums of these files
-results/<run>/round-NN/outliers.csv       what the outlier rule found, of a mock survey
+results/<run>/round-NN/outliers.csv       what the outlier rule discarded, by flaw (mock surveys)
 """
 
 
@@ -84,7 +84,7 @@ rule record_round:
 
 
 rule judge_outliers:
-    """Tell which flaws of the mock spectra the outlier rule of round {wildcards.round} found."""
+    """Compare what the outlier rule of round {wildcards.round} discarded with known flaws."""
     input:
         selection="results/<run>/round-{round}/selection.fits",
         pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),

@@ -1,7 +1,7 @@
 """The self-organizing map, fitted once per run, again for the rounds in som.refit_rounds and from
 a round on where `rounds` changes `som`. A map that an answered round used is not fitted again.
 
-results/<run>/som/run/som.h5              the map; som/round-NN/ where refitted
+results/<run>/som/run/som.h5              the map; in som/round-NN/ where it is fitted again
 results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectrum
 """
 

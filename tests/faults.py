@@ -5,6 +5,10 @@ python tests/faults.py [--config config/config.yaml] [--kills 30] [--seed 1]
 Runs a config undisturbed, then once for each fault, and prints a table; status 1 where a
 byte of the results differs. The disk that fills up and the one that is read-only are small
 tmpfs, so these two need root. Takes many times the config's own run.
+
+Then every program that writes files runs by itself on tmpfs of 4 to 64 kB (--only disk-sizes:
+these alone), and a second table says how often its outputs were whole, how often it refused with
+one line and left nothing, and which sizes did neither.
 """
 
 import argparse
@@ -22,6 +26,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
+from helpers.cases import make_good
+from helpers.forked import small_disk
+from helpers.full_disk import PAGE, WRITERS, sweep
 from helpers.workflow import checkout, digests
 
 #: What must be the same: all that a round is made of and all that it says. (The reports tell
@@ -114,7 +121,7 @@ def date(folder: Path, when: float) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
+def results_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
     """A tmpfs for the results; yields what mounts it again with other options."""
     target = run.folder / "results"
     target.mkdir()
@@ -134,7 +141,7 @@ def small_disk(run: Run, size: str) -> Iterator[Callable[[str], None]]:
 def full_disk(run: Run, sizes: list[int]) -> str:
     """Run on disks that fill up sooner and later, then on one with space."""
     ends = []
-    with small_disk(run, f"{sizes[0]}k") as remount:
+    with results_disk(run, f"{sizes[0]}k") as remount:
         for size in sizes:
             remount(f"size={size}k")
             ends.append(run.finish())
@@ -146,7 +153,7 @@ def full_disk(run: Run, sizes: list[int]) -> str:
 
 def read_only(run: Run, length: float) -> str:
     """Let the results become read-only halfway."""
-    with small_disk(run, "8g") as remount:
+    with results_disk(run, "8g") as remount:
         process = run.start()
         time.sleep(length / 2)
         # What is being written holds the mount.
@@ -159,6 +166,29 @@ def read_only(run: Run, length: float) -> str:
         remount("rw")
         last = run.finish()
     return f"read-only ended {ends}; writable again {last}"
+
+
+def disk_sizes(root: Path) -> bool:
+    """Print what came of every program that writes on disks of 4 to 64 kB; return if all is well.
+
+    The last sizes are a page less than its outputs take, and as many as they take.
+    """
+
+    def sizes(pages: int) -> list[int]:
+        return sorted({*range(1, 17), pages - 1, pages} - {0})
+
+    good = make_good(root / "good")
+    print("| program | outputs, kB | whole | refused in one line | faults |")
+    print("| --- | --- | --- | --- | --- |")
+    well = True
+    with small_disk(root / "small") as resize:
+        for name in WRITERS:
+            found = sweep(name, good, root / "small", resize, sizes)
+            well &= not found.faults
+            faults = "; ".join(found.faults) or "none"
+            counts = f"{PAGE * found.pages} | {found.whole} | {found.refused}"
+            print(f"| {name} | {counts} | {faults} |", flush=True)
+    return well
 
 
 def main() -> None:
@@ -174,6 +204,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
+        if args.only == ["disk-sizes"]:
+            sys.exit(not disk_sizes(root))
         undisturbed = Run(root / "undisturbed", args.config, args.run)
         begin = time.monotonic()
         status = undisturbed.finish()
@@ -205,6 +237,11 @@ def main() -> None:
             bad |= bool(other or run.partial())
             verdict = f"{len(other)} differ: {other[:5]}" if other else "the same"
             print(f"| {name} | {told} | {verdict} | {len(run.partial())} |", flush=True)
+        if not args.only:
+            try:
+                bad |= not disk_sizes(root)
+            except subprocess.CalledProcessError as error:
+                print(f"disk-sizes cannot be tried here: {error}")
         sys.exit(bad)
 
 

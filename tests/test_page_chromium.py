@@ -13,6 +13,7 @@ import pytest
 
 import merge_labels
 from helpers.pages import HOSTILE, adjudicate, vi, write_all, write_batch
+from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection.vi import PROSPECT_COLUMNS, read_vi
 from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.grid import LOG
@@ -1065,3 +1066,21 @@ def test_the_overview_sorts_filters_and_goes_to_a_number(context, few):
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
     assert page.locator("#left").inner_text().startswith("3 / 6")
+
+
+def test_a_cutout_is_shown_and_only_a_jpeg(chromium, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    write_batch(tmp_path, 3)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    image.imsave(folder / f"{FIRST}.jpg", np.random.default_rng(0).random((32, 32, 3)))
+    (folder / f"{FIRST + 1}.jpg").write_bytes(b"<svg onload=alert(1)>")
+    context = chromium.new_context()
+    page = open_page(context, write_all(tmp_path, "--cutouts", folder) / "minibatch-01.html")
+    until(page, "$('cutout').naturalWidth === 32")
+    press(page, "n")
+    assert page.locator("#cutout").count() == 0 and page.errors == []
+    assert all(url.startswith(("file:", "data:")) for url in page.requests)
+    context.close()
+    with pytest.raises(InputError, match="is not a folder"):
+        write_all(tmp_path, "--cutouts", tmp_path / "none")

@@ -6,7 +6,7 @@ from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import experiment
 from quasarnet_al.report import studies, style
-from quasarnet_al.spectra.tables import write_csv
+from quasarnet_al.spectra.tables import read_any_csv, write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,12 +30,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="label ratios (CSV)")
     args = parser.parse_args(argv)
 
-    curves = pd.concat([_read(path) for path in args.curves], ignore_index=True)
-    if args.metric not in curves:
+    curves = pd.concat([_read(path, args.metric) for path in args.curves], ignore_index=True)
+    if args.baseline not in set(curves["arm"]):
         raise InputError(
             args.curves[0],
-            f"has no column {args.metric}",
-            f"take one of {', '.join(curves.columns[3:])}",
+            f"has no strategy {args.baseline}, and no other curve has it",
+            "give the baseline's curves too",
         )
     others = [name for name in experiment.FIGURES if name in curves and name != args.metric]
     ratios = pd.concat(
@@ -48,13 +48,12 @@ def main(argv: list[str] | None = None) -> None:
     print(ratios.to_string(index=False))
 
 
-def _read(path: str) -> pd.DataFrame:
+def _read(path: str, metric: str) -> pd.DataFrame:
     try:
-        curve = pd.read_csv(path)
-        missing = {"arm", "seed", "labels"} - set(curve)
-        if missing or curve["labels"].dtype.kind not in "fi":
-            raise ValueError(f"it has no column of {', '.join(sorted(missing)) or 'labels'}")
-    except (OSError, ValueError) as error:
+        curve = read_any_csv(path, ("arm", "seed", "labels", metric), "make it again")
+        if curve.empty or any(curve[n].dtype.kind not in "fi" for n in ("seed", "labels", metric)):
+            raise ValueError(f"seed, labels and {metric} are not columns of numbers")
+    except ValueError as error:
         raise InputError(
             path, f"is not a learning curve ({error})", "make it again with run_arm.py"
         ) from error

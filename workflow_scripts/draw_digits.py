@@ -5,13 +5,13 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError, write_bytes
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.learning.acquisition import column
+from quasarnet_al.learning import selection
+from quasarnet_al.learning.acquisition import MEASURES, column
 from quasarnet_al.learning.scores import read_scores
-from quasarnet_al.learning.selection import tie_breaker
 from quasarnet_al.report import style
 from quasarnet_al.report.digits import confusing_digits
 from quasarnet_al.spectra import pool, truth
-from quasarnet_al.spectra.tables import read_table, write_csv
+from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.digits import CLASSES, most_confusing
 
 
@@ -27,12 +27,13 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     images, _ = pool.read(args.pool)
-    scores = read_scores(args.scores)
-    selection = read_table(args.selection, "SELECTION", "select_batch.py")
-    if not np.array_equal(scores["TARGETID"], selection["TARGETID"]):
+    names = [column(name) for name in MEASURES] + [f"VOTE_{name}" for name in CLASSES]
+    scores = read_scores(args.scores, ["TARGETID", "CLASS", *names])
+    selected = selection.read_selection(args.selection)
+    if not np.array_equal(scores["TARGETID"], selected["TARGETID"]):
         raise InputError(args.selection, f"is not of {args.scores}", "select the batch again")
-    reason = np.char.strip(selection["REASON"])
-    tie = tie_breaker(scores["TARGETID"], args.seed)
+    reason = np.char.strip(selected["REASON"])
+    tie = selection.tie_breaker(scores["TARGETID"], args.seed)
     picked = most_confusing(scores, reason, tie)
     rows = list(picked.values())
     table = pd.DataFrame(

@@ -72,9 +72,12 @@ def read(path: str | Path) -> dict:
     """Read and check a config, as the Snakefile does."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(path, f"is not a config ({error})", "give a YAML file") from error
-    return check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
+    try:
+        return check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
+    except InputError as error:
+        raise InputError(path, *error.args[1:]) from error
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Write each trained member as a weights file that QuasarNP can read."""
 
-from quasarnet_al.core.files import InputError, provenance
+from pathlib import Path
+
+from quasarnet_al.core.files import InputError, provenance, set_aside
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network.weights import read_ensemble, write_network
 from quasarnet_al.tasks.registry import TASKS
@@ -24,6 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     for network, path in zip(networks, args.output, strict=True):
         write_network(path, network, provenance(), layout)
         print(path)
+    for folder in {Path(path).parent for path in args.output}:
+        set_aside(folder, "member-*.h5", args.output)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import numpy as np
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import outliers
-from quasarnet_al.spectra.tables import read_table, write_csv
+from quasarnet_al.learning import selection
+from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
 
-    rows = read_table(args.selection, "SELECTION", "select_batch.py")
+    rows = selection.read_selection(args.selection)
     targetid, flaw = map(
         np.concatenate,
         zip(*(outliers.flaws(path, args.input_root) for path in args.pool), strict=True),

@@ -2,7 +2,7 @@
 
 import sys
 
-from quasarnet_al.core.files import InputError, read_json
+from quasarnet_al.core.files import content_of, read_json
 from quasarnet_al.core.program import command_line, program
 
 
@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     verdict = read_json(args.verdict)
-    try:
+    with content_of(args.verdict, "run compare_weights.py"):
         passed, broken, unjudged = (verdict[key] for key in ("passed", "broken", "not judged"))
         outcome = "passed" if passed else "BROKEN" if verdict["judged"] else "NOTHING JUDGED"
         lines = [
@@ -27,10 +27,6 @@ def main(argv: list[str] | None = None) -> None:
             named = f", among them {', '.join(whole)} of the whole sample" if whole else ""
             lines.append(f"not judged for lack of objects: {len(unjudged)} thresholds{named}")
         lines.append(f"all checks: {verdict['table']}")
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            args.verdict, f"is not a verdict ({error!r})", "run compare_weights.py"
-        ) from error
     print("\n".join(lines))
     if not passed:
         sys.exit(1)

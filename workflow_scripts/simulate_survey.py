@@ -34,9 +34,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="petals simulated at once")
     args = parser.parse_args(argv)
 
+    fractions = survey.MIXES[args.mix]
+    if args.fractions:
+        fractions = read_json(args.fractions)
+        survey.check_fractions(args.fractions, fractions)
     design = survey.Design(
         seed=args.seed,
-        fractions=read_json(args.fractions) if args.fractions else survey.MIXES[args.mix],
+        fractions=fractions,
         broad=args.mix == "balanced",
         repeats=args.repeats,
         depth=args.depth,

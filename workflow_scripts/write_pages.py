@@ -27,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="yes",
         help="hide the ensemble's results until there is an answer",
     )
+    parser.add_argument(
+        "--cutouts", default="", help="folder of images <TARGETID>.jpg, shown with the spectra"
+    )
     parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
     parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
     parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
@@ -42,6 +45,9 @@ def main(argv: list[str] | None = None) -> None:
         "--inspectors", type=int, default=1, help="number of inspectors wanted per spectrum"
     )
     parser.add_argument(
+        "--complete", type=float, default=0.5, help="share of a page that counts as all of it"
+    )
+    parser.add_argument(
         "--repeats", type=float, default=0.0, help="share shown again on the next page"
     )
     parser.add_argument(
@@ -51,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     handed_in, *_ = vi.read_answers(args.vi)
-    batch = read_round(args.batch, args.batch_pool, args.input_root, args.som)
+    batch = read_round(args.batch, args.batch_pool, args.input_root, args.som, args.cutouts)
     if args.prospect:
         prospect.write(args.prospect, batch.catalog, args.input_root)
     minibatches = pages.repeats(batch.pages(), args.repeats, args.seed)
@@ -62,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         handed_in,
         common,
         inspectors=args.inspectors,
+        complete=args.complete,
         command=args.command,
     )
     plural = "s" if len(minibatches) != 1 else ""

@@ -79,6 +79,25 @@ def test_what_a_killed_process_left_is_swept(tmp_path):
     assert living.exists() and elsewhere.exists()
 
 
+def test_what_the_plan_does_not_make_is_set_aside(tmp_path, capsys):
+    """Fewer members: the old ones are neither lost nor taken for new ones."""
+    for round_trip in ("first", "second"):
+        for number in range(3):
+            files.write_text(tmp_path / f"member-{number:02d}.h5", round_trip)
+        files.write_text(tmp_path / "other.h5", "mine")
+        files.set_aside(tmp_path, "member-*.h5", [tmp_path / "member-00.h5"])
+    assert sorted(os.listdir(tmp_path)) == ["member-00.h5", "other.h5", "stale"]
+    stale = {path.name: path.read_text() for path in (tmp_path / "stale").iterdir()}
+    assert stale == {
+        "member-01.h5": "first",
+        "member-02.h5": "first",
+        "member-01.1.h5": "second",
+        "member-02.1.h5": "second",
+    }
+    assert capsys.readouterr().out.count("not part of this plan") == 4
+    files.set_aside(tmp_path / "absent", "*", [])
+
+
 @pytest.mark.parametrize("name", ["x" * 255, "ö" * 127, "a\nb", os.fsdecode(b"Jo\xf6rg.csv")])
 def test_odd_names(tmp_path, name):
     files.write_text(tmp_path / name, "text")

@@ -137,6 +137,16 @@ def retyped(column, kind):
     return change
 
 
+def put_column(table, column, kind):
+    """Put zeros of another kind in a column's place."""
+    dtype = [(n, kind if n == column else table.dtype[n]) for n in table.dtype.names]
+    result = np.zeros(len(table), dtype)
+    for name in table.dtype.names:
+        if name != column:
+            result[name] = table[name]
+    return result
+
+
 def pixel(value, place=(1, 7)):
     def change(image):
         image[place] = value
@@ -240,6 +250,8 @@ IDX = {k: v for k, v in ANYTHING.items() if k not in ("absent", "link to nothing
     "another magic number": packed_again(lambda content: b"\0\0\x0c\x01" + content[4:]),
     "more than said": packed_again(lambda content: content + b"\0"),
 }
+#: Faults of the pixels of a pool file, for those who read its catalogue alone.
+PIXELS = ("cut late", "fewer pixels", "another grid", "a pixel NaN", "a pixel infinite")
 POOL = FITS | {
     "a coadd": lambda good, bad: samples.write_coadd(bad, 2),
     "no SPECTRA": edit(SPECTRA=None),
@@ -277,6 +289,12 @@ MAP = FITS | {
     "BMU outside the map": edit(MAP=put("BMU", 10**6)),
     "BMU negative": edit(MAP=put("BMU", -1)),
     "MAP an image": edit(MAP=to_image),
+}
+SELECTION = FITS | {
+    "no REASON": edit(SELECTION=without("REASON")),
+    "REASON a number": edit(SELECTION=lambda t: put_column(t, "REASON", "f4")),
+    "fewer rows": edit(SELECTION=but_one),
+    "SELECTION an image": edit(SELECTION=to_image),
 }
 QN = FITS | {
     "no TARGETID": edit(QN=without("TARGETID")),
@@ -408,6 +426,8 @@ def renamed(column):
     return lines(lambda table: [table[0].replace(column, "OTHER", 1), *table[1:]])
 
 
+#: Whose content is not looked at.
+UNREADABLE = ("absent", "link to nothing", "link to itself")
 MANGLED = "3.96276E+16"
 CSV = {k: v for k, v in ANYTHING.items() if k != "text"} | {
     "a letter": text("this is a letter\nand no data\n"),
@@ -417,6 +437,15 @@ CSV = {k: v for k, v in ANYTHING.items() if k != "text"} | {
     "gzip": packed,
     "FITS": fits_image,
     "no TARGETID": renamed("TARGETID"),
+}
+#: A table that any columns may have.
+PLAIN_CSV = {k: v for k, v in CSV.items() if k not in ("a letter", "no TARGETID", "UTF-16")}
+CURVE = {k: v for k, v in CSV.items() if k != "no TARGETID"} | {
+    "no labels": renamed("labels"),
+    "labels text": cells("labels", "many"),
+    "the metric text": cells("average_precision", "high"),
+    "no baseline": lines(lambda table: [table[0], *table[5:]]),
+    "no rows": lines(lambda table: table[:1]),
 }
 #: One damaged row is enough to refuse the whole, as we wrote these ourselves.
 OURS = CSV | {
@@ -491,3 +520,13 @@ TILES = CSV | {
     "no rows": lines(lambda table: table[:1]),
 }
 TILES.pop("no TARGETID")
+CONFIG = ANYTHING | {
+    "a list": text("[1, 2]"),
+    "no run": text("rounds: 1"),
+    "an unknown key": text("run: t\nroundz: 1"),
+    "a number that is text": text("run: t\nrounds: two"),
+    "a tab": text("run: t\n\trounds: 1"),
+    "a tag that makes an object": text("run: !!python/object/apply:os.mkdir [unpickled]"),
+    "very deep": text("[" * 100_000),
+    "a run that is a path": text("run: ../../etc"),
+}

@@ -454,7 +454,8 @@ def test_weights_without_high_redshifts_are_stopped(networks, program):
 @pytest.mark.slow
 def test_weights_that_take_sky_for_quasars_are_stopped(networks):
     result, _ = compare(networks, "sky-as-quasars")
-    assert checks(result) == {"sky"}
+    # Learning another thing, so small a network also moves its redshifts.
+    assert {check for check in checks(result) if "shift" not in check} == {"sky"}
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quasarnet_al.core import files
 from quasarnet_al.network import inference, targets, weights
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry, task
@@ -221,7 +222,8 @@ def test_work_on_another_set_is_not_gone_on_with(program, examples, tmp_path):
     (tmp_path / "work" / "member-00.npz").write_bytes(b"damaged")
     (tmp_path / "work" / "member-00.key").write_text("of another set")
     # As a process leaves it that is killed while it writes.
-    (tmp_path / "work" / ".member-00.4711.partial.npz").touch()
+    dead = f".member-00.npz.0.{files._host()}.{2**22 + 1}.partial"
+    (tmp_path / "work" / dead).touch()
     result = train(program, tmp_path / "training.fits", tmp_path, [0])
     assert result.returncode == 0, result.stderr
     assert not [*(tmp_path / "work").iterdir()]

@@ -1,10 +1,11 @@
 """Lists of TARGETIDs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra.tables import read_targetids
+from quasarnet_al.spectra.tables import harmless, read_targetids, write_csv
 
 
 def test_lists_of_targets(tmp_path):
@@ -21,3 +22,37 @@ def test_a_targetid_that_a_spreadsheet_mangled(tmp_path):
     (tmp_path / "list.txt").write_text("3.96276E+16\n")
     with pytest.raises(InputError, match="no whole number"):
         read_targetids([tmp_path / "list.txt"])
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", "'\t=1"),
+        ("\tx", "'\tx"),
+        (" +x", "' +x"),
+        ("'=1", "''=1"),
+        ("＝1+1", "'＝1+1"),
+        ("good;=1+1", "good;'=1+1"),
+        ("two\nlines\n=1", "two\nlines\n'=1"),
+        ("-1.5", "-1.5"),
+        ("-0.2 0.5 1e-3", "-0.2 0.5 1e-3"),
+        ("a=1", "a=1"),
+        ("", ""),
+        (None, None),
+        (-1.5, -1.5),
+    ],
+)
+def test_formulas(text, written):
+    assert harmless(text) == written
+
+
+def test_every_cell_and_every_name_of_a_csv_is_harmless(tmp_path):
+    table = pd.DataFrame({"-name": ["=1", None], "Z": [1 / 3, -2.0], "MEMBER_Z": ["-1 2", "3 4"]})
+    write_csv(tmp_path / "x.csv", table, "%.3g")
+    text = (tmp_path / "x.csv").read_text()
+    assert text == "'-name,Z,MEMBER_Z\n'=1,0.333,-1 2\n,-2,3 4\n"
+    write_csv(tmp_path / "all digits.csv", table)
+    assert "0.3333333333333333" in (tmp_path / "all digits.csv").read_text()

@@ -1,5 +1,8 @@
 """Which rounds are labelled, which one waits, and what is said of what people hand in."""
 
+import copy
+import functools
+import json
 import re
 import shlex
 from pathlib import Path
@@ -32,8 +35,14 @@ def campaign(**changes):
         "labelled": {"old": {"boss": "spec", "validation": 0.2}},
         "batch": {"size": 4, "minibatch": 2},
     }
+    return Campaign(copy.deepcopy(checked(json.dumps({**config, **changes}))))
+
+
+@functools.cache
+def checked(config):
+    """The config, checked once: to read the schema takes a while."""
     Path("spec").touch()
-    return Campaign(check({**config, **changes}, SCHEMA))
+    return check(json.loads(config), SCHEMA)
 
 
 def select(number, *targets):

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,6 +184,28 @@ def _unwritable(path: Path, error: OSError) -> InputError:
     )
 
 
+def set_aside(folder: str | os.PathLike, pattern: str, keep: Iterable[str | os.PathLike]) -> None:
+    """Move the files of `folder` that match `pattern` and are not in `keep` to `stale/` there.
+
+    They are of another plan (more members, more minibatches): a glob of a person or a program
+    would mix them with the new ones. Says so on stdout; replaces nothing that is in `stale/`.
+    """
+    folder, kept = Path(folder), {Path(path).name for path in keep}
+    for path in sorted(folder.glob(pattern)):
+        if path.name in kept or not path.is_file():
+            continue
+        number, target = 0, folder / "stale" / path.name
+        while target.exists():
+            number += 1
+            target = target.with_name(f"{path.stem}.{number}{path.suffix}")
+        try:
+            target.parent.mkdir(exist_ok=True)
+            os.replace(path, target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        print(f"{path} is not part of this plan any more: moved to {target}")
+
+
 @contextlib.contextmanager
 def fits_file(path: str | os.PathLike) -> Iterator["fitsio.FITS"]:
     """Yield an empty FITS file in memory, which is written to `path` when the block ends well.
@@ -241,6 +263,19 @@ def read_json(path: str | os.PathLike, *needed: str) -> dict:
         return content
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(path, f"is not a readable JSON file ({error})", "make it again") from error
+
+
+@contextlib.contextmanager
+def content_of(path: object, remedy: str = "make it again") -> Iterator[None]:
+    """Blame `path`, by an `InputError`, for what its values make the block raise.
+
+    For files whose keys were checked, and which nobody is expected to edit.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        fault = f"has a value that cannot be used ({type(error).__name__}: {error})"
+        raise InputError(path, fault, remedy) from error
 
 
 def _plain(content: object) -> object:

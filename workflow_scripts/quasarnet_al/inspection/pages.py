@@ -100,14 +100,17 @@ def render_index(data: Record) -> str:
 
     Parameters
     ----------
-    data : title, labels_dir, command (the next one to type), inspectors (wanted a
-        spectrum) and minibatches, each with title, href, spectra and answers
-        ({inspector: number answered})
+    data : title, labels_dir, command (the next one to type), inspectors (wanted per
+        spectrum), complete (share of a page that counts as all of it) and minibatches, each
+        with title, href, spectra and answers ({inspector: number answered})
     """
     rows, missing = [], []
     for part in data["minibatches"]:
         answers = part["answers"]
-        finished = sum(merge.is_handed_in(count, part["spectra"]) for count in answers.values())
+        finished = sum(
+            merge.is_handed_in(count, part["spectra"], data["complete"])
+            for count in answers.values()
+        )
         if finished < data["inspectors"]:
             missing.append(part["title"])
         who = ", ".join(f"{name} {count}/{part['spectra']}" for name, count in answers.items())
@@ -122,7 +125,8 @@ def render_index(data: Record) -> str:
         f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}. "
         "<a href=../report.html>Report of the round</a></p>"
         "<table><thead><tr><th>page<th>spectra<th>handed in"
-        '<th title="people who answered at least half of the page">enough<th>state'
+        f'<th title="people who answered at least {100 * data["complete"]:.0f} % of the page">'
+        "enough<th>state"
         f"<tbody>{''.join(rows)}</table>"
         "<h2>How to hand in labels</h2>"
         "<ol><li>Open a page, label its spectra, and press <kbd>Shift</kbd> <kbd>D</kbd> to save "
@@ -177,7 +181,8 @@ def _document(title: str, data: Record) -> str:
         text = text.replace(character, f"\\u{ord(character):04x}")
     parts = {
         "TITLE": _text(title),
-        "POLICY": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}",
+        "POLICY": "default-src 'none'; img-src data:; "
+        f"script-src {_hash(script)}; style-src {_hash(style)}",
         "STYLE": style,
         "DATA": text,
         "SCRIPT": script,
@@ -270,6 +275,7 @@ def write_round(
     common: Common,
     *,
     inspectors: int = 1,
+    complete: float = 0.5,
     command: str = "snakemake",
 ) -> None:
     """Write `minibatch-MM.html` and `index.html` of a round.
@@ -279,6 +285,7 @@ def write_round(
     minibatches : the spectra of each page
     handed_in : `vi.read_vi` of the files that are there so far
     inspectors : wanted for each spectrum
+    complete : share of a page that counts as all of it
     command : what to type once CSV files were put into `common.labels_dir`
     """
     parts = []
@@ -288,8 +295,9 @@ def write_round(
         files.write_text(folder / name, render(page_data(title, spectra, common, part)))
         parts.append(progress(title, name, spectra, handed_in))
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
-    index |= {"inspectors": inspectors, "minibatches": parts}
+    index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
     files.write_text(folder / "index.html", render_index(index))
+    files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
 
 
 def write_adjudication(

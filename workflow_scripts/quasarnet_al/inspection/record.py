@@ -25,6 +25,8 @@ STEP = 0.8
 SIZE = 7781
 #: Lowest and highest code of a flux; the one below marks a pixel without data.
 _CODES = 32767
+#: Largest image of a target that goes into a page, bytes.
+MOST_CUTOUT = 200_000
 #: Largest difference of a spectrum that is the same, rms: the rounding of float32 sums.
 SAME = 1e-3
 #: Fluxes are kept up to this many median errors.
@@ -352,10 +354,32 @@ class Round:
         ]
 
 
+def cutout(folder: str | Path, targetid: str) -> str | None:
+    """Return `<folder>/<TARGETID>.jpg` in base64, None where there is no such JPEG file."""
+    path = Path(folder, f"{targetid}.jpg")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        print(f"{path}: cannot be read ({error.strerror}); not shown", flush=True)
+        return None
+    if not content.startswith(b"\xff\xd8\xff") or len(content) > MOST_CUTOUT:
+        print(f"{path}: is not a JPEG file below {MOST_CUTOUT} bytes; not shown", flush=True)
+        return None
+    return base64.b64encode(content).decode()
+
+
 def read_round(
-    batch: str | Path, batch_pool: str | Path, roots: Sequence[str], map_: str | Path | None
+    batch: str | Path,
+    batch_pool: str | Path,
+    roots: Sequence[str],
+    map_: str | Path | None = None,
+    cutouts: str | Path = "",
 ) -> Round:
     """Read a round's batch.csv, its pool file, its coadds and, where there is one, its map.
+
+    `cutouts` is a folder of images by TARGETID; an empty name means that there is none.
 
     Raises
     ------
@@ -376,4 +400,9 @@ def read_round(
         raise InputError(
             batch, f"has a value that cannot be shown ({error})", "select it again"
         ) from error
+    if cutouts:
+        if not Path(cutouts).is_dir():
+            raise InputError(cutouts, "is not a folder", "set inspection.cutouts, or leave it out")
+        for record in spectra:
+            record["cutout"] = cutout(cutouts, record["targetid"])
     return Round(spectra, table["MINIBATCH"].to_numpy(), catalog, grid)

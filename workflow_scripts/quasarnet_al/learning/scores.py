@@ -1,4 +1,4 @@
-"""Scores: what an ensemble says of each spectrum, and how much its members disagree."""
+"""Scores: what an ensemble finds in each spectrum, and how much its members disagree."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from quasarnet_al.spectra.tables import read_table, write_fits
 
 
 def lines_of_members(networks: Sequence[Network], spectra: np.ndarray, threads: int = 1) -> Lines:
-    """Return the lines that each member sees: c, z (members, n, 6) and c_bal (members, n)."""
+    """Return the lines that each member finds: c, z (members, n, 6) and c_bal (members, n)."""
     found = [
         line_redshifts(*predict(network, spectra, threads), network.grid)
         for network in progress(networks, "members")
@@ -22,11 +22,11 @@ def lines_of_members(networks: Sequence[Network], spectra: np.ndarray, threads: 
 
 
 def combine(members: Lines) -> Lines:
-    """Return the ensemble's lines: mean confidences, and redshifts that the members share.
+    """Return the ensemble's lines (n, ...): mean confidences and median redshifts.
 
-    A line's redshift is the median of the members', each weighted by its confidence: the
-    redshift of one of them (never a mean of two that contradict each other), on the side
-    that has more confidence. `members` is of `lines_of_members`.
+    A line's redshift is the median of the members' redshifts, weighted by their confidences.
+    So it is the redshift of one member, on the side with more confidence, and never a mean of
+    two redshifts that contradict each other. `members` is what `lines_of_members` returns.
     """
     c, z, c_bal = members
     order = np.argsort(z, axis=0, kind="stable")
@@ -37,16 +37,16 @@ def combine(members: Lines) -> Lines:
 
 
 def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
-    """Write the table SCORES, one row a spectrum of the pool file."""
+    """Write the table SCORES, one row per spectrum of the pool file."""
     write_fits(path, "SCORES", columns, COMMENTS, attributes)
 
 
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:
-    """Return the score table, or some of its columns."""
+    """Return the score table, or some of its columns, whose values are then finite."""
     return read_table(path, "SCORES", "score_spectra.py", columns)
 
 
 def member_values(scores: np.ndarray, name: str) -> np.ndarray:
-    """Return a column with a value a member, (n, members), of a score table."""
+    """Return a column of a score table that has a value per member, (n, members)."""
     # FITS drops the second axis of an ensemble of one.
     return scores[name][:, None] if scores[name].ndim == 1 else scores[name]

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from quasarnet_al.core import chance
-from quasarnet_al.core.files import read_json
+from quasarnet_al.core.files import InputError, read_json
 from quasarnet_al.core.options import option
 from quasarnet_al.learning import acquisition
 from quasarnet_al.spectra.pool import ALL_ARMS
+from quasarnet_al.spectra.tables import read_table
 
 #: Why a spectrum is an outlier (see `outliers`).
 OUTLIER_REASONS = ("sparse cell", "far from cell", "flawed")
@@ -151,6 +152,14 @@ def tie_breaker(targetid: np.ndarray, seed: int) -> np.ndarray:
     """
     # The next seed: with the same one, ties would be broken by the random baseline.
     return chance.random(targetid, seed + 1)
+
+
+def read_selection(path: str) -> np.ndarray:
+    """Read SELECTION as `select_batch.py` wrote it: why each exposure was chosen or was not."""
+    rows = read_table(path, "SELECTION", "select_batch.py", ("TARGETID", "SCORE"), ("REASON",))
+    if rows.dtype["REASON"].kind not in "US":
+        raise InputError(path, "has a REASON that is not text", "make it with select_batch.py")
+    return rows
 
 
 def select(

@@ -145,23 +145,28 @@ def _luminosity(redshift, rmag):
     return -0.4 * (rmag - 20.5) + 2 * np.log10(distance / reference)
 
 
+def check_fractions(path: object, fractions: dict) -> None:
+    """Raise `InputError`, which names `path`, where a kind or its share is not valid."""
+    shares = [
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share < np.inf
+        for share in fractions.values()
+    ]
+    if not shares or not all(shares) or not set(fractions) <= set(_KINDS):
+        raise InputError(
+            path,
+            f"not all of {sorted(fractions)} are kinds with a share above 0",
+            f"use these kinds: {', '.join(_KINDS)}",
+        )
+
+
 def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool) -> np.ndarray:
     """Draw kinds, redshifts and magnitudes of `n` targets (dtype TARGET).
 
     `broad` spreads redshifts beyond those of the survey, as is good for a training set.
     """
-    known = [k for k in fractions if k in _KINDS]
-    numbers = isinstance(fractions, dict) and all(
-        isinstance(share, int | float) and share > 0 for share in fractions.values()
-    )
-    if not known or len(known) < len(fractions) or not numbers:
-        raise InputError(
-            "fractions",
-            f"not all of {sorted(fractions)} are kinds with a share above 0",
-            f"use these kinds: {', '.join(_KINDS)}",
-        )
-    share = np.array([fractions[k] for k in known])
-    kind = rng.choice(np.array(known), n, p=share / share.sum())
+    check_fractions("fractions", fractions)
+    share = np.array(list(fractions.values()))
+    kind = rng.choice(np.array(list(fractions)), n, p=share / share.sum())
     target = np.zeros(n, TARGET)
     quasar = np.char.startswith(kind, "qso")
     galaxy = np.isin(kind, _GALAXY)

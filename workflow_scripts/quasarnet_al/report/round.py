@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, read_json
+from quasarnet_al.core.files import InputError, content_of, read_json
 from quasarnet_al.judging import stopping
 from quasarnet_al.judging.votes import mispredicted
 from quasarnet_al.learning import selection, som
@@ -17,7 +17,7 @@ from quasarnet_al.report.choice import confusion_matrix, occupancy, score_histog
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
-from quasarnet_al.spectra.tables import read_table
+from quasarnet_al.spectra.tables import read_any_csv
 from quasarnet_al.tasks.task import Task
 
 #: Number of spectra of each kind that are shown.
@@ -76,20 +76,27 @@ def report(
     batch = _Batch(
         read_batch(files.batch), pool.read(files.batch_pool)[0], pool.read_grid(files.batch_pool)
     )
-    parts = [*ensemble(task, metrics), *_choice(task, files, batch, percentile)]
-    for path in files.flaws:
-        parts += [html.heading("Flaws of the mock spectra"), html.table(pd.read_csv(path))]
-    parts += _labels(task, files, batch, z_split)
+    # Small files first: the figures take seconds.
+    flaws = [read_any_csv(path, ("flaw",), "judge the outliers again") for path in files.flaws]
+    agreements, advice = [], []
     for path in files.agreement:
-        parts += agreement(read_json(path))
+        with content_of(path):
+            agreements += agreement(read_json(path, "inspectors", "cohen", "doubts"))
     for path in files.stopping:
-        parts += changes(task, read_json(path))
+        with content_of(path):
+            advice += changes(task, read_json(path, *ADVICE))
+    with content_of(files.metrics):
+        parts = ensemble(task, metrics)
+    parts += _choice(task, files, batch, percentile)
+    for table in flaws:
+        parts += [html.heading("Flaws of the mock spectra"), html.table(table)]
+    parts += [*_labels(task, files, batch, z_split), *agreements, *advice]
     return parts
 
 
 def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -> list[str]:
     """Return what was chosen from the pool and what was not."""
-    reasons = read_table(files.selection, "SELECTION", "select_batch.py")
+    reasons = selection.read_selection(files.selection)
     names = [*task.vote_columns, *(["Z_QN", "Z_STD"] if task.redshifts else [])]
     fitted = som.read(files.som)
     exposures = read_exposures(files.scores, files.map, files.pool, fitted, names)
@@ -288,9 +295,23 @@ def agreement(content: dict) -> list[str]:
     tables = [whole, *(pd.DataFrame(rows) for rows in (each, pairs) if rows)]
     return [
         html.heading("Agreement between inspectors"),
+        *_adjudication(content.get("conflict", 0)),
         *map(html.warning, content["doubts"]),
         *map(html.table, tables),
     ]
+
+
+def _adjudication(conflicts: int) -> list[str]:
+    """Where conflicts are decided; nothing where there are none."""
+    if not conflicts:
+        return []
+    link = html.link("inspect/adjudication.html", "adjudication page")
+    spectra = "1 spectrum waits" if conflicts == 1 else f"{conflicts} spectra wait"
+    return [f"<p>{spectra} for a decision on the {link}.</p>"]
+
+
+#: Keys of `stopping.advise` that `changes` tells of.
+ADVICE = ("labels", "wrong_share", "low", "high", "disagreement", "gain", "pays")
 
 
 def changes(task: Task, advice: dict) -> list[str]:

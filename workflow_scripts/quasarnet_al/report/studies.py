@@ -163,11 +163,14 @@ def strategies(curves: "pd.DataFrame", ratios: "pd.DataFrame") -> "Figure":
             mean, half = np.array([mean_interval(table[n].to_numpy()) for n in table]).T
             colour = COLOURS[number % len(COLOURS)]
             marker = MARKERS[number % len(MARKERS)]
-            axis.plot(table.columns, mean, marker=marker, color=colour, label=arm)
+            # Batches differ in size: of five times the labels by chance, the curve is a bound.
+            batches = np.arange(len(mean))
+            label = f"{arm} ({table.columns[-1] / max(1, batches[-1]):.0f} per batch)"
+            axis.plot(batches, mean, marker=marker, color=colour, label=label)
             axis.fill_between(
-                table.columns, mean - half, mean + half, alpha=0.12, linewidth=0, color=colour
+                batches, mean - half, mean + half, alpha=0.12, linewidth=0, color=colour
             )
-        axis.set(xlabel="labels bought", ylabel=name.replace("_", " "))
+        axis.set(xlabel="batches bought", ylabel=name.replace("_", " "), xticks=batches)
     seeds = ratios["seeds"].max()
     figure.suptitle(f"mean of {seeds} seeds, band: its 95 % interval", fontsize=10)
     figure.legend(

@@ -72,6 +72,23 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     ------
     InputError for a file that is no such table, or whose TARGETIDs were rounded
     """
+    table = read_any_csv(path, ("TARGETID", *needed), remedy)
+    try:
+        table["TARGETID"] = np.array(
+            [whole_number(str(value)) for value in table["TARGETID"]], dtype=np.int64
+        )
+    except ValueError as error:
+        raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
+    return table
+
+
+def read_any_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFrame":
+    """Read a CSV with the `needed` columns, TARGETID and SPECTYPE as text.
+
+    Raises
+    ------
+    InputError for a file that is not such a table
+    """
     import pandas as pd  # only here: it takes longer to start than the rest
 
     try:
@@ -84,12 +101,9 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
         )
         if not isinstance(table.index, pd.RangeIndex):
             raise ValueError("its rows have more fields than its header")
-        missing = [name for name in ("TARGETID", *needed) if name not in table]
+        missing = [name for name in needed if name not in table]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
-        table["TARGETID"] = np.array(
-            [whole_number(str(value)) for value in table["TARGETID"]], dtype=np.int64
-        )
     except (OSError, ValueError) as error:
         raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
     return table

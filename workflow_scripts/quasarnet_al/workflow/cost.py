@@ -25,6 +25,8 @@ TILE_SECONDS = 0.85
 #: Spectra per second through the map, and through one network on 16 cores: measured on two cores
 #: of another machine and scaled (tests/benchmarks).
 MAP_RATE, SCORE_RATE = 50_000, 16 * 2_500
+#: Spectra per second that MiniSom fits a map to (`som.engine: minisom`), on one core.
+MINISOM_RATE = 150
 #: Seconds of a job beside its work: SLURM's, Snakemake's two starts, TensorFlow's.
 OVERHEAD = 20
 #: Spectra per second that one A100 trains on: a guess, 11 times the 874 of two CPU cores
@@ -101,7 +103,9 @@ def job_seconds(config: dict, spectra_per_tile: float, training_spectra: float) 
     spectra = tiles * spectra_per_tile
     return {
         "extract_spectra": tiles * TILE_SECONDS,
-        "fit_som": som["epochs"] * som["sample"] / MAP_RATE,
+        "fit_som": som["epochs"]
+        * som["sample"]
+        / (MAP_RATE if som["engine"] == "batch" else MINISOM_RATE),
         "map_spectra": spectra / MAP_RATE,
         "train_members": training_seconds(ensemble, ensemble["members_per_team"], training_spectra),
         "score_spectra": spectra * ensemble["members"] / SCORE_RATE,

@@ -382,7 +382,7 @@ class Campaign:
         ]
 
     def _kept(self, everything: bool) -> dict[str, list[str]]:
-        """Return the files that no rule makes, by the wildcard that excludes them.
+        """Return patterns of the files that no rule makes, by the wildcard that excludes them.
 
         Those of frozen rounds that are there, and with `everything` all that are there.
         """
@@ -393,18 +393,22 @@ class Campaign:
             folder = self.results(number)
             for files in self._made_by(number):
                 there = [file for file in files if (folder / file).exists()]
-                kept["round"] += [f"{number:02d}/{file}" for file in there]
+                if there == files and "/" in files[0]:
+                    # One pattern for a folder that is whole: it may have thousands of files.
+                    kept["round"].append(f"{number:02d}/{files[0].partition('/')[0]}/[^/]+")
+                else:
+                    kept["round"] += [f"{number:02d}/{re.escape(file)}" for file in there]
             if self.is_frozen(number):
-                kept["round"] += [f"{number:02d}/{file}" for file in CHOICE]
+                kept["round"] += [f"{number:02d}/{re.escape(file)}" for file in CHOICE]
         for fit in {self.fit(number) for number in numbers}:
             tiles = {name for n in numbers if self.fit(n) == fit for name in self.tiles(n)}
             files = [f"{fit}/som.h5", *(f"{fit}/{name}.fits" for name in sorted(tiles))]
-            kept["fit"] += [file for file in files if (run / "som" / file).exists()]
+            kept["fit"] += [re.escape(file) for file in files if (run / "som" / file).exists()]
         if everything:
-            kept["tiles"] = [path.name for path in sorted(run.glob("pool/*.fits"))]
-            kept["set"] = [path.name for path in sorted(run.glob("labelled/*.fits"))]
-            surveys = sorted(run.glob("mock/*/truth.csv"))
-            kept["survey"] = [f"{path.parent.name}/{path.name}" for path in surveys]
+            kept["tiles"] = [re.escape(path.name) for path in run.glob("pool/*.fits")]
+            kept["set"] = [re.escape(path.name) for path in run.glob("labelled/*.fits")]
+            surveys = run.glob("mock/*/truth.csv")
+            kept["survey"] = [re.escape(f"{path.parent.name}/{path.name}") for path in surveys]
         return kept
 
     def constraint(self, wildcard: str, pattern: str, everything: bool = False) -> str:
@@ -418,7 +422,7 @@ class Campaign:
         if not kept:
             return pattern
         behind = f"(?<={re.escape(f'results/{self.run}/{before}')})" if before else ""
-        return f"(?!{behind}(?:{'|'.join(map(re.escape, sorted(set(kept))))})$){pattern}"
+        return f"(?!{behind}(?:{'|'.join(sorted(set(kept)))})$){pattern}"
 
     @functools.cached_property
     def _selected(self) -> list[int]:

@@ -212,7 +212,8 @@ function showObject(record) {
   const missing = ["B", "R", "Z"].filter((_, bit) => !((record.arms >> bit) & 1));
   const redrock = record.redrock && [fitText(record.redrock), record.redrock.warnings ? `warning: ${record.redrock.warnings}` : record.redrock.zwarn ? `ZWARN ${record.redrock.zwarn}` : "no warning"].join("; ");
   const snr = Object.entries(record.snr_arms || {}).map(([arm, value]) => `${arm} ${value.toFixed(1)}`).join("  ");
-  $("object").replaceChildren(element("h2", { textContent: "object" }), rows([
+  const image = record.cutout ? element("img", { id: "cutout", alt: "image of the target", src: `data:image/jpeg;base64,${record.cutout}` }) : "";
+  $("object").replaceChildren(element("h2", { textContent: "object" }), image, rows([
     ["TARGETID", element("a", { href: `#${record.targetid}`, title: "Puts this spectrum into the address", textContent: record.targetid })],
     ["redrock", redrock || "no answer at hand"], ...(record.fits || []).slice(1).map((fit, k) => [`fit ${k + 2}`, fitText(fit)]), [record.dereddened ? "AB mag, dereddened" : "AB mag, as observed", magnitudes],
     ["S/N per Å", snr], ["S/N", snr || record.snr === null ? null : `${record.snr} per network pixel`],
