@@ -3,7 +3,6 @@
 `snakemake` builds all rounds that have labels, and the first that waits for them.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -48,16 +47,8 @@ COMMAND = rounds.command_to_go_on(sys.argv[1:])
 os.environ.update(QUASARNET_AL_COMMAND=COMMAND)
 
 
-class NothingToDo(logging.Handler):
-    """Says what to do next where Snakemake has nothing to do, and calls no hook."""
-
-    def emit(self, record):
-        if record.getMessage().startswith("Nothing to be done"):
-            print(CAMPAIGN.next_steps(COMMAND))
-
-
 if workflow.is_main_process:
-    logger.addHandler(NothingToDo())
+    logger.addHandler(rounds.NothingToDo(CAMPAIGN, COMMAND))
 
 
 # `snakemake restore` makes what is gone, and nothing that is there.

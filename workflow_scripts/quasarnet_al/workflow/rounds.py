@@ -9,6 +9,7 @@ import difflib
 import functools
 import hashlib
 import json
+import logging
 import os
 import re
 import shlex
@@ -687,3 +688,15 @@ def _is(number: int) -> str:
 def _rounds(numbers: list[int]) -> str:
     names = ", ".join(map(str, numbers))
     return f"round {names}" if len(numbers) == 1 else f"rounds {names}"
+
+
+class NothingToDo(logging.Handler):
+    """Prints what to do next where Snakemake has nothing to do: it calls no hook then."""
+
+    def __init__(self, campaign: Campaign, command: str):
+        super().__init__()
+        self.campaign, self.command = campaign, command
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("Nothing to be done"):
+            print(self.campaign.next_steps(self.command))
