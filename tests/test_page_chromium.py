@@ -382,7 +382,12 @@ def test_conflicts_through_adjudication(chromium, tmp_path):
 def test_without_coadds_it_works_too(context, tmp_path):
     redshift = write_batch(tmp_path, 2)
     shutil.rmtree(tmp_path / "survey")
+    spectra, catalog = pool.read(tmp_path / "batch.fits")
+    spectra[1, 300:310] = 0
+    pool.write(tmp_path / "batch.fits", spectra, catalog, LOG)
     page = open_page(context, write_all(tmp_path) / "minibatch-01.html")
+    empty = np.flatnonzero(page.evaluate("[...spectrum(1).ivar].map((w) => w === 0)"))
+    assert empty.tolist() == np.flatnonzero(spectra[1] == 0).tolist() and 305 in empty
     press(page, "n", "o", "t", "w", "y", "x", "q", "4")
     answer = answers(page)[str(FIRST + 1)]
     assert answer["z"] == pytest.approx(redshift[1], abs=0.02)
@@ -739,8 +744,10 @@ def test_spikes_change_neither_candidates_nor_fits(context, tmp_path):
         """() => D.spectra.map((record, k) => {
           const s = unpack(record, D.wavelength, D.grid), best = matches(s, TEMPLATES)[0];
           const spiked = {...s, flux: s.flux.slice(), matches: null, scans: null};
-          [[700, 60], [3333, 80], [6001, 100]].forEach(([at, height]) => {
-            spiked.flux[at + 37 * k] += height / Math.sqrt(s.ivar[at + 37 * k]);
+          // Three apart, or three side by side.
+          [60, 80, 100].forEach((height, i) => {
+            const at = k % 2 ? 3333 + 700 * k + i : [700, 3333, 6001][i] + 37 * k;
+            spiked.flux[at] += height / Math.sqrt(s.ivar[at]);
           });
           spiked.spikes = spikes(spiked);
           spiked.trusted = spiked.ivar.map((w, i) => (spiked.spikes[i] ? 0 : w));
@@ -775,7 +782,7 @@ def test_figures_say_what_they_are(context, few):
     page = open_page(context, few[0])
     text = page.locator("#object").inner_text()
     assert "S/N per Å" in text and "B " in text and "pixel" not in text
-    assert "AB mag, as observed" in text
+    assert "g 20.75, as observed" in text
     legend = page.locator("#legend").inner_text()
     for word in ("flux", "error", "fitted", "emission lines", "sky", "atmosphere", "no data"):
         assert word in legend
@@ -951,7 +958,7 @@ def test_what_the_production_knows_is_shown(context, production, tmp_path):
     page = open_page(context, production)
     text = page.locator("#object").inner_text()
     for words in (
-        "AB mag, dereddened", "W1 19.98", "g 20.43", "E(B−V)", "0.100", "QSO, secondary",
+        ", dereddened", "W1 19.98", "g 20.43", "E(B−V)", "0.100", "QSO, secondary",
         "2 exposures, 1800 s", "20210204", "QSO LOZ z = 1.2000 ± 0.0002", "Δχ² 8 to the next",
         "small Δχ² to the next fit", "GALAXY z = 0.5100", "STAR z = 0.0001",
     ):  # fmt: skip

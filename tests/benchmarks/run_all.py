@@ -34,6 +34,7 @@ BENCHMARKS = (
     ("Start of the programs", "bench_start.py", []),
     ("Dry run", "bench_dag.py", []),
     ("Load", "bench_load.py", []),
+    ("Inspection page", "bench_page.py", []),
     ("A round, estimated", "estimate.py", []),
 )
 TAKES_QUASARNP = ("bench_inference.py", "bench_extract.py")

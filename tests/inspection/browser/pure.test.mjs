@@ -99,10 +99,20 @@ test("lines as narrow as the spectrograph makes them are not spikes", () => {
   }
 });
 
+test("nor are such lines of any strength, wherever their pixels lie", () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const strengths = Array.from({ length: 60 }, (_, k) => [3700 + 100 * k + 0.027 * seed, 3 * 1.07 ** k]);
+    const s = made((w) => strengths.reduce((sum, [centre, peak]) => sum + (Math.abs(w - centre) < 8 ? 0.3 * peak * gauss(w, centre, 0.76) : 0), 1), 0.3, seed);
+    assert.equal(s.spikes.reduce((a, b) => a + b), 0, `seed ${seed}`);
+  }
+});
+
 test("pixels of 60 to 100 errors do not change the best redshift", () => {
   for (let seed = 1; seed <= 10; seed++) {
     const z = 1 + 0.2 * seed, clean = made((w) => 2 * quasar(w / (1 + z)), 0.3, seed), spiked = made((w) => 2 * quasar(w / (1 + z)), 0.3, seed);
-    for (const [at, height] of [[900 + 31 * seed, 60], [3001 + 17 * seed, 80], [5200 + 29 * seed, 100]]) spiked.flux[at] += 0.3 * height;
+    // Three apart, and three side by side.
+    const at = seed % 2 ? [900 + 31 * seed, 3001 + 17 * seed, 5200 + 29 * seed] : [2000 + 300 * seed, 2001 + 300 * seed, 2002 + 300 * seed];
+    at.forEach((place, k) => { spiked.flux[place] += 0.3 * [60, 80, 100][k]; });
     prepare(spiked);
     const best = [clean, spiked].map((s) => match.matches(s, TEMPLATES)[0]);
     assert.equal(best[1].name, "quasar");

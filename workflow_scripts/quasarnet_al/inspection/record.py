@@ -137,7 +137,7 @@ def spectrum(
     row : its row of batch.csv
     catalog : its row of the pool's CATALOG
     pixels : (p,) what the network saw
-    coadd : flux, ivar of `on_page_grid`, or None where the coadd isn't at hand
+    coadd : flux, ivar of `on_page_grid`, or None where the coadd is not at hand
     facts : of `production.read`, where the coadd is at hand
     cells : (rows, columns, p) the SOM's weights, where there is a map
     torus : whether the map's edges meet
@@ -160,6 +160,7 @@ def spectrum(
         "dereddened": dereddened,
         "redrock": None,
         "pixels": encode_small(pixels),
+        "gaps": gaps(pixels),
         "coadd": None if coadd is None else encode(*coadd),
         "ensemble": _ensemble(row),
     }
@@ -186,6 +187,13 @@ def spectrum(
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
         record["som"] = _neighbours(int(row["BMU"]), cells, torus)
     return record
+
+
+def gaps(pixels: np.ndarray) -> list[list[int]]:
+    """Return the runs of the network's pixels (p,) that have no data, exactly 0: first, last."""
+    empty = np.concatenate([[False], pixels == 0, [False]])
+    ends = np.flatnonzero(empty[1:] != empty[:-1]).reshape(-1, 2)
+    return [[int(first), int(last) - 1] for first, last in ends]
 
 
 def _ensemble(row: pd.Series) -> Record | None:
@@ -292,7 +300,7 @@ def read_spectra(
     roots: Sequence[str],
     map_: som.Som | None,
 ) -> list[Record]:
-    """Describe all spectra of a batch; those whose coadd can't be read by their pixels alone.
+    """Describe all spectra of a batch; those whose coadd cannot be read, by their pixels alone.
 
     Parameters
     ----------
@@ -313,15 +321,17 @@ def read_spectra(
         try:
             read = desi.read_rows(path, catalog["ROW"][here])
         except InputError as error:
-            print(f"{error}: its spectra are shown by their pixels", flush=True)
+            print(f"{error}: its spectra are shown by the network's pixels alone", flush=True)
             continue
         # An inspector must see what the network saw.
         summed = rebin(read["flux"], read["ivar"], read["wavelength"], grid)
         same = np.abs(normalise(*summed)[0] - pixels[here]).max(axis=1) < SAME
         if not same.all():
+            others = int((~same).sum())
             print(
-                f"{path}: is not what the pool was extracted from; {(~same).sum()} spectra are "
-                "shown by their pixels; extract the pool again",
+                f"{path}: is not what the pool was extracted from; "
+                f"{others} {'spectrum is' if others == 1 else 'spectra are'} shown by the "
+                "network's pixels alone; extract the pool again",
                 flush=True,
             )
         said = production.read(path, catalog["ROW"][here[same]], catalog["TARGETID"][here[same]])

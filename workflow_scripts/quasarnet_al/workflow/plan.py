@@ -252,14 +252,21 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
     return found
 
 
+def _matching(pattern: str) -> list[str]:
+    """Return the files of a pattern, sorted; brackets that match nothing are part of a name."""
+    found = glob.glob(pattern, recursive=True)
+    return sorted(found or glob.glob(pattern.replace("[", "[[]"), recursive=True))
+
+
 def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
     if "digits" in source:
         return [], ""
     if "boss" in source:
-        files = sorted(glob.glob(source["boss"]))
+        files = _matching(source["boss"])
         if not files:
             raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
-        return ["--boss", *files], ""
+        labels = ["--truth", source["truth"]] if "truth" in source else []
+        return [*labels, "--boss", *files], ""
     if "training_data" in source:
         if config["grid"] != "log":
             raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")

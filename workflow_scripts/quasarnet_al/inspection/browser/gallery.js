@@ -85,18 +85,22 @@ function fill() {
     on(node, index === view.index);
     return node;
   }));
-  list.forEach((index, at) => thumbnail(grid.children[at].querySelector("canvas"), small(D.spectra[index].pixels)));
+  list.forEach((index, at) => thumbnail(grid.children[at].querySelector("canvas"), D.spectra[index]));
 }
 
-function thumbnail(canvas, values) {
-  const { g, width, height } = surface(canvas), sums = new Float64Array(values.length + 1);
-  values.forEach((v, i) => { sums[i + 1] = sums[i] + v; });
-  const means = [];
-  for (let i = 0; i + 5 <= values.length; i += 2) means.push((sums[i + 5] - sums[i]) / 5);
-  const sorted = [...means].sort((a, b) => a - b), low = sorted[2], high = sorted[sorted.length - 3];
+// Means of five of the network's pixels; nothing where one of them has no data.
+function thumbnail(canvas, record) {
+  const { g, width, height } = surface(canvas), values = small(record.pixels), means = [];
+  for (const [from, to] of record.gaps) values.fill(NaN, from, to + 1);
+  for (let i = 0; i + 5 <= values.length; i += 2) means.push(values.subarray(i, i + 5).reduce((a, b) => a + b) / 5);
+  const sorted = means.filter((v) => v === v).sort((a, b) => a - b), low = sorted[2], high = sorted[sorted.length - 3];
   g.strokeStyle = ink.flux;
   g.lineWidth = 0.9;
   g.beginPath();
-  means.forEach((v, i) => g.lineTo((i / (means.length - 1)) * width, height - 3 - (clamp((v - low) / (high - low || 1), -0.1, 1.1)) * (height - 8)));
+  means.forEach((v, i) => {
+    const x = (i / (means.length - 1)) * width, y = height - 3 - (clamp((v - low) / (high - low || 1), -0.1, 1.1)) * (height - 8);
+    if (v === v && means[i - 1] === means[i - 1]) g.lineTo(x, y);
+    else if (v === v) g.moveTo(x, y);
+  });
   g.stroke();
 }

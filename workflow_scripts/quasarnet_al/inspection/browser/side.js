@@ -215,7 +215,7 @@ function showObject(record) {
   const image = record.cutout ? element("img", { id: "cutout", alt: "image of the target", src: `data:image/jpeg;base64,${record.cutout}` }) : "";
   $("object").replaceChildren(element("h2", { textContent: "object" }), image, rows([
     ["TARGETID", element("a", { href: `#${record.targetid}`, title: "Puts this spectrum into the address", textContent: record.targetid })],
-    ["redrock", redrock || "no answer at hand"], ...(record.fits || []).slice(1).map((fit, k) => [`fit ${k + 2}`, fitText(fit)]), [record.dereddened ? "AB mag, dereddened" : "AB mag, as observed", magnitudes],
+    ["redrock", redrock || "no answer at hand"], ...(record.fits || []).slice(1).map((fit, k) => [`fit ${k + 2}`, fitText(fit)]), ["AB mag", magnitudes && `${magnitudes}, ${record.dereddened ? "dereddened" : "as observed"}`],
     ["S/N per Å", snr], ["S/N", snr || record.snr === null ? null : `${record.snr} per network pixel`],
     ["RA Dec", place], ["from", where], ["missing", missing.length ? `arm ${missing.join(", ")}` : null],
     ...Object.entries(record.details || {}),

@@ -45,7 +45,8 @@ export function unpack(record, wavelength, grid) {
     const { flux, ivar } = decode(record.coadd);
     s = { full: true, wavelength: Float64Array.from(flux, (_, i) => wavelength.first + i * wavelength.step), flux, ivar };
   } else {
-    s = { full: false, wavelength: Float64Array.from(pixels, (_, i) => pixelWavelength(grid, i)), flux: pixels, ivar: pixels.map((x) => (x === 0 ? 0 : 1)) };
+    s = { full: false, wavelength: Float64Array.from(pixels, (_, i) => pixelWavelength(grid, i)), flux: pixels, ivar: pixels.map(() => 1) };
+    for (const [from, to] of record.gaps) s.ivar.fill(0, from, to + 1);
   }
   s.pixels = pixels;
   s.spikes = s.full ? spikes(s) : new Uint8Array(s.flux.length);
@@ -87,30 +88,30 @@ export const sampled = (values, start, step, wavelength) => wavelength.map((w) =
   return i < 0 || i >= values.length - 1 ? NaN : values[i] + (x - i) * (values[i + 1] - values[i]);
 });
 
-// Pixels that no spectrograph can have made: one or two that rise or fall SPIKE errors from
-// the pixels on both sides, while those stay below a share of it. A line as narrow as DESI's
-// resolution (2.2 pixels of 0.8 A) keeps 0.57 of its peak one pixel away, and 0.3 where two
-// pixels share the peak.
-const SPIKE = 8;
-export function spikes(s) {
-  const { flux, ivar } = s, n = flux.length, found = new Uint8Array(n);
-  for (const [width, share] of [[1, 0.3], [2, 0.12]]) {
-    for (let i = 2; i + width + 1 < n; i++) {
-      const left = Math.max(i - 3, 0), right = Math.min(i + width + 3, n), around = [];
-      for (let j = left; j < right; j++) if ((j < i || j >= i + width) && ivar[j] > 0) around.push(flux[j]);
-      if (around.length < 3) continue;
+// Runs of one to three pixels that no spectrograph can have made: all far above (or below)
+// their surroundings, while the pixels on both sides hardly are. Beside the core of a line as
+// narrow as DESI's resolution, 2.2 pixels of 0.8 A, the next pixels keep 0.57, 0.33 and 0.19 of
+// its lowest for a core of one, two and three pixels. With less than `share` it is a spike; its
+// height in errors is asked to be so great that noise does not make a spike of a line.
+const SPIKES = [{ width: 1, share: 0.3, height: 12 }, { width: 2, share: 0.12, height: 16 }, { width: 3, share: 0.06, height: 25 }];
+export function spikes({ flux, ivar }) {
+  const n = flux.length, found = new Uint8Array(n);
+  for (const { width, share, height } of SPIKES) {
+    for (let i = 3; i + width + 3 <= n; i++) {
+      if (!(ivar[i - 1] > 0 && ivar[i + width] > 0)) continue;
+      const step = flux[i] - flux[i - 1], sign = Math.sign(step);
+      // Most pixels end here: a spike rises at once.
+      if (!(step * step * Math.min(ivar[i], ivar[i - 1]) > (height * (1 - share)) ** 2 / 2)) continue;
+      const around = [];
+      for (let j = i - 3; j < i + width + 3; j++) if ((j < i || j >= i + width) && ivar[j] > 0) around.push(flux[j]);
       const level = around.sort((a, b) => a - b)[around.length >> 1];
-      let height = Infinity, sign = 0;
+      let lowest = Infinity, weight = Math.min(ivar[i - 1], ivar[i + width]);
       for (let j = i; j < i + width; j++) {
-        const d = flux[j] - level;
-        if (!(ivar[j] > 0) || (sign && Math.sign(d) !== sign)) { height = 0; break; }
-        sign = Math.sign(d);
-        height = Math.min(height, Math.abs(d));
+        lowest = Math.min(lowest, sign * (flux[j] - level));
+        weight = Math.min(weight, ivar[j]);
       }
-      const beside = [i - 1, i + width].filter((j) => ivar[j] > 0);
-      const error = 1 / Math.sqrt(Math.min(...beside.map((j) => ivar[j]), ivar[i]) || 1e-30);
-      if (!(height > SPIKE * error) || beside.length < 2) continue;
-      if (beside.every((j) => sign * (flux[j] - level) < Math.max(share * height, 4 * error))) found.fill(1, i, i + width);
+      if (!(lowest * Math.sqrt(weight) > height)) continue;
+      if ([i - 1, i + width].every((j) => sign * (flux[j] - level) < share * lowest)) found.fill(1, i, i + width);
     }
   }
   return found;
