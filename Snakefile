@@ -3,8 +3,6 @@
 `snakemake` builds all rounds that have labels, and the first that waits for them.
 """
 
-import logging
-import os
 import sys
 from pathlib import Path
 
@@ -43,20 +41,10 @@ pathvars:
 
 
 set_environment(config)
-# By the environment: how a run was typed is no reason to write its pages again.
-os.environ["QUASARNET_AL_COMMAND"] = rounds.command_to_go_on(sys.argv[1:])
-
-
-class NothingToDo(logging.Handler):
-    """Says what to do next where Snakemake has nothing to do, and calls no hook."""
-
-    def emit(self, record):
-        if record.getMessage().startswith("Nothing to be done"):
-            print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))
-
-
+COMMAND = rounds.command_to_go_on(sys.argv[1:])
+rounds.show_on_pages(COMMAND)
 if workflow.is_main_process:
-    logger.addHandler(NothingToDo())
+    rounds.when_nothing_is_to_be_done(logger, lambda: CAMPAIGN.next_steps(COMMAND))
 
 
 # `snakemake restore` makes what is gone, and nothing that is there.
@@ -129,4 +117,4 @@ onsuccess:
         # As old as what they are made of: nothing that came after them is out of date.
         for level in workflow.dag.toposorted():
             CAMPAIGN.date_back([(job.input, job.output) for job in level])
-    print(CAMPAIGN.next_steps(os.environ["QUASARNET_AL_COMMAND"]))
+    print(CAMPAIGN.next_steps(COMMAND))

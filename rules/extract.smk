@@ -1,6 +1,6 @@
 """Spectra, rebinned and normalised.
 
-results/<run>/pool/<tiles>.fits       the unlabelled pool, one file a chunk of tiles
+results/<run>/pool/<tiles>.fits       the unlabelled pool, one file per chunk of tiles
 results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
 """
 
@@ -24,14 +24,16 @@ rule extract_spectra:
         chunk=lambda wildcards: PLACES[wildcards.tiles],
         tiles=lambda wildcards: list(PLACES[wildcards.tiles].tiles),
         grid=config["grid"],
+        broken=config["pool"]["broken"],
     shell:
         """
         python workflow_scripts/extract_spectra.py \
             --input-root {params.chunk.root:q} \
             --layout {params.chunk.layout} \
-            --tile {params.tiles:q} \
+            --tile @<(printf '%s\\n' {params.tiles:q}) \
             --targets {params.chunk.targets} \
             --grid {params.grid} \
+            --broken {params.broken} \
             --threads {threads} \
             --output {output.pool:q} >{log} 2>&1
         """
@@ -55,11 +57,13 @@ rule extract_labelled:
     params:
         source=lambda wildcards: list(LABELLED[wildcards.set].arguments),
         grid=config["grid"],
+        broken=config["pool"]["broken"],
     shell:
         """
         python workflow_scripts/extract_spectra.py \
-            {params.source:q} \
+            @<(printf '%s\\n' {params.source:q}) \
             --grid {params.grid} \
+            --broken {params.broken} \
             --threads {threads} \
             --origin {wildcards.set} \
             --output {output.labelled:q} >{log} 2>&1

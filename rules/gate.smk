@@ -25,14 +25,16 @@ rule extract_sky:
         chunk=lambda wildcards: CHUNKS[wildcards.tiles],
         tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
         grid=config["grid"],
+        broken=config["pool"]["broken"],
     shell:
         """
         python workflow_scripts/extract_spectra.py \
             --input-root {params.chunk.root:q} \
             --layout {params.chunk.layout} \
-            --tile {params.tiles:q} \
+            --tile @<(printf '%s\\n' {params.tiles:q}) \
             --targets sky \
             --grid {params.grid} \
+            --broken {params.broken} \
             --threads {threads} \
             --output {output.sky:q} >{log} 2>&1
         """

@@ -47,7 +47,7 @@ for members, numbers in CAMPAIGN.grouped("members"):
     rule:
         """Write the members of round {wildcards.round} in the format of QuasarNP."""
         name:
-            "export_weights" + f"_{numbers[0]}" * (1 not in numbers)
+            numbered("export_weights", numbers)
         input:
             trained=lambda wildcards: expand(
                 "results/<run>/round-{round}/train/team-{team}.h5",

@@ -1,7 +1,9 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
+import numpy as np
+
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, provenance, write_json
+from quasarnet_al.core.files import InputError, content_of, provenance, write_json
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble, write_network
@@ -25,7 +27,10 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(
             args.trained, "has no validation loss", "train with train_members.py --validation"
         )
-    losses = [float(network.attributes["validation_loss"]) for network in networks]
+    with content_of(args.trained, "train with train_members.py --validation"):
+        losses = [float(network.attributes["validation_loss"]) for network in networks]
+        if not np.isfinite(losses).all():
+            raise ValueError("a validation loss is not finite")
     best = networks[losses.index(min(losses))]
     spectra, _, labels = pool.read_labelled(args.validation)
     classification = options.from_arguments(Classification, args)

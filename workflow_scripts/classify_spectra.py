@@ -5,13 +5,11 @@ Several weights files are taken as an ensemble: mean confidences, median redshif
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import desi, pool
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import write_fits
 
@@ -26,13 +24,15 @@ def main(argv: list[str] | None = None) -> None:
     source.add_argument("--coadd", help="DESI coadd file")
     source.add_argument("--pool", help="pool file (FITS)")
     parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="fibres of the coadd"
+        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadd"
     )
     parser.add_argument(
-        "--c-thresh", type=float, default=0.95, help="IS_QSO where a line exceeds it"
+        "--c-thresh", type=float, default=0.95, help="confidence above which a line counts"
     )
-    parser.add_argument("--n-thresh", type=positive, default=1, help="lines that make a quasar")
-    parser.add_argument("--threads", type=positive, default=1, help="threads to work on")
+    parser.add_argument(
+        "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
+    )
+    parser.add_argument("--threads", type=positive, default=1, help="number of threads")
     parser.add_argument("--output", required=True, help="table QN (FITS)")
     args = parser.parse_args(argv)
 
@@ -42,9 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         extraction = desi.extract(args.coadd, grid, args.targets)
         spectra, catalog = extraction.spectra, extraction.catalog
     else:
-        spectra, catalog = pool.read(args.pool)
-        if spectra.shape[1] != grid.size:
-            raise InputError(args.pool, "is on another grid than the weights", "extract it again")
+        spectra, catalog = pool.read(args.pool, grid)
     c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
     columns = {name: catalog[name] for name in KEPT}
     for number, name in enumerate(LINES):
@@ -56,8 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         "QN",
         columns,
-        COMMENTS,
-        {
+        attributes={
             "weights": " ".join(args.weights),
             "c_thresh": args.c_thresh,
             "n_thresh": args.n_thresh,

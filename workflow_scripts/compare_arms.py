@@ -51,8 +51,11 @@ def main(argv: list[str] | None = None) -> None:
 def _read(path: str, metric: str) -> pd.DataFrame:
     try:
         curve = read_any_csv(path, ("arm", "seed", "labels", metric), "make it again")
-        if curve.empty or any(curve[n].dtype.kind not in "fi" for n in ("seed", "labels", metric)):
-            raise ValueError(f"seed, labels and {metric} are not columns of numbers")
+        for name in {"seed", "labels", metric, *experiment.FIGURES} & set(curve):
+            if curve.empty or curve[name].dtype.kind not in "fi":
+                raise ValueError(f"{name} is not a column of numbers")
+        if curve.duplicated(["arm", "seed", "labels"]).any():
+            raise ValueError("it has two rows of the same strategy, seed and number of labels")
     except ValueError as error:
         raise InputError(
             path, f"is not a learning curve ({error})", "make it again with run_arm.py"

@@ -16,11 +16,17 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--images", required=True, help="t10k-images-idx3-ubyte.gz")
     parser.add_argument("--labels", required=True, help="t10k-labels-idx1-ubyte.gz")
-    parser.add_argument("--count", required=True, type=positive, help="digits of the pool")
     parser.add_argument(
-        "--labelled-count", nargs="+", required=True, type=positive, help="of each labelled set"
+        "--count", required=True, type=positive, help="number of digits in the pool"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which digit goes where")
+    parser.add_argument(
+        "--labelled-count",
+        nargs="+",
+        required=True,
+        type=positive,
+        help="number of digits in each labelled set",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the draw")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument("--truth", required=True, help="truth table of the pool (CSV)")
@@ -34,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     if sum(sizes) > len(images):
         raise InputError(
             args.images,
-            f"has {len(images)} digits, {sum(sizes)} are asked for",
+            f"has {len(images)} digits, but {sum(sizes)} are asked for",
             "lower the counts of the pool or of the labelled sets",
         )
     *labelled, rest = digits.draw(len(images), sizes, args.seed)

@@ -10,7 +10,6 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import flaws, som
 from quasarnet_al.spectra import pool
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import write_fits
 
 
@@ -41,8 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         args.output,
         "MAP",
         columns,
-        COMMENTS,
-        {"rows": fitted.shape[0], "columns": fitted.shape[1]},
+        attributes={"rows": fitted.shape[0], "columns": fitted.shape[1]},
     )
 
 

@@ -7,7 +7,6 @@ from quasarnet_al.core.files import InputError, write_json
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.learning import acquisition, batch, selection, som
 from quasarnet_al.spectra import pool
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import read_targetids, write_fits
 
 
@@ -61,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     grid = pool.read_grid(*args.pool)
     columns = {name: exposures.scores[name] for name in ("TARGETID", "TILEID")}
     columns |= {"SCORE": exposures.scores[column], "REASON": reason}
-    write_fits(args.selection, "SELECTION", columns, COMMENTS, {"acquisition": wanted.acquisition})
+    write_fits(args.selection, "SELECTION", columns, attributes={"acquisition": wanted.acquisition})
     summary = {"exposures": len(reason), "chosen": len(chosen), "left out": counts}
     write_json(args.summary, summary)
     pool.write(args.batch_pool, spectra, catalog, grid)

@@ -1,14 +1,13 @@
-"""Join tables of classify_spectra.py into one catalogue of quasars, one row an object.
+"""Join tables of classify_spectra.py into one catalogue of quasars, one row per object.
 
-Of an object that was observed more than once the exposure with the best S/N stands for it,
-if it is a quasar there.
+An object that was observed more than once is represented by the exposure with the best S/N,
+and is in the catalogue if it is a quasar there.
 """
 
 import fitsio
 import numpy as np
 
 from quasarnet_al.core.program import command_line, program
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
 
@@ -39,9 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     columns["EXPOSURES"] = exposures.astype(np.int32)
     made = fitsio.read_header(args.tables[0], ext="QN")
     kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
-    write_fits(
-        args.output, "QSO_CAT", columns, COMMENTS | {"Z": "redshift of the surest line"}, kept
-    )
+    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, kept)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

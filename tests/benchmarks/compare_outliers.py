@@ -19,6 +19,7 @@ from quasarnet_al.judging import outliers
 from quasarnet_al.learning import flaws, som
 from quasarnet_al.mock import survey
 from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra.extraction import concatenate
 from quasarnet_al.spectra.grid import LOG
 
 NIGHT = 20260101
@@ -34,7 +35,7 @@ def read(folder: Path, seed: int, tiles: int) -> tuple[np.ndarray, np.ndarray, n
         for tile in range(5001, 5001 + tiles)
         for path in desi.coadds(folder, "cumulative", f"{tile}/{NIGHT}")
     ]
-    found = desi.concatenate([desi.extract(path, LOG, "all") for path in coadds])
+    found = concatenate([desi.extract(path, LOG, "all") for path in coadds])
     pool.write(folder / "pool.fits", found.spectra, found.catalog, LOG)
     _, flaw = outliers.flaws(folder / "pool.fits", [str(folder)])
     whole = found.catalog["ARMS"] == pool.ALL_ARMS

@@ -24,6 +24,7 @@ from helpers.networks import random_network
 from quasarnet_al.learning import som
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.spectra import desi
+from quasarnet_al.spectra.extraction import concatenate
 from quasarnet_al.spectra.grid import LOG
 from quasarnet_al.tasks.registry import TASKS
 
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         count = len(desi.extract(petal, LOG).spectra)
 
         def extract(petals: int) -> None:
-            desi.concatenate([desi.extract(petal, LOG) for _ in range(petals)])
+            concatenate([desi.extract(petal, LOG) for _ in range(petals)])
 
         print("| part | grows with | sizes | microseconds a unit at each |")
         print("| --- | --- | --- | --- |")

@@ -309,6 +309,7 @@ def make_good(folder: Path) -> dict[str, Path]:
     other = targetid + 1000
     validation = samples.fibermap(ROWS)
     validation["TARGETID"] = other
+    validation["TARGET_RA"] += 20
     validation["TARGET_RA"] += 90  # other objects, at other places
     samples.write_coadd(folder / "coadd-2-1-thru2.fits", table=validation, rows=ROWS)
     table.assign(TARGETID=other).to_csv(folder / "truth-2.csv", index=False)

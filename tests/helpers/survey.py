@@ -6,6 +6,7 @@ import numpy as np
 
 import simulate_survey
 from quasarnet_al.spectra import desi, grid, pool, truth
+from quasarnet_al.spectra.extraction import concatenate
 from quasarnet_al.spectra.tables import stack
 
 KINDS = {"sky": 0.2, "qso": 0.5, "star_F": 0.06, "star_M": 0.06, "lrg": 0.1, "wd_da": 0.08}
@@ -37,7 +38,7 @@ def simple_survey(folder):
         path for tile in (2, 3) for path in desi.coadds(folder, "cumulative", f"{tile}/20260101")
     ]
     target, sky = (
-        desi.concatenate([desi.extract(path, grid.LOG, kind) for path in coadds])
+        concatenate([desi.extract(path, grid.LOG, kind) for path in coadds])
         for kind in ("all", "sky")
     )
     spectra, catalog, labels, _ = truth.label(

@@ -1,11 +1,14 @@
 """BOSS spectra and QuasarNET's training pair become labelled sets."""
 
+import fitsio
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers import samples
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import boss, grid, sets
+from quasarnet_al.spectra import boss, grid, pool, sets
 
 
 def test_real_spectra(shared_data):
@@ -57,3 +60,102 @@ def test_training_pair_of_another_shape_is_refused(tmp_path):
     data, table = samples.write_training_pair(tmp_path)
     with pytest.raises(InputError, match="training pair"):
         boss.extract_training(table, data)
+
+
+def write_spec(path, row=None, without=(), spell=str, more=0, **pixels):
+    """Write a spec file: `row` replaces columns of its second table, `more` adds HDUs."""
+    base = samples.write_spec(path)
+    with fitsio.FITS(str(base)) as fits:
+        tables = [fits[1].read(), fits[2].read()]
+    for name, values in pixels.items():
+        tables[0][name] = values
+    columns = {name: tables[1][name] for name in tables[1].dtype.names if name not in without}
+    columns |= {name: np.array([value]) for name, value in (row or {}).items()}
+    first = {name: tables[0][name] for name in tables[0].dtype.names}
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(np.zeros(1))
+        for table, name in ((first, "COADD"), (columns, "SPECOBJ")):
+            fits.write(list(table.values()), names=[spell(n) for n in table], extname=name)
+        for number in range(more):
+            fits.write(tables[0], extname=f"B1-{number:08d}-00155000-00155001")
+    return path
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    spell=st.sampled_from([str.lower, str.upper, str.title]),
+    thing=st.booleans(),
+    exposures=st.integers(0, 3),
+)
+def test_releases_differ_in_case_and_in_what_they_have(tmp_path_factory, spell, thing, exposures):
+    """DR8 to DR17, spec-lite and full files with single exposures: one spectrum."""
+    folder = tmp_path_factory.getbasetemp()
+    expected, labels = boss.extract_spec([samples.write_spec(folder / "spec-x.fits")], grid.LOG)
+    path = write_spec(
+        folder / "spec-y.fits", without=() if thing else ("THING_ID",), spell=spell, more=exposures
+    )
+    found, got = boss.extract_spec([path], grid.LOG)
+    np.testing.assert_array_equal(found.spectra, expected.spectra)
+    assert got["TARGETID"][0] == 3655552400002
+    assert got["OBJECT"][0] == (77 if thing else 3655552400002)
+    assert (got["SPECTYPE"][0], got["Z"][0]) == (labels["SPECTYPE"][0], labels["Z"][0])
+
+
+def test_sdss_v(tmp_path):
+    """spec-FIELD-MJD-CATALOGID.fits: a robot's field, no plate and no fibre of it."""
+    row = {"FIELD": 101126, "MJD": 59733, "CATALOGID": 27021598054114233, "SDSS_ID": 54321}
+    row |= {"RACAT": 150.5, "DECCAT": 2.25}
+    path = write_spec(
+        tmp_path / "spec-101126-59733-27021598054114233.fits",
+        row,
+        without=("PLATE", "FIBERID", "THING_ID", "PLUG_RA", "PLUG_DEC"),
+    )
+    extraction, labels = boss.extract_spec([path], grid.LOG)
+    assert labels["TARGETID"].tolist() == [27021598054114233]
+    assert labels["OBJECT"].tolist() == [54321]
+    assert extraction.catalog["TILEID"].tolist() == [101126]
+    assert extraction.catalog["TARGET_RA"].tolist() == [150.5]
+
+
+def test_one_bad_file_of_many_is_left_out_named_and_counted(tmp_path, program):
+    paths = [
+        write_spec(tmp_path / f"spec-3655-55240-{k:04d}.fits", {"FIBERID": k}) for k in range(9)
+    ]
+    paths[4].write_bytes(paths[4].read_bytes()[:20000])
+    write_spec(paths[6], {"FIBERID": 6, "CLASS": "SKY"})
+    write_spec(paths[7], {"FIBERID": 7, "Z": np.nan})
+    write_spec(paths[8], {"FIBERID": 8, "ZWARNING": 4})
+    # Sixteen thousand long paths do not fit a command line: they come from a file.
+    listed = tmp_path / "files.txt"
+    listed.write_text("".join(f"{path}\n" for path in paths))
+    words = ["--boss", f"@{listed}", "--output", tmp_path / "set.fits"]
+    result = program("extract_spectra.py", *words)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"extract_spectra.py: {paths[4]}: ")
+    result = program("extract_spectra.py", *words, "--broken", "0.12")
+    assert result.returncode == 0, result.stderr
+    assert f"broken (1): {paths[4]}: " in result.stdout
+    assert "1 impossible redshift, 1 redshift warning, 1 unknown class" in result.stdout
+    labels = pool.read_labelled(tmp_path / "set.fits")[2]
+    assert (labels["TARGETID"] % 10000).tolist() == [0, 1, 2, 3, 5]
+
+
+def test_labels_of_people_replace_the_pipelines(tmp_path, program):
+    """Also where the pipeline has a warning, which is why people looked."""
+    paths = [
+        write_spec(tmp_path / f"spec-3655-55240-{k:04d}.fits", {"FIBERID": k, "ZWARNING": 4 * k})
+        for k in range(3)
+    ]
+    names = ["PLATE", "MJD", "FIBERID", "CLASS_PERSON", "Z_VI", "Z_CONF"]
+    columns = [[3655] * 3, [55240] * 3, [0, 1, 2], [3, 1, 0], [3.1, 0.0, -1.0], [3, 3, 0]]
+    fitsio.write(str(tmp_path / "DR16Q.fits"), list(map(np.array, columns)), names=names)
+    result = program(
+        "extract_spectra.py", "--boss", *paths, "--truth", tmp_path / "DR16Q.fits",
+        "--origin", "dr16q", "--output", tmp_path / "set.fits",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    labels = pool.read_labelled(tmp_path / "set.fits")[2]
+    assert labels["SPECTYPE"].tolist() == ["QSO", "STAR"]
+    assert labels["Z"].tolist() == [3.1, 0.0]
+    assert labels["OBJECT"].tolist() == [77, 77]
+    assert set(labels["ORIGIN"]) == {"dr16q"}

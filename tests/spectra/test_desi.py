@@ -1,7 +1,14 @@
 """DESI coadds: the same spectra as QuasarNP, the cuts, the identifiers, the damaged files."""
 
+import gzip
+import itertools
+import shutil
+
+import fitsio
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers import samples
 from quasarnet_al.core.files import InputError
@@ -23,8 +30,6 @@ def test_equals_the_stored_result_of_quasarnp(shared_data):
 
 def test_equals_a_plain_sum_over_bins(shared_data):
     """Every real coadd against the definition, pixel by pixel in a loop."""
-    import fitsio
-
     for path in sorted(shared_data.glob("desi/**/coadd-*.fits")):
         fits = fitsio.FITS(str(path))
         weighted, weight = np.zeros(443), np.zeros(443)
@@ -109,15 +114,16 @@ def test_redrock_is_joined_by_targetid(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layout", "tile", "folder"),
+    ("layout", "tile", "name"),
     [
-        ("cumulative", "1001/20260101", "tiles/cumulative/1001/20260101"),
-        ("perexp", "1001/00012345", "tiles/perexp/1001/00012345"),
-        ("healpix", "main/dark/9144", "healpix/main/dark/91/9144"),
+        ("cumulative", "1001/20260101", "1001/20260101/coadd-0-1001-thru20260101"),
+        ("perexp", "1001/00012345", "1001/00012345/coadd-0-1001-exp00012345"),
+        ("healpix", "main/dark/9144", "main/dark/91/9144/coadd-main-dark-9144"),
     ],
 )
-def test_layouts(tmp_path, layout, tile, folder):
-    path = samples.write_coadd(tmp_path / folder / "coadd-0-x.fits")
+def test_layouts(tmp_path, layout, tile, name):
+    folder = "healpix" if layout == "healpix" else f"tiles/{layout}"
+    path = samples.write_coadd(tmp_path / folder / f"{name}.fits")
     assert desi.coadds(tmp_path, layout, tile) == [path]
     with pytest.raises(InputError, match="holds no coadd"):
         desi.coadds(tmp_path, layout, tile.replace("1", "2"))
@@ -173,12 +179,6 @@ def damage(folder, kind):
         samples.write_coadd(path, R_WAVELENGTH=samples.WAVELENGTH["R"][::-1].copy())
     elif kind == "wavelength length":
         samples.write_coadd(path, R_WAVELENGTH=samples.WAVELENGTH["R"][:-1].copy())
-    elif kind in ("negative ivar", "nan ivar"):
-        arms["Z_IVAR"][3, 7] = -1 if kind.startswith("neg") else np.nan
-        samples.write_coadd(path, **arms)
-    elif kind == "nan flux":
-        arms["B_FLUX"][2] = np.nan
-        samples.write_coadd(path, **arms)
     elif kind == "duplicated":
         table = samples.fibermap(6)
         table["TARGETID"][4] = table["TARGETID"][0]
@@ -203,9 +203,6 @@ def damage(folder, kind):
         "row counts",
         "wavelength order",
         "wavelength length",
-        "negative ivar",
-        "nan ivar",
-        "nan flux",
         "duplicated",
         "zero rows",
     ],
@@ -222,8 +219,6 @@ def test_damaged_coadds_get_one_line(tmp_path, kind, program):
 
 
 def test_gzip_is_read(tmp_path):
-    import gzip
-
     path = samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits")
     packed = tmp_path / "coadd-0-1-thru2.fits.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
@@ -261,3 +256,167 @@ def test_a_coadd_is_found_where_the_read_only_mount_is_missing(tmp_path, monkeyp
     source.parent.mkdir(parents=True)
     source.touch()
     assert desi.source_path(str(source), [root]) == source
+
+
+@pytest.mark.parametrize("absent", ["B", "R", "Z", "BZ"])
+def test_a_coadd_without_a_camera_lacks_that_arm(tmp_path, absent):
+    arms = samples.arms(6)
+    whole = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", **arms))
+    without = {name: None for name in arms if name[0] in absent}
+    found = extract(samples.write_coadd(tmp_path / "coadd-1-1-thru2.fits", **arms | without))
+    bits = sum(1 << "BRZ".index(arm) for arm in absent)
+    assert set(found.catalog["ARMS"]) == {7 - bits}
+    assert [kind for kind in found.notes if "camera" in kind] == [
+        f"without camera {' and '.join(absent)}"
+    ]
+    for arm in absent:
+        arms[f"{arm}_IVAR"][:] = 0
+    zero = extract(samples.write_coadd(tmp_path / "coadd-2-1-thru2.fits", **arms))
+    np.testing.assert_array_equal(found.spectra, zero.spectra)
+    assert not np.array_equal(found.spectra, whole.spectra)
+    read = desi.read_rows(tmp_path / "coadd-1-1-thru2.fits", np.array([1]))
+    expected = sum(1 for arm in "BRZ" if arm not in absent)
+    assert read["flux"].shape[1] > 2000 * expected
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    value=st.sampled_from([-1.0, np.nan, np.inf]),
+    name=st.sampled_from([f"{arm}_{kind}" for arm in "BRZ" for kind in ("FLUX", "IVAR")]),
+    row=st.integers(0, 69),
+    pixel=st.integers(0, 2300),
+)
+def test_one_bad_target_leaves_the_others_as_they_are(base, value, name, row, pixel):
+    path, whole = base
+    with fitsio.FITS(str(path)) as fits:
+        image = fits[name].read()
+        ivar = fits[name[0] + "_IVAR"].read()[row, pixel]
+    image[row, pixel] = value
+    other = samples.write_coadd(path.with_name("coadd-1-1-thru2.fits"), 70, **{name: image})
+    found = extract(other)
+    harmless = name.endswith("FLUX") and (np.isfinite(value) or ivar == 0)
+    if harmless or (value == -1.0 and name.endswith("FLUX")):
+        assert not found.dropped
+        return
+    assert found.dropped == {"bad pixels": 1}
+    assert found.catalog["ROW"].tolist() == [k for k in range(70) if k != row]
+    np.testing.assert_array_equal(found.spectra, np.delete(whole.spectra, row, axis=0))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    path = samples.write_coadd(tmp_path_factory.mktemp("base") / "coadd-0-1-thru2.fits", 70)
+    return path, extract(path)
+
+
+def pack(path, packing):
+    """Pack a file by gzip or, as fpack does, its images without loss."""
+    packed = path.with_name(path.name + packing)
+    if packing == ".gz":
+        packed.write_bytes(gzip.compress(path.read_bytes()))
+    elif packing == ".fz":
+        with fitsio.FITS(str(path)) as fits, fitsio.FITS(str(packed), "rw", clobber=True) as out:
+            for hdu in fits[1:]:
+                more = {} if hdu.get_exttype() != "IMAGE_HDU" else {"compress": "GZIP"}
+                data = hdu.read()
+                if more and data.ndim == 2:
+                    more |= {"qlevel": 0}
+                out.write(data, extname=hdu.get_extname(), **more)
+    return packed
+
+
+@pytest.mark.parametrize(
+    ("coadd", "redrock"), list(itertools.product(["", ".gz", ".fz"], repeat=2))
+)
+def test_files_are_found_in_whatever_packing(tmp_path, coadd, redrock):
+    """One file per petal, and redrock's beside it; nothing else that lies there."""
+    folder = tmp_path / "tiles/cumulative/1001/20260101"
+    path = samples.write_coadd(folder / "coadd-0-1001-thru20260101.fits", 4)
+    expected = extract(path)
+    beside = folder / "redrock-0-1001-thru20260101.fits"
+    samples.write_redrock(beside, samples.fibermap(4)["TARGETID"])
+    for one, packing in ((path, coadd), (beside, redrock)):
+        if packing:
+            pack(one, packing)
+            one.unlink()
+    for other in (".tmp", ".part"):
+        shutil.copy(next(folder.glob("coadd-*")), folder / f"{path.name}{other}")
+    shutil.copy(next(folder.glob("coadd-*")), folder / "coadd-0-1001-thru20260101 (1).fits")
+    found = desi.find(tmp_path, "cumulative", "1001/20260101")
+    assert [p.name for p in found.coadds] == [path.name + coadd]
+    assert len(found.others) == 3
+    assert found.absent == list(range(1, 10))
+    extraction = extract(found.coadds[0])
+    np.testing.assert_array_equal(extraction.spectra, expected.spectra)
+    np.testing.assert_allclose(extraction.catalog["Z"], [0, 0.1, 0.2, 0.3])
+    assert extraction.notes == {}
+    assert expected.notes == {"without redrock": [str(path)]}
+
+
+def test_a_packed_and_an_unpacked_coadd_are_one(tmp_path):
+    path = samples.write_coadd(tmp_path / "healpix/main/dark/91/9144/coadd-main-dark-9144.fits")
+    pack(path, ".gz")
+    assert desi.coadds(tmp_path, "healpix", "main/dark/9144") == [path]
+
+
+def test_broken_petals_are_left_out_named_and_counted(tmp_path, program):
+    folder = tmp_path / "tiles/cumulative/1/20260101"
+    paths = [samples.write_coadd(folder / f"coadd-{k}-1-thru20260101.fits", 3) for k in range(5)]
+    whole = paths[3].read_bytes()
+    paths[3].write_bytes(whole[: len(whole) // 2])
+    words = ["--input-root", tmp_path, "--tile", "1/20260101", "--output", tmp_path / "pool.fits"]
+    result = program("extract_spectra.py", *words, "--broken", "0.1")
+    assert result.returncode == 2
+    assert f"{paths[3]}" in result.stderr
+    assert "of 5 files 1 are broken" in result.stderr
+    result = program("extract_spectra.py", *words, "--broken", "0.2", "--threads", "2")
+    assert result.returncode == 0, result.stderr
+    assert f"broken (1): {paths[3]}: is not a DESI coadd (it is truncated" in result.stdout
+    assert "tiles with absent petals (1): 1/20260101: 5 6 7 8 9" in result.stdout
+    header = fitsio.read_header(str(tmp_path / "pool.fits"), ext="SPECTRA")
+    assert '"broken": 1' in header["FILES"]
+    _, catalog = pool.read(tmp_path / "pool.fits")
+    assert len(catalog) == 12
+    result = program("extract_spectra.py", *words, "--tile", "1/20260101", "2/20260101")
+    assert result.returncode == 2
+    assert "holds no coadd" in result.stderr
+
+
+@pytest.mark.parametrize(("scale", "zero"), [(0.25, 0.0), (1.0, 3.0), (0.5, -1.0)])
+def test_scaled_images_are_read_as_they_are_meant(tmp_path, scale, zero):
+    """FITS standard, section 4.4.2.5: a pixel's value is BZERO + BSCALE x what is in the file."""
+    arms = samples.arms(4)
+    expected = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 4, **arms))
+    arms["R_FLUX"] = ((arms["R_FLUX"] - zero) / scale).astype("f4")
+    path = samples.write_coadd(tmp_path / "coadd-1-1-thru2.fits", 4, **arms)
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits["R_FLUX"].write_key("BSCALE", scale)
+        fits["R_FLUX"].write_key("BZERO", zero)
+    np.testing.assert_allclose(extract(path).spectra, expected.spectra, atol=1e-5)
+
+
+def test_columns_of_variable_length_are_refused(tmp_path):
+    path = tmp_path / "coadd-0-1-thru2.fits"
+    table = np.zeros(3, [("TARGETID", "i8"), ("NOTE", "O")])
+    table["NOTE"] = [np.arange(k) for k in range(3)]
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(table, extname="FIBERMAP")
+    with pytest.raises(InputError, match="column NOTE of HDU FIBERMAP"):
+        extract(path)
+    packed = pack(path, ".gz")
+    with pytest.raises(InputError, match="column NOTE of HDU FIBERMAP"):
+        extract(packed)
+
+
+@pytest.mark.parametrize("name", ["jörg", "a[1]", "{x}", "it's 100% +1", "日本"])
+def test_paths_of_any_name(tmp_path, name, program):
+    folder = tmp_path / name
+    path = folder / "tiles/cumulative/1/20260101/coadd-0-1-thru20260101.fits"
+    path.parent.mkdir(parents=True)
+    samples.write_coadd(tmp_path / "coadd.fits", 3).rename(path)
+    words = ["--input-root", folder, "--tile", "1/20260101", "--output", folder / "pool.fits"]
+    result = program("extract_spectra.py", *words)
+    assert result.returncode == 0, result.stderr
+    _, catalog = pool.read(folder / "pool.fits")
+    assert set(catalog["SOURCE"]) == {str(path)}
+    assert desi.source_path(catalog["SOURCE"][0], [folder]) == path

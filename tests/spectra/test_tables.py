@@ -20,7 +20,7 @@ def test_lists_of_targets(tmp_path):
 
 def test_a_targetid_that_a_spreadsheet_mangled(tmp_path):
     (tmp_path / "list.txt").write_text("3.96276E+16\n")
-    with pytest.raises(InputError, match="no whole number"):
+    with pytest.raises(InputError, match="not a whole number"):
         read_targetids([tmp_path / "list.txt"])
 
 

@@ -48,7 +48,7 @@ def test_exposures(tmp_path):
 
 def test_bad_tables(tmp_path):
     path = tmp_path / "tiles.csv"
-    with pytest.raises(InputError, match="no table of tiles"):
+    with pytest.raises(InputError, match="is not a table"):
         tiles.read_tiles(path, "cumulative")
     path.write_text("TILEID,SURVEY\n1,main\n")
     with pytest.raises(InputError, match="lacks LASTNIGHT, PROGRAM"):

@@ -294,7 +294,7 @@ def test_a_rounded_targetid_is_no_label(tmp_path):
     path = tmp_path / "truth.csv"
     for text in ("39627634556011093.0", "3.9627634556011093e16", "3.96276E+16"):
         path.write_text(f"TARGETID,Z\n{text},2.1\n")
-        with pytest.raises(InputError, match="no whole number"):
+        with pytest.raises(InputError, match="not a whole number"):
             truth.read(path)
 
 

@@ -118,3 +118,24 @@ def test_healpix_chunks_have_names_without_slashes():
 def test_teams():
     teams = plan.teams(config(ensemble={"members": 6, "members_per_team": 4}))
     assert teams == {"01": [0, 1, 2, 3], "02": [4, 5]}
+
+
+def test_patterns_of_spectra_reach_into_folders_of_any_name(tmp_path):
+    names = ["a[1]/1234/spec-1234-55000-0001.fits", "a[1]/1234/lite/spec-1234-55000-0002.fits"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    source = {"boss": f"{tmp_path}/a[1]/**/spec-*.fits", "truth": "DR16Q.fits", "validation": 0.2}
+    content = config(labelled={"sdss": source})
+    found = plan.labelled_sets(content)["sdss"]
+    assert found.files == ("DR16Q.fits",)
+    assert found.arguments[:3] == ("--truth", "DR16Q.fits", "--boss")
+    assert sorted(found.arguments[3:]) == sorted(f"{tmp_path}/{name}" for name in names)
+
+
+def test_the_gate_and_the_validation_share_a_set():
+    source = {"root": "redux", "tiles": ["9/20260101"], "truth": "truth.csv", "validation": 0.6}
+    found = plan.labelled_sets(config(labelled={"old": {**source, "gate": 0.4}}))["old"]
+    assert (found.validation, found.gate) == (0.6, 0.4)
+    with pytest.raises(InputError, match=r"labelled\.old: validation and gate"):
+        config(labelled={"old": {**source, "gate": 0.5}})

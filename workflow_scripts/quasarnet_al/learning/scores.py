@@ -8,7 +8,6 @@ from quasarnet_al.core.program import progress
 from quasarnet_al.network.inference import predict
 from quasarnet_al.network.lines import Lines, line_redshifts
 from quasarnet_al.network.weights import Network
-from quasarnet_al.spectra.columns import COMMENTS
 from quasarnet_al.spectra.tables import read_table, write_fits
 
 
@@ -38,7 +37,7 @@ def combine(members: Lines) -> Lines:
 
 def write_scores(path: str, columns: dict[str, np.ndarray], attributes: dict) -> None:
     """Write the table SCORES, one row per spectrum of the pool file."""
-    write_fits(path, "SCORES", columns, COMMENTS, attributes)
+    write_fits(path, "SCORES", columns, attributes=attributes)
 
 
 def read_scores(path: str, columns: Sequence[str] | None = None) -> np.ndarray:

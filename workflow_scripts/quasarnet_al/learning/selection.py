@@ -154,9 +154,9 @@ def tie_breaker(targetid: np.ndarray, seed: int) -> np.ndarray:
     return chance.random(targetid, seed + 1)
 
 
-def read_selection(path: str) -> np.ndarray:
-    """Read SELECTION as `select_batch.py` wrote it: why each exposure was chosen or was not."""
-    rows = read_table(path, "SELECTION", "select_batch.py", ("TARGETID", "SCORE"), ("REASON",))
+def read_selection(path: str, *more: str) -> np.ndarray:
+    """Read TARGETID, REASON (why an exposure was not chosen) and `more` columns of SELECTION."""
+    rows = read_table(path, "SELECTION", "select_batch.py", ("TARGETID", *more), ("REASON",))
     if rows.dtype["REASON"].kind not in "US":
         raise InputError(path, "has a REASON that is not text", "make it with select_batch.py")
     return rows

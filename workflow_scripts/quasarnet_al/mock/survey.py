@@ -165,7 +165,7 @@ def draw_targets(rng: np.random.Generator, n: int, fractions: dict, broad: bool)
     `broad` spreads redshifts beyond those of the survey, as is good for a training set.
     """
     check_fractions("fractions", fractions)
-    share = np.array(list(fractions.values()))
+    share = np.array(list(fractions.values()), dtype=float)
     kind = rng.choice(np.array(list(fractions)), n, p=share / share.sum())
     target = np.zeros(n, TARGET)
     quasar = np.char.startswith(kind, "qso")

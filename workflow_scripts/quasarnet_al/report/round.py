@@ -96,7 +96,7 @@ def report(
 
 def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -> list[str]:
     """Return what was chosen from the pool and what was not."""
-    reasons = selection.read_selection(files.selection)
+    reasons = selection.read_selection(files.selection, "SCORE")
     names = [*task.vote_columns, *(["Z_QN", "Z_STD"] if task.redshifts else [])]
     fitted = som.read(files.som)
     exposures = read_exposures(files.scores, files.map, files.pool, fitted, names)

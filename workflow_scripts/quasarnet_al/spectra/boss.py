@@ -1,102 +1,188 @@
-"""BOSS and eBOSS spectra: single `spec-*.fits` files, and the training pair of QuasarNET."""
+"""SDSS spectra: single `spec-*.fits` files of any release, and the training pair of QuasarNET."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import fitsio
 import numpy as np
+from numpy.typing import ArrayLike
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import pool, rebin
+from quasarnet_al.spectra import hdus, pool, rebin
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.desi import Extraction
+from quasarnet_al.spectra.extraction import BROKEN, Extraction, each, silently
 from quasarnet_al.spectra.grid import LOG, Grid
-from quasarnet_al.spectra.tables import check_columns, stack
 
-#: Columns that count in the tables of a spec file: its pixels, and its one row.
-PIXELS = dict.fromkeys(("FLUX", "IVAR", "LOGLAM"), ("f4",))
-ROW = dict.fromkeys(("PLATE", "MJD", "FIBERID", "THING_ID", "ZWARNING"), ("i4",))
-ROW |= dict.fromkeys(("PLUG_RA", "PLUG_DEC", "Z"), ("f8",))
+#: Columns of a spec file's second table, by our name of them: the names of the releases, the
+#: first that is there counts. Names have no case: DR8 to DR15 write small letters, DR17 capitals.
+#: SDSS-V has fields of a robot for plates, and the identifier of a target for a fibre (data
+#: models SPECTRO_REDUX and BOSS_SPECTRO_REDUX of data.sdss.org).
+ROW = {
+    "PLATE": ("PLATE", "FIELD"),
+    "MJD": ("MJD",),
+    "FIBERID": ("FIBERID",),
+    "CATALOGID": ("CATALOGID",),
+    "OBJECT": ("THING_ID", "SDSS_ID"),
+    "RA": ("PLUG_RA", "FIBER_RA", "RACAT", "RA"),
+    "DEC": ("PLUG_DEC", "FIBER_DEC", "DECCAT", "DEC"),
+    "CLASS": ("CLASS",),
+    "Z": ("Z",),
+    "ZWARNING": ("ZWARNING",),
+}
+#: Those that some release lacks: DR8 has no THING_ID, SDSS-V no FIBERID.
+OPTIONAL = ("FIBERID", "CATALOGID", "OBJECT", "RA", "DEC")
 
 
-def targetid(plate: np.ndarray, mjd: np.ndarray, fiber: np.ndarray) -> np.ndarray:
+def targetid(plate: ArrayLike, mjd: ArrayLike, fiber: ArrayLike) -> np.ndarray:
     """Return plate x 10^9 + MJD x 10^4 + fibre, int64.
 
-    One number a spectrum that a person can read back (3655 55240 0002 becomes
+    One number per spectrum that a person can read back (3655 55240 0002 becomes
     3655552400002). It lies below 2^44; DESI's own identifiers of targets with a
     release number lie above (desitarget).
     """
-    plate, mjd, fiber = (np.asarray(value, np.int64) for value in (plate, mjd, fiber))
-    return plate * 10**9 + mjd * 10**4 + fiber
+    numbers = [np.asarray(value, np.int64) for value in (plate, mjd, fiber)]
+    return numbers[0] * 10**9 + numbers[1] * 10**4 + numbers[2]
 
 
-def extract_spec(paths: Sequence[str | Path], grid: Grid) -> tuple[Extraction, np.ndarray]:
-    """Read `spec-PLATE-MJD-FIBER.fits` files; return the spectra and their labels.
+@dataclass
+class _Spec:
+    """One spectrum, not yet normalised, and what the pipeline says of it."""
+
+    weighted: np.ndarray
+    weight: np.ndarray
+    row: dict
+
+
+def extract_spec(
+    paths: Sequence[str | Path],
+    grid: Grid,
+    broken: float = 0.0,
+    pipeline: bool = True,
+    tell: Callable[..., Iterable] = silently,
+) -> tuple[Extraction, np.ndarray]:
+    """Read `spec-*.fits` files of SDSS; return the spectra and their labels.
 
     Class and redshift are the SDSS pipeline's (HDU 2). A spectrum with ZWARNING is left
     out of the set: nobody vouches for its label. Whether a quasar has a broad absorption
-    line is not in these files: unknown.
+    line is not in these files: unknown. The TARGETID is made of plate, MJD and fibre, see
+    `targetid`; for SDSS-V it is the CATALOGID.
+
+    Parameters
+    ----------
+    broken : largest fraction of the files that may be broken
+    pipeline : whether the labels are wanted; without, ZWARNING leaves nothing out
+
+    Raises
+    ------
+    InputError where more files are broken
     """
-    images, catalogs, labelled, dropped = [], [], [], Counter()
-    for path in paths:
-        flux, ivar, wavelength, row = _read_spec(Path(path))
-        weighted, weight = rebin.rebin(flux[None], ivar[None], wavelength, grid)
-        image, snr = rebin.normalise(weighted, weight)
-        reason = rebin.defect(image, weight)[0]
-        if row["ZWARNING"] != 0:
-            reason = "redshift warning"
-        if reason:
-            dropped[str(reason)] += 1
-            continue
-        images.append(image)
-        entry = pool.catalog(1, Path(path).name)
-        entry["TARGETID"] = targetid(row["PLATE"], row["MJD"], row["FIBERID"])
-        entry["TILEID"], entry["FIBER"], entry["SNR"] = row["PLATE"], row["FIBERID"], snr
-        entry["TARGET_RA"], entry["TARGET_DEC"] = row["PLUG_RA"], row["PLUG_DEC"]
-        entry["Z"], entry["ZWARN"] = row["Z"], row["ZWARNING"]
-        spectype = str(row["CLASS"]).strip()
-        entry["SPECTYPE"] = spectype
-        # One spectrograph arm pair covers the grid: no arm is missing.
-        entry["ARMS"], entry["ROW"] = pool.ALL_ARMS, 0
-        catalogs.append(entry)
-        label = pool.labels(1, "boss")
-        label["TARGETID"], label["SPECTYPE"], label["Z"] = entry["TARGETID"], spectype, row["Z"]
-        label["BAL"] = -1 if spectype == "QSO" else 0
-        # SDSS counts an object's spectra by exposure; THING_ID is the object.
-        label["OBJECT"] = row["THING_ID"] if row["THING_ID"] > 0 else entry["TARGETID"][0]
-        labelled.append(label)
-    if not images:
-        return Extraction(np.zeros((0, grid.size), np.float32), pool.catalog(0), dropped), (
-            pool.labels(0, "boss")
-        )
-    extraction = Extraction(np.concatenate(images), stack(catalogs), dropped)
-    return extraction, stack(labelled)
+    specs, faults = each(partial(_read_spec, grid=grid), paths, broken, tell=tell)
+    weighted = np.array([spec.weighted for spec in specs]).reshape(-1, grid.size)
+    weight = np.array([spec.weight for spec in specs]).reshape(-1, grid.size)
+    images, snr = rebin.normalise(weighted, weight)
+    reason = rebin.defect(images, weight).astype("U24")
+    rows = np.array([tuple(spec.row.values()) for spec in specs], dtype=DTYPE)
+    if pipeline:
+        reason[~np.isfinite(rows["Z"]) | (rows["Z"] <= -1)] = "impossible redshift"
+        reason[~np.isin(rows["SPECTYPE"], SPECTYPES)] = "unknown class"
+        reason[rows["ZWARN"] != 0] = "redshift warning"
+    good = reason == ""
+    rows = rows[good]
+    catalog = pool.catalog(len(rows), rows["SOURCE"].tolist())
+    for name in ("TARGETID", "TILEID", "FIBER", "TARGET_RA", "TARGET_DEC", "Z", "ZWARN"):
+        catalog[name] = rows[name]
+    catalog["SPECTYPE"], catalog["SNR"] = rows["SPECTYPE"], snr[good]
+    # One spectrograph arm pair covers the grid: no arm is missing.
+    catalog["ARMS"], catalog["ROW"] = pool.ALL_ARMS, 0
+    labels = pool.labels(len(rows), "boss")
+    for name in ("TARGETID", "SPECTYPE", "Z", "OBJECT"):
+        labels[name] = rows[name]
+    labels["BAL"] = np.where(labels["SPECTYPE"] == "QSO", -1, 0)
+    dropped = Counter(reason[~good].tolist())
+    notes = {BROKEN: faults} if faults else {}
+    return Extraction(images[good], catalog, dropped, notes), labels
 
 
-def _read_spec(path: Path) -> tuple:
-    if not path.exists():
-        raise InputError(path, "does not exist", "check the path")
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            data = check_columns(fits[1].read(), PIXELS)
-            row = check_columns(fits[2].read(), ROW, "CLASS")
-        row = {name: row[name][0] for name in (*ROW, "CLASS")}
-        flux, ivar = data["FLUX"].astype(np.float32), data["IVAR"].astype(np.float32)
-        wavelength = 10 ** data["LOGLAM"].astype(np.float64)
-    except (OSError, ValueError, IndexError) as error:
-        raise InputError(path, f"is not a spec-*.fits file ({error})", "fetch it again") from error
-    if not (np.isfinite(ivar).all() and (ivar >= 0).all() and np.all(np.diff(wavelength) > 0)):
+#: What is known of each spectrum, in the order in which `_row` gives it.
+DTYPE = [
+    ("TARGETID", "i8"),
+    ("OBJECT", "i8"),
+    ("TILEID", "i8"),
+    ("FIBER", "i8"),
+    ("TARGET_RA", "f8"),
+    ("TARGET_DEC", "f8"),
+    ("Z", "f8"),
+    ("ZWARN", "i8"),
+    ("SPECTYPE", "U6"),
+    ("SOURCE", "U255"),
+]
+
+
+def _read_spec(path: Path, grid: Grid) -> _Spec:
+    with hdus.opened(path, "a spec-*.fits file", "fetch it again") as fits:
+        if len(fits) < 3:
+            raise ValueError("it has fewer than two tables")
+        names = {name.upper(): name for name in fits[1].get_colnames()}
+        wanted = ("FLUX", "IVAR", "LOGLAM")
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise ValueError(f"it has no column {missing[0]}")
+        pixels = {name: fits[1].read_column(names[name]) for name in wanted}
+        row = _row(fits[2])
+    if not all(column.ndim == 1 and column.dtype.kind == "f" for column in pixels.values()):
+        raise InputError(path, "has a FLUX, IVAR or LOGLAM that is not numbers", "fetch it again")
+    flux, ivar = (pixels[name].astype(np.float32) for name in ("FLUX", "IVAR"))
+    with np.errstate(over="ignore"):
+        wavelength = 10 ** pixels["LOGLAM"].astype(np.float64)
+    increasing = np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)
+    if not (np.isfinite(ivar).all() and (ivar >= 0).all() and increasing):
         raise InputError(path, "has a bad IVAR or LOGLAM column", "fetch it again")
     if not len(flux) or not np.isfinite(flux[ivar > 0]).all():
         raise InputError(path, "has no FLUX, or one that is not finite", "fetch it again")
-    if row["ZWARNING"] != 0:  # it is left out, whatever it says
-        return np.where(ivar > 0, flux, 0), ivar, wavelength, row
-    if str(row["CLASS"]).strip() not in SPECTYPES:
-        raise InputError(path, f"has the CLASS {row['CLASS']!r}", f"it must be of {SPECTYPES}")
-    if not np.isfinite(row["Z"]) or row["Z"] <= -1:
-        raise InputError(path, f"has a Z that is no redshift ({row['Z']})", "fetch it again")
-    return np.where(ivar > 0, flux, 0), ivar, wavelength, row
+    flux = np.where(ivar > 0, flux, 0)
+    weighted, weight = rebin.rebin(flux[None], ivar[None], wavelength, grid)
+    return _Spec(weighted[0], weight[0], row | {"SOURCE": path.name})
+
+
+def _row(table: fitsio.hdu.TableHDU) -> dict:
+    """Return the identifiers and the pipeline's word of a spec file's second table."""
+    there = {name.upper(): name for name in table.get_colnames()}
+    values: dict = {}
+    for name, spellings in ROW.items():
+        found = next((there[spelling] for spelling in spellings if spelling in there), None)
+        if found is not None:
+            values[name] = table.read_column(found)[0]
+            if (
+                name not in ("CATALOGID", "CLASS")
+                and np.asarray(values[name]).dtype.kind not in "iuf"
+            ):
+                raise ValueError(f"its column {found} is not of numbers")
+        elif name not in OPTIONAL:
+            raise ValueError(f"it has no column {' or '.join(spellings)}")
+    fiber = int(values.get("FIBERID", -1))
+    if "FIBERID" in values:
+        identifier = int(targetid(values["PLATE"], values["MJD"], fiber))
+    elif "CATALOGID" in values:
+        identifier = int(values["CATALOGID"])
+    else:
+        raise ValueError("it has no column FIBERID or CATALOGID")
+    thing = int(values.get("OBJECT", -1))
+    spectype = values["CLASS"]
+    return {
+        "TARGETID": identifier,
+        # SDSS counts an object's spectra by exposure; THING_ID, or SDSS_ID, is the object.
+        "OBJECT": thing if thing > 0 else identifier,
+        "TILEID": int(values["PLATE"]),
+        "FIBER": fiber,
+        "TARGET_RA": float(values.get("RA", np.nan)),
+        "TARGET_DEC": float(values.get("DEC", np.nan)),
+        "Z": float(values["Z"]),
+        "ZWARN": int(values["ZWARNING"]),
+        "SPECTYPE": str(spectype).strip(),
+    }
 
 
 def extract_training(data: str | Path, truth: str | Path) -> tuple[Extraction, np.ndarray]:
@@ -109,16 +195,15 @@ def extract_training(data: str | Path, truth: str | Path) -> tuple[Extraction, n
     known where flag and balnicity agree: BAL_FLAG_VI 1 with BI_CIV > 0 is one, 0 with
     BI_CIV = 0 is none (rules of QuasarNET's `read_data`).
     """
-    try:
-        with fitsio.FITS(str(data)) as fits:
-            image = fits[0].read()
-            rows = fits[1].read(columns=["TARGETID", "PLATE", "MJD", "FIBERID"])
-        names = ["THING_ID", "Z_VI", "CLASS_PERSON", "Z_CONF_PERSON", "BAL_FLAG_VI", "BI_CIV"]
-        table = fitsio.read(str(truth), ext=1, columns=names)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{data}, {truth}", f"are not QuasarNET's training pair ({error})", "check the paths"
-        ) from error
+    opened = partial(hdus.opened, what="QuasarNET's training pair", remedy="check the paths")
+    with opened(data) as fits:
+        image = fits[0].read()
+        rows = fits[1].read(columns=["TARGETID", "PLATE", "MJD", "FIBERID"])
+        if image is None or rows["TARGETID"].dtype.kind not in "iu":
+            raise ValueError("it has no image of spectra, or no whole number TARGETID")
+    names = ["THING_ID", "Z_VI", "CLASS_PERSON", "Z_CONF_PERSON", "BAL_FLAG_VI", "BI_CIV"]
+    with opened(truth) as fits:
+        table = fits[1].read(columns=names)
     if image.ndim != 2 or image.shape != (len(rows), 2 * LOG.size):
         raise InputError(
             data, f"HDU 0 has shape {image.shape}", f"it must be (n, {2 * LOG.size}): flux, ivar"

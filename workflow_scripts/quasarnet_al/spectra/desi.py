@@ -1,29 +1,42 @@
 """DESI coadds: where they lie, which spectra count as targets, and what is beside them."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-import fitsio
 import numpy as np
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import pool, rebin, tiles
-from quasarnet_al.spectra.columns import CATALOG
+from quasarnet_al.spectra import hdus, pool, rebin, tiles
+from quasarnet_al.spectra.columns import CATALOG, Column
+from quasarnet_al.spectra.extraction import Extraction
 from quasarnet_al.spectra.grid import BLUE, RED, Grid
-from quasarnet_al.spectra.tables import check_columns, stack
+from quasarnet_al.spectra.tables import check_columns
 
 ARMS = "BRZ"
+PETALS = range(10)
+#: A file is read as it is, or packed by gzip or fpack; the first that is there counts.
+PACKINGS = (".fits", ".fits.gz", ".fits.fz")
+#: Names of coadds by layout (desidatamodel): the petal is a group, absent for a healpix pixel.
+NAMES = {
+    "cumulative": "coadd-([0-9])-{0}-thru{1}",
+    "perexp": "coadd-([0-9])-{0}-exp{1}",
+    "healpix": "coadd-{0}-{1}-{2}",
+}
 #: Bit 2 of DESI_TARGET and of its forms in survey validation (desitarget).
 QSO_BIT = 1 << 2
 TARGET_COLUMNS = ("DESI_TARGET", "SV1_DESI_TARGET", "SV2_DESI_TARGET", "SV3_DESI_TARGET")
 #: Columns of FIBERMAP that go into the catalogue, where they are there.
-FIBERMAP = ("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC")
-FIBERMAP += ("FLUX_G", "FLUX_R", "FLUX_Z")
+FIBERMAP = (
+    *("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC"),
+    *("FLUX_G", "FLUX_R", "FLUX_Z"),
+)
 #: Fibre states with good data: none, or bit 3, a restricted positioner range.
 GOOD_FIBERSTATUS = (0, 8)
 TARGETS = ("qso", "all", "sky")
@@ -36,8 +49,28 @@ BLOCK = 64
 GAP = 4
 
 
-def coadds(root: str | Path, layout: str, tile: str) -> list[Path]:
-    """Return the coadd files of one tile (or healpix pixel) of a production, sorted.
+@dataclass
+class Tile:
+    """What a production holds of a tile (or healpix pixel).
+
+    Attributes
+    ----------
+    coadds : one file per petal, whatever its packing, in the order of the petals
+    absent : petals without a coadd
+    others : names of files beside them that look like coadds and are not read
+    """
+
+    coadds: list[Path]
+    absent: list[int]
+    others: list[str]
+
+
+def find(root: str | Path, layout: str, tile: str) -> Tile:
+    """Find the coadds of one tile of a production.
+
+    A coadd has the name that its layout gives it, and nothing else counts: copies and what a
+    transfer left behind would bring its spectra in twice. Where one is there unpacked and
+    packed the unpacked one is read.
 
     Parameters
     ----------
@@ -47,31 +80,76 @@ def coadds(root: str | Path, layout: str, tile: str) -> list[Path]:
 
     Raises
     ------
-    InputError where there is none
+    InputError where there is no coadd
     """
     tiles.check_tile(layout, tile)
+    parts = tile.split("/")
     if layout == "healpix":
-        survey, program, pixel = tile.split("/")
-        folder = Path(root, "healpix", survey, program, str(int(pixel) // 100), pixel)
+        folder = Path(root, "healpix", *parts[:2], str(int(parts[2]) // 100), parts[2])
     else:
         folder = Path(root, "tiles", layout, tile)
-    found = sorted(folder.glob("coadd-*.fits*"))
-    if not found:
+    name = re.compile(NAMES[layout].format(*map(re.escape, parts)) + r"(\.fits(?:\.gz|\.fz)?)")
+    found, others = [], []
+    for path in sorted(folder.glob("coadd-*.fits*")):
+        match = name.fullmatch(path.name)
+        if match:
+            petal = 0 if layout == "healpix" else int(match[1])
+            found.append((petal, PACKINGS.index(match[match.lastindex or 0]), path))
+        else:
+            others.append(path.name)
+    there: dict[int, Path] = {}
+    for petal, _, path in sorted(found):
+        there.setdefault(petal, path)
+    if not there:
         raise InputError(
             folder,
-            f"holds no coadd-*.fits for the tile {tile}",
+            f"holds no coadd-*.fits for the tile {tile}"
+            + (f", but {', '.join(others[:5])}" if others else ""),
             "check the config's input root, layout and tiles",
         )
-    return found
+    absent = [] if layout == "healpix" else [petal for petal in PETALS if petal not in there]
+    return Tile(list(there.values()), absent, others)
+
+
+def coadds(root: str | Path, layout: str, tile: str) -> list[Path]:
+    """Return the coadd files of one tile, see `find`."""
+    return find(root, layout, tile).coadds
 
 
 @dataclass
-class Extraction:
-    """Normalised spectra of a set of coadds, and how many were left out by reason."""
+class Found:
+    """The coadds of several tiles.
 
-    spectra: np.ndarray
-    catalog: np.ndarray
-    dropped: Counter
+    Attributes
+    ----------
+    coadds : the files
+    absent : what is to be said of tiles without any
+    notes : petals that are absent, and files that are not read, see `Extraction`
+    """
+
+    coadds: list[Path] = field(default_factory=list)
+    absent: list[InputError] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def find_all(root: str | Path, layout: str, names: Iterable[str]) -> Found:
+    """Find the coadds of several tiles, see `find`."""
+    found = Found()
+    for name in names:
+        try:
+            tile = find(root, layout, name)
+        except InputError as error:
+            found.absent.append(error)
+            continue
+        found.coadds += tile.coadds
+        if tile.absent:
+            petals = " ".join(map(str, tile.absent))
+            found.notes.setdefault("tiles with absent petals", []).append(f"{name}: {petals}")
+        folder = tile.coadds[0].parent
+        others = [str(folder / other) for other in tile.others]
+        if others:
+            found.notes.setdefault("files that are not read", []).extend(others)
+    return found
 
 
 def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
@@ -83,16 +161,23 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
 
     Raises
     ------
-    InputError for a file that is damaged or is no coadd
+    InputError for a file that is damaged or is not a coadd
     """
     path = Path(path)
+    notes: dict[str, list[str]] = {}
     with _open(path) as fits, path.open("rb") as stream:
         fibermap = _fibermap(path, fits, targets)
         reason = _cuts(fibermap, targets)
         rows = np.flatnonzero(reason == "")
-        weighted, weight, arms = _rebin(path, fits, stream, rows, len(fibermap), grid)
+        coadd = _Coadd(path, fits, stream, len(fibermap))
+        weighted, weight, arms, bad = _rebin(coadd, rows, grid)
+    if len(bad) and bad.all():
+        raise _damaged(path, "all its spectra have NaN, or an ivar below zero")
+    if coadd.absent:
+        notes[f"without camera {' and '.join(coadd.absent)}"] = [str(path)]
     image, snr = rebin.normalise(weighted, weight)
     defects = rebin.defect(image, weight)
+    defects[bad] = "bad pixels"
     dropped = Counter(reason[reason != ""].tolist()) + Counter(defects[defects != ""].tolist())
     good = defects == ""
     rows, fibermap = rows[good], fibermap[rows[good]]
@@ -100,15 +185,16 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     for name in set(FIBERMAP) & set(fibermap.dtype.names):
         catalog[name] = fibermap[name]
     catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
-    _add_redrock(path, catalog)
-    return Extraction(image[good], catalog, dropped)
+    if not _add_redrock(path, catalog):
+        notes["without redrock"] = [str(path)]
+    return Extraction(image[good], catalog, dropped, notes)
 
 
 def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
     """Return the coadd that a pool file's SOURCE names, or None where it is not at hand.
 
     SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
-    the folders `roots`, which the config names: as it stands, or relative to that folder.
+    the folders `roots`, which the config names: as it is, or relative to that folder.
     Where NERSC's read-only mount is missing, as on login nodes, it is the same file on CFS.
     """
     for root in map(os.path.abspath, roots):
@@ -139,35 +225,30 @@ def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
     path, rows = Path(path), np.asarray(rows)
     arms = []
     with _open(path) as fits, path.open("rb") as stream:
-        count = fits["B_FLUX"].get_dims()[0]
-        for arm in ARMS:
-            wavelength, flux, ivar = _arm(path, fits, stream, arm, count)
-            flux, ivar = flux.read(rows), ivar.read(rows)
-            arms.append((wavelength, _checked(path, arm, flux, ivar), ivar))
+        coadd = _Coadd(path, fits, stream)
+        for arm in coadd.arms:
+            arm_wavelength, flux_image, ivar_image = coadd.arm(arm)
+            flux, ivar = flux_image.read(rows), ivar_image.read(rows)
+            if _bad(flux, ivar).any():
+                raise _damaged(path, f"{arm}_FLUX or {arm}_IVAR has NaN, or an ivar below zero")
+            arms.append((arm_wavelength, np.where(ivar > 0, flux, 0), ivar))
     # DESI's arms share one grid of 0.8 A.
     wavelength = np.unique(np.round(np.concatenate([arm[0] for arm in arms]), 1))
     weighted = np.zeros((len(rows), len(wavelength)))
-    ivar = np.zeros_like(weighted)
-    for arm_wavelength, arm_flux, arm_ivar in arms:
+    total = np.zeros_like(weighted)
+    for arm_wavelength, flux, ivar in arms:
         place = np.searchsorted(wavelength, np.round(arm_wavelength, 1))
-        weighted[:, place] += arm_flux * arm_ivar
-        ivar[:, place] += arm_ivar
-    flux = np.divide(weighted, ivar, out=np.zeros_like(weighted), where=ivar > 0)
-    return {"wavelength": wavelength, "flux": flux, "ivar": ivar}
+        weighted[:, place] += flux * ivar
+        total[:, place] += ivar
+    mean = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
+    return {"wavelength": wavelength, "flux": mean, "ivar": total}
 
 
-def _open(path: Path) -> fitsio.FITS:
-    if not path.exists():
-        raise InputError(path, "does not exist", "check the path")
-    if path.is_dir():
-        raise InputError(path, "is a folder", "give a coadd file")
-    try:
-        return fitsio.FITS(str(path))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, "is not a readable FITS file") from error
+#: Opens a file of a production, see `hdus.opened`.
+_open = partial(hdus.opened, what="a DESI coadd", remedy="fetch it again from the production")
 
 
-def _read(path: Path, fits: fitsio.FITS, name: str) -> np.ndarray:
+def _read(path: Path, fits: hdus.Fits, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd file")
     try:
@@ -183,10 +264,11 @@ def _damaged(path: Path, fault: str) -> InputError:
     return InputError(path, fault, "fetch it again from the production")
 
 
-def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
-    if "FIBERMAP" not in fits and targets == "all" and "B_FLUX" in fits:
+def _fibermap(path: Path, fits: hdus.Fits, targets: str) -> np.ndarray:
+    first = next((f"{arm}_FLUX" for arm in ARMS if f"{arm}_FLUX" in fits), None)
+    if "FIBERMAP" not in fits and targets == "all" and first:
         # Files cut for tests hold fluxes only. They can be classified, by row.
-        fibermap = np.zeros(fits["B_FLUX"].get_dims()[0], dtype=[("TARGETID", "i8")])
+        fibermap = np.zeros(fits[first].get_dims()[0], dtype=[("TARGETID", "i8")])
         fibermap["TARGETID"] = np.arange(len(fibermap))
         print(f"{path}: has no FIBERMAP; TARGETID is the row number", flush=True)
         return fibermap
@@ -196,8 +278,8 @@ def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
     if fibermap.dtype.names is None or "TARGETID" not in fibermap.dtype.names:
         raise InputError(path, "FIBERMAP has no TARGETID", "give a DESI coadd file")
     known = {name: CATALOG[name] for name in FIBERMAP}
-    known |= dict.fromkeys((*TARGET_COLUMNS, "COADD_FIBERSTATUS"), ("i8",))
-    known |= {"OBJTYPE": ("U3",)}
+    known |= dict.fromkeys((*TARGET_COLUMNS, "COADD_FIBERSTATUS"), Column("i8"))
+    known |= {"OBJTYPE": Column("U3")}
     try:
         present = set(known) & set(fibermap.dtype.names)
         check_columns(fibermap[:0], {name: known[name] for name in sorted(present)})
@@ -207,8 +289,8 @@ def _fibermap(path: Path, fits: fitsio.FITS, targets: str) -> np.ndarray:
     if count.max() > 1:
         raise InputError(
             path,
-            f"TARGETID {targetid[count.argmax()]} stands in {count.max()} rows",
-            "a coadd has one row a target: fetch it again, or give a coadd, not a spectra file",
+            f"TARGETID {targetid[count.argmax()]} is in {count.max()} rows",
+            "a coadd has one row per target: fetch it again, or give a coadd, not a spectra file",
         )
     return fibermap
 
@@ -218,7 +300,7 @@ def _cuts(fibermap: np.ndarray, targets: str) -> np.ndarray:
 
     Older and reduced files lack some columns; what is absent cuts nothing.
     """
-    names = fibermap.dtype.names
+    names = fibermap.dtype.names or ()
     reason = np.full(len(fibermap), "", dtype="U16")
     sky = fibermap["TARGETID"] < 0
     if "OBJTYPE" in names:
@@ -246,13 +328,11 @@ class _Image:
     twice as fast, and into arrays that are used again.
     """
 
-    def __init__(self, path: Path, fits: fitsio.FITS, stream: BinaryIO, name: str):
+    def __init__(self, path: Path, fits: hdus.Fits, stream: BinaryIO, name: str):
         self.path, self.name, self.stream, self.array = path, name, stream, None
-        info = fits[name].get_info() if name in fits else {}
-        float32 = info.get("img_type") == info.get("img_equiv_type") == -32
-        stream.seek(0)
-        if float32 and not info["is_compressed_image"] and stream.read(6) == b"SIMPLE":
-            self.start, self.shape = info["data_start"], tuple(info["dims"])
+        header = fits.headers.get(name)
+        if header and header.plain_float32():
+            self.start, self.shape = header.start, header.shape()
             self.buffer = np.empty((0, 0), ">f4")
         else:
             self.array = _read(path, fits, name).astype(np.float32, copy=False)
@@ -279,56 +359,78 @@ class _Image:
             self.buffer = np.empty((count, self.shape[1]), ">f4")
         raw = self.buffer[:count]
         start = self.start + int(first) * raw.itemsize * self.shape[1]
-        if os.preadv(self.stream.fileno(), [raw], start) != raw.nbytes:
+        if os.preadv(self.stream.fileno(), [raw.data], start) != raw.nbytes:
             raise _damaged(self.path, f"HDU {self.name} cannot be read (truncated?)")
         return raw
 
 
-def _arm(
-    path: Path, fits: fitsio.FITS, stream: BinaryIO, arm: str, count: int
-) -> tuple[np.ndarray, _Image, _Image]:
-    """Return the wavelength, flux and ivar of an arm; their shapes agree."""
-    wavelength = _read(path, fits, f"{arm}_WAVELENGTH")
-    flux = _Image(path, fits, stream, f"{arm}_FLUX")
-    ivar = _Image(path, fits, stream, f"{arm}_IVAR")
-    shape = (count, wavelength.size)
-    if wavelength.ndim != 1 or flux.shape != shape or ivar.shape != shape:
-        raise _damaged(
-            path,
-            f"arm {arm}: shapes disagree: FIBERMAP {count} rows, wavelength {wavelength.shape}, "
-            f"flux {flux.shape}, ivar {ivar.shape}",
-        )
-    if wavelength.dtype.kind != "f" or not (
-        np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)
-    ):
-        raise _damaged(path, f"{arm}_WAVELENGTH does not increase")
-    if wavelength[0] <= 0 or wavelength[0] > RED or wavelength[-1] < BLUE:
-        raise _damaged(path, f"{arm}_WAVELENGTH is not in Angstrom, {BLUE:.0f}..{RED:.0f}")
-    return wavelength, flux, ivar
+class _Coadd:
+    """The arms of an open coadd.
+
+    Attributes
+    ----------
+    arms, absent : letters of the cameras that it has, and of those without any HDU: on some
+        nights a camera is out of order
+    """
+
+    def __init__(
+        self, path: Path, fits: hdus.Fits, stream: BinaryIO, count: int | None = None
+    ) -> None:
+        self.path, self.fits, self.stream, self.count = path, fits, stream, count
+        kinds = ("WAVELENGTH", "FLUX", "IVAR")
+        there = {arm for arm in ARMS for kind in kinds if f"{arm}_{kind}" in fits.headers}
+        self.arms = [arm for arm in ARMS if arm in there]
+        self.absent = [arm for arm in ARMS if arm not in there]
+        if not self.arms:
+            raise InputError(path, "has no HDU B_FLUX", "give a DESI coadd file")
+
+    def arm(self, arm: str) -> tuple[np.ndarray, _Image, _Image]:
+        """Return the wavelength, flux and ivar of an arm; their shapes agree."""
+        path, fits = self.path, self.fits
+        wavelength = _read(path, fits, f"{arm}_WAVELENGTH")
+        flux = _Image(path, fits, self.stream, f"{arm}_FLUX")
+        ivar = _Image(path, fits, self.stream, f"{arm}_IVAR")
+        shape = (flux.shape[0] if self.count is None else self.count, wavelength.size)
+        if wavelength.ndim != 1 or flux.shape != shape or ivar.shape != shape:
+            raise _damaged(
+                path,
+                f"arm {arm}: shapes disagree: FIBERMAP {shape[0]} rows, wavelength "
+                f"{wavelength.shape}, flux {flux.shape}, ivar {ivar.shape}",
+            )
+        if wavelength.dtype.kind != "f" or not (
+            np.isfinite(wavelength).all() and np.all(np.diff(wavelength) > 0)
+        ):
+            raise _damaged(path, f"{arm}_WAVELENGTH does not increase")
+        if wavelength[0] <= 0 or wavelength[0] > RED or wavelength[-1] < BLUE:
+            raise _damaged(path, f"{arm}_WAVELENGTH is not in Angstrom, {BLUE:.0f}..{RED:.0f}")
+        return wavelength, flux, ivar
 
 
-def _checked(path: Path, arm: str, flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
-    """Return the flux with zeros for NaN that has no weight."""
-    if not np.all(np.isfinite(ivar) & (ivar >= 0)):
-        raise _damaged(path, f"{arm}_IVAR has negative values or NaN")
-    if not np.isfinite(flux[ivar > 0]).all():
-        raise _damaged(path, f"{arm}_FLUX has NaN where {arm}_IVAR gives it weight")
-    return np.where(ivar > 0, flux, 0)
+def _bad(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
+    """Say for each spectrum whether it has NaN that counts, or an ivar below zero, bool (n,)."""
+    weighs = np.isfinite(ivar) & (ivar >= 0)
+    return ~(weighs & (np.isfinite(flux) | (ivar == 0))).all(axis=1)
 
 
 def _rebin(
-    path: Path, fits: fitsio.FITS, stream: BinaryIO, rows: np.ndarray, count: int, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the sums of flux x ivar and of ivar over all arms, and the arms with weight."""
+    coadd: _Coadd, rows: np.ndarray, grid: Grid
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rebin the rows of a coadd.
+
+    Returns
+    -------
+    the sums of flux x ivar and of ivar over all arms, (n, p); bits of the arms with weight,
+    (n,); and which spectra have pixels that cannot be summed, bool (n,)
+    """
     weighted = np.zeros((len(rows), grid.size), np.float32)
     weight = np.zeros_like(weighted)
-    arms = np.zeros(len(rows), np.int16)
-    for bit, arm in enumerate(ARMS):
-        wavelength, *images = _arm(path, fits, stream, arm, count)
+    arms, bad = np.zeros(len(rows), np.int16), np.zeros(len(rows), bool)
+    for arm in coadd.arms:
+        wavelength, *images = coadd.arm(arm)
         bins = rebin.Bins(wavelength, grid)
         buffers = np.empty((2, BLOCK, len(wavelength)), np.float32)
         for start in range(0, len(rows), BLOCK):
-            part = rows[start : start + BLOCK]
+            part, block = rows[start : start + BLOCK], slice(start, start + BLOCK)
             flux, ivar = buffers[:, : len(part)]
             for image, array in zip(images, (flux, ivar), strict=True):
                 image.read(part, array)
@@ -339,21 +441,32 @@ def _rebin(
             if not (
                 ivar.min() >= 0 and np.isfinite(flux_sum).all() and np.isfinite(ivar_sum).all()
             ):
-                flux = _checked(path, arm, images[0].read(part), ivar)
-                flux_sum = bins.sum(flux * ivar)
-            block = slice(start, start + BLOCK)
+                flux = images[0].read(part)
+                wrong = _bad(flux, ivar)
+                bad[block] |= wrong
+                ivar[wrong] = 0
+                with np.errstate(over="ignore"):
+                    flux_sum = bins.sum(np.where(ivar > 0, flux, 0) * ivar)
+                ivar_sum = bins.sum(ivar)
             weighted[block, bins.pixel] += flux_sum
             weight[block, bins.pixel] += ivar_sum
-            arms[block] |= (ivar_sum > 0).any(axis=1).astype(np.int16) << bit
-    return weighted, weight, arms
+            arms[block] |= (ivar_sum > 0).any(axis=1).astype(np.int16) << ARMS.index(arm)
+    return weighted, weight, arms, bad
 
 
-def _add_redrock(coadd: Path, catalog: np.ndarray) -> None:
-    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd, where there is one."""
-    path = coadd.with_name(coadd.name.replace("coadd-", "redrock-", 1))
-    if path == coadd or not path.exists():
-        return
-    with _open(path) as fits:
+def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
+    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd; say whether there is one.
+
+    It may be packed in another way than the coadd.
+    """
+    if not coadd.name.startswith("coadd-"):
+        return False
+    stem = coadd.name.split(".fits")[0].replace("coadd-", "redrock-", 1)
+    paths = [coadd.with_name(stem + packing) for packing in PACKINGS]
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        return False
+    with _open(path, what="a redrock file") as fits:
         redshifts = _read(path, fits, "REDSHIFTS")
     wanted = {name: CATALOG[name] for name in ("TARGETID", "Z", "ZWARN", "SPECTYPE")}
     try:
@@ -368,12 +481,4 @@ def _add_redrock(coadd: Path, catalog: np.ndarray) -> None:
     found = redshifts["TARGETID"][place] == catalog["TARGETID"]
     for name in ("Z", "ZWARN", "SPECTYPE"):
         catalog[name][found] = redshifts[name][place[found]]
-
-
-def concatenate(extractions: list[Extraction]) -> Extraction:
-    """Join the extractions of several files."""
-    return Extraction(
-        np.concatenate([extraction.spectra for extraction in extractions]),
-        stack([extraction.catalog for extraction in extractions]),
-        sum((extraction.dropped for extraction in extractions), Counter()),
-    )
+    return True

@@ -12,6 +12,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,13 +26,51 @@ RECORD, CARD = 2880, 80
 LONGEST_HEADER = 1000
 #: What fitsio, gzip and numpy raise for a file that is not what it says.
 UNREADABLE = (
-    *(OSError, ValueError, TypeError, AttributeError, KeyError, EOFError, MemoryError),
+    *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, MemoryError),
     *(zlib.error, fitsio.FITSFormatError),
 )
 
 
+@dataclass(frozen=True)
+class Header:
+    """What the header of an HDU says.
+
+    Attributes
+    ----------
+    cards : values by keyword, as text
+    start : where its data begin in the file (bytes); -1 in a file that gzip packed
+    """
+
+    cards: dict[str, str]
+    start: int
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of an image, as numpy has it."""
+        axes = range(int(self.cards["NAXIS"]), 0, -1)
+        return tuple(int(self.cards[f"NAXIS{axis}"]) for axis in axes)
+
+    def plain_float32(self) -> bool:
+        """Say whether the data are float32 in the file, neither packed nor scaled."""
+        image = self.start >= 0 and self.cards.get("XTENSION", "IMAGE") == "IMAGE"
+        scaled = self._number("BSCALE", 1.0) != 1 or self._number("BZERO", 0.0) != 0
+        return image and self.cards["BITPIX"] == "-32" and not scaled
+
+    def _number(self, key: str, default: float) -> float:
+        try:
+            # Fortran writes the exponent of a double as D.
+            return float(self.cards[key].replace("D", "E")) if key in self.cards else default
+        except ValueError:
+            return float("nan")
+
+
+class Fits(fitsio.FITS):
+    """An open file whose headers are known: `headers`, by the name of the HDU."""
+
+    headers: dict[str, Header]
+
+
 @contextlib.contextmanager
-def opened(path: str | Path, what: str, remedy: str) -> Iterator[fitsio.FITS]:
+def opened(path: str | Path, what: str, remedy: str) -> Iterator[Fits]:
     """Yield a FITS file, open for reading; whatever cannot be read of it is the file's fault.
 
     Parameters
@@ -48,17 +87,18 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[fitsio.FITS]:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        raise InputError(path, "does not exist", "check the path") from error
+        raise InputError(path, "does not exist", f"check the path, or {remedy}") from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         raise InputError(path, f"is {kind}", f"give {what}")
     alias = ""
     try:
         with open(path, "rb") as stream:
-            check(stream)
+            headers = check(stream)
             # cfitsio reads brackets in a name as commands, and fitsio takes ASCII alone.
             alias = f"/dev/fd/{stream.fileno()}"
-            with fitsio.FITS(alias) as fits:
+            with Fits(alias) as fits:
+                fits.headers = headers
                 yield fits
     except UNREADABLE as error:
         fault = str(error) or type(error).__name__
@@ -66,8 +106,8 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[fitsio.FITS]:
         raise InputError(path, f"is not {what} ({fault})", remedy) from error
 
 
-def check(stream: BinaryIO) -> None:
-    """Walk through the headers of a FITS file, packed by gzip or not.
+def check(stream: BinaryIO) -> dict[str, Header]:
+    """Return the headers of a FITS file, packed by gzip or not, by the names of the HDUs.
 
     Raises
     ------
@@ -77,14 +117,18 @@ def check(stream: BinaryIO) -> None:
     packed = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)
     if not packed:
-        _check(stream)
+        headers = _check(stream)
     else:
         with gzip.GzipFile(fileobj=stream) as unpacked:
-            _check(unpacked)  # type: ignore[arg-type]  # GzipFile reads and seeks as a file does
+            # GzipFile reads and seeks as a file does.
+            found = _check(unpacked)  # type: ignore[arg-type]
+        headers = {name: Header(header.cards, -1) for name, header in found.items()}
     stream.seek(0)
+    return headers
 
 
-def _check(stream: BinaryIO) -> None:
+def _check(stream: BinaryIO) -> dict[str, Header]:
+    headers: dict[str, Header] = {}
     if stream.read(6) != b"SIMPLE":
         raise ValueError("it is not a FITS file")
     stream.seek(0)
@@ -100,14 +144,20 @@ def _check(stream: BinaryIO) -> None:
                         f"column {column_name} of HDU {name} has entries of variable length"
                     )
         size = _size(cards, name)
+        headers.setdefault(name, Header(cards, stream.tell()))
         start = stream.tell() + size
         if size:
             # The last byte: the padding of the last record is missing from some files.
-            stream.seek(start - 1)
-            if not stream.read(1):
+            try:
+                stream.seek(start - 1)
+                last = stream.read(1)
+            except OSError:  # beyond what any file can be
+                last = b""
+            if not last:
                 raise ValueError(f"it is truncated within HDU {name}")
         stream.seek(-(-start // RECORD) * RECORD)
         number += 1
+    return headers
 
 
 def _header(stream: BinaryIO, number: int) -> dict[str, str]:

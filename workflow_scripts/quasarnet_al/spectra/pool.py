@@ -3,30 +3,37 @@
 A labelled set is a pool file with one more table, `LABELS`.
 """
 
-import contextlib
 import json
-from collections.abc import Iterator
+import os
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
 
 import fitsio
 import numpy as np
 
 from quasarnet_al.core.files import InputError, fits_file, provenance
-from quasarnet_al.spectra.columns import CATALOG, LABELS
+from quasarnet_al.spectra import hdus
+from quasarnet_al.spectra.columns import CATALOG, LABELS, Column
 from quasarnet_al.spectra.grid import DIGIT, GRIDS, Grid
 from quasarnet_al.spectra.tables import cards, check_columns, describe, table
 
+#: Characters that stay as they are in a FITS column of text.
+_ASCII = string.printable[:95].replace("%", "")
 #: Every arm has weight.
 ALL_ARMS = 0b111
 
 
 def catalog(rows: int, source: str | list[str] = "") -> np.ndarray:
     """Return a CATALOG of `rows` rows, SOURCE set, the rest unknown."""
-    source = np.broadcast_to(np.asarray(source, dtype="U"), (rows,))
+    sources = np.broadcast_to(np.asarray(source, dtype="U"), (rows,))
     # FITS cannot hold a string column of width zero.
-    width = max(1, source.dtype.itemsize // 4)
+    width = max(1, sources.dtype.itemsize // 4)
     result = table(CATALOG, rows, SOURCE=f"U{width}")
-    result["SOURCE"] = source
+    result["SOURCE"] = sources
     return result
 
 
@@ -72,98 +79,136 @@ def write(
             _write_table(fits, "LABELS", labels, LABELS)
 
 
-def _write_table(fits: fitsio.FITS, name: str, rows: np.ndarray, columns: dict) -> None:
+def _write_table(
+    fits: fitsio.FITS, name: str, rows: np.ndarray, columns: Mapping[str, Column]
+) -> None:
+    for column in ("SOURCE", "ORIGIN"):
+        if column in (rows.dtype.names or ()):
+            rows = _with_text(rows, column, as_ascii)
     fits.write(rows, extname=name)
-    told = {column: comment for column, (*_, comment) in columns.items()}
-    told |= {"SOURCE": "file it was read from", "ORIGIN": "where the label comes from"}
-    describe(fits[name], rows.dtype.names, told)
+    meanings = {name: column.meaning for name, column in columns.items()}
+    describe(fits[name], rows.dtype.names or (), meanings)
 
 
-def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the spectra, float32 (n, p), and the catalogue of a pool file."""
-    spectra, catalog, _, _ = _read(path)
-    return spectra, catalog
+def as_ascii(text: str) -> str:
+    """Return text as FITS can hold it: what is not ASCII as in a URL, and % as %25."""
+    return quote(os.fsencode(text), safe=_ASCII)
 
 
-def read_labelled(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the spectra, the catalogue and the labels of a labelled set."""
-    spectra, catalog, labels, _ = _read(path)
-    if labels is None:
+def _from_ascii(text: str) -> str:
+    return os.fsdecode(unquote_to_bytes(text))
+
+
+def _with_text(rows: np.ndarray, column: str, change: Callable[[str], str]) -> np.ndarray:
+    """Return a table in which the text of one column is changed."""
+    texts, place = np.unique(rows[column], return_inverse=True)
+    changed = np.array([change(str(text)) for text in texts], dtype="U")
+    if np.array_equal(texts, changed):
+        return rows
+    kinds = [(name, rows.dtype[name]) for name in rows.dtype.names or ()]
+    width = max(1, changed.dtype.itemsize // 4)
+    result = np.zeros(
+        len(rows), [(name, f"U{width}" if name == column else kind) for name, kind in kinds]
+    )
+    for name, _ in kinds:
+        result[name] = changed[place.ravel()] if name == column else rows[name]
+    return result
+
+
+def read(path: str | Path, grid: Grid | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the spectra, float32 (n, p), and the catalogue of a pool file.
+
+    Raises
+    ------
+    InputError for a file that is not a pool file, or that is on another grid than `grid`
+    """
+    content = _read(path, grid)
+    return content.spectra, content.catalog
+
+
+def read_labelled(
+    path: str | Path, grid: Grid | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the spectra, the catalogue and the labels of a labelled set, as `read` does."""
+    content = _read(path, grid)
+    if content.labels is None:
         raise InputError(path, "has no LABELS table", "give a labelled set, not a pool file")
-    return spectra, catalog, labels
+    return content.spectra, content.catalog, content.labels
 
 
-def read_grid(*paths: str | Path) -> Grid:
+def read_grid(path: str | Path, *others: str | Path) -> Grid:
     """Return the grid of pool files; raise `InputError` where they differ in it."""
-    first = None
-    for path in paths:
-        with _opened(path) as fits:
-            grid = _grid(path, fits)
-        first = first or grid
-        if grid != first:
-            raise InputError(
-                path, f"is on another grid than {paths[0]}", "extract one of them again"
-            )
-    return first
+    with _opened(path) as fits:
+        grid = _grid(path, fits)
+    for other in others:
+        with _opened(other) as fits:
+            _grid(other, fits, grid)
+    return grid
 
 
 def read_catalog(path: str | Path) -> np.ndarray:
     """Return the catalogue alone."""
-    return _read(path, spectra=False)[1]
+    return _read(path, spectra=False).catalog
 
 
-@contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[fitsio.FITS]:
-    """Yield a pool file; what cannot be read of it inside is the file's fault."""
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            yield fits
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            path, f"is not a pool file ({error})", "make it with extract_spectra.py"
-        ) from error
+#: Opens a pool file, see `hdus.opened`.
+_opened = partial(hdus.opened, what="a pool file", remedy="make it with extract_spectra.py")
 
 
-def _grid(path: str | Path, fits: fitsio.FITS) -> Grid:
+def _grid(path: str | Path, fits: fitsio.FITS, wanted: Grid | None = None) -> Grid:
     kind = str(fits["SPECTRA"].read_header().get("GRID", "")).strip()
     grid, (_, pixels) = (GRIDS | {DIGIT.kind: DIGIT}).get(kind), fits["SPECTRA"].get_dims()
     if grid is None or grid.size != pixels:
         raise InputError(
             path, f"has {pixels} pixels on an unknown grid", "make it with extract_spectra.py"
         )
+    if wanted is not None and grid != wanted:
+        raise InputError(
+            path,
+            f"is on the {grid.kind} grid, where the {wanted.kind} grid is needed",
+            "extract the spectra again, or train networks on their grid",
+        )
     return grid
 
 
-def _read(path: str | Path, spectra: bool = True) -> tuple:
+@dataclass
+class _Content:
+    """What is in a pool file; `labels` is None where it has none."""
+
+    spectra: np.ndarray
+    catalog: np.ndarray
+    labels: np.ndarray | None
+
+
+def _read(path: str | Path, wanted: Grid | None = None, spectra: bool = True) -> _Content:
     with _opened(path) as fits:
-        grid = _grid(path, fits)
+        _grid(path, fits, wanted)
         rows, pixels = fits["SPECTRA"].get_dims()
-        image = None
-        if spectra:
-            image = np.zeros((0, pixels), np.float32)
-            if rows:
-                image = fits["SPECTRA"].read().astype(np.float32, copy=False)
+        image = np.zeros((0, pixels), np.float32)
+        if spectra and rows:
+            image = fits["SPECTRA"].read().astype(np.float32, copy=False)
         catalog = check_columns(fits["CATALOG"].read(), CATALOG, "SOURCE")
+        catalog = _with_text(catalog, "SOURCE", _from_ascii)
         labels = None
         if "LABELS" in fits:
             labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
     if len(catalog) != rows or (labels is not None and len(labels) != rows):
         raise InputError(path, "has tables that differ in length", "make it again")
-    if image is not None and not np.isfinite(image).all():
+    if not np.isfinite(image).all():
         raise InputError(path, "has spectra that are not finite", "extract it again")
     fault = "" if labels is None else _fault_of_labels(labels, catalog)
     if fault:
         raise InputError(path, f"LABELS {fault}", "make it again")
-    return image, catalog, labels, grid
+    return _Content(image, catalog, labels)
 
 
 def _fault_of_labels(labels: np.ndarray, catalog: np.ndarray) -> str:
     """Say what cannot be learned from: a network takes whatever it is given."""
     quasars = labels["Z"][labels["SPECTYPE"] == "QSO"]
     if (labels["TARGETID"] != catalog["TARGETID"]).any():
-        return "has other targets than CATALOG"
+        return "has targets that differ from those of CATALOG"
     if not (np.isfinite(quasars) & (quasars > -1)).all():
-        return "has a quasar whose Z is no redshift"
+        return "has a quasar whose Z is not a redshift"
     if not np.isin(labels["BAL"], (-1, 0, 1)).all():
         return "has a BAL that is not 1, 0 or -1"
     if not (np.isfinite(labels["WEIGHT"]) & (labels["WEIGHT"] >= 0)).all():

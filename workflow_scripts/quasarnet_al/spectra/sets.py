@@ -12,6 +12,7 @@ import pandas as pd
 from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import read_csv, stack
 from quasarnet_al.spectra.truth import Z_RANGE
 
@@ -42,9 +43,9 @@ class Labelled:
         return Labelled(self.spectra[rows], self.catalog[rows], self.labels[rows])
 
     @classmethod
-    def read(cls, path: str | Path) -> "Labelled":
-        """Read a labelled set."""
-        return cls(*pool.read_labelled(path))
+    def read(cls, path: str | Path, grid: Grid | None = None) -> "Labelled":
+        """Read a labelled set, on `grid`."""
+        return cls(*pool.read_labelled(path, grid))
 
     @classmethod
     def join(cls, parts: Sequence["Labelled"]) -> "Labelled":
@@ -167,7 +168,7 @@ def training(
     Parameters
     ----------
     parts, rounds : labelled sets, and the inspected spectra of earlier rounds
-    judged : the validation set, and the gate's: none of their objects is trained on
+    judged : the validation set, and that of the gate: none of their objects is trained on
 
     Returns
     -------
@@ -273,11 +274,13 @@ def read_labels(path: str | Path, spectypes: Sequence[str]) -> pd.DataFrame:
     accepted = table[table["ACCEPTED"] == 1]
     numbers = all(table[name].dtype.kind in "fi" for name in ("Z", "BAL", "ACCEPTED"))
     if not numbers or not table["ACCEPTED"].isin([0, 1]).all():
-        raise InputError(path, "has a Z, BAL or ACCEPTED that is no number or not 0 or 1", remedy)
+        raise InputError(
+            path, "has a Z or BAL that is not a number, or an ACCEPTED that is not 0 or 1", remedy
+        )
     if table["TARGETID"].duplicated().any():
         raise InputError(path, "has a TARGETID twice", remedy)
     if not (accepted["SPECTYPE"].isin(spectypes) & accepted["BAL"].isin([-1, 0, 1])).all():
-        raise InputError(path, "accepts a SPECTYPE or a BAL that is none", remedy)
+        raise InputError(path, "accepts a SPECTYPE or a BAL that does not exist", remedy)
     redshifts = accepted["Z"][accepted["SPECTYPE"] == "QSO"]
     if not redshifts.between(*Z_RANGE).all():
         raise InputError(path, f"accepts a quasar's Z outside {Z_RANGE}", remedy)

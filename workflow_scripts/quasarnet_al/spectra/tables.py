@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError, fits_file, provenance, write_text
 from quasarnet_al.spectra import hdus
-from quasarnet_al.spectra.columns import UNITS
+from quasarnet_al.spectra.columns import COLUMNS, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,32 +25,37 @@ def write_fits(
     path: str | Path,
     extension: str,
     columns: dict[str, np.ndarray],
-    comments: dict[str, str] | None = None,
-    attributes: dict[str, object] | None = None,
+    comments: Mapping[str, str] | None = None,
+    attributes: Mapping[str, object] | None = None,
 ) -> None:
     """Write one table, with its provenance and `attributes` in the header.
 
-    `columns` are arrays of n rows by name, `comments` what they are.
+    Parameters
+    ----------
+    columns : arrays of n rows by name
+    comments : what columns are that mean something else here than in `COLUMNS`
     """
-    header = cards(provenance() | (attributes or {}))
+    header = cards(provenance() | dict(attributes or {}))
     with fits_file(path) as fits:
         names = list(columns)
         fits.write([columns[n] for n in names], names=names, extname=extension, header=header)
         describe(fits[extension], names, comments or {})
 
 
-def cards(record: dict[str, object]) -> list[dict]:
+def cards(record: Mapping[str, object]) -> list[dict]:
     """Return a record as cards of a FITS header; HIERARCH takes names of any length."""
     return [{"name": f"HIERARCH {key}", "value": value} for key, value in record.items()]
 
 
-def describe(hdu: fitsio.hdu.TableHDU, names: Iterable[str], comments: dict[str, str]) -> None:
-    """Write the units and the comments of a table's columns into its header."""
+def describe(hdu: fitsio.hdu.TableHDU, names: Iterable[str], comments: Mapping[str, str]) -> None:
+    """Write the units and the meaning of a table's columns into its header."""
     for number, name in enumerate(names, start=1):
-        if name in comments:
-            hdu.write_key(f"TTYPE{number}", name, comment=comments[name])
-        if name in UNITS:
-            hdu.write_key(f"TUNIT{number}", UNITS[name])
+        column = COLUMNS.get(name, Column(""))
+        meaning = comments.get(name, column.meaning)
+        if meaning:
+            hdu.write_key(f"TTYPE{number}", name, comment=meaning)
+        if column.unit:
+            hdu.write_key(f"TUNIT{number}", column.unit)
 
 
 def whole_number(text: str) -> int:
@@ -61,7 +66,7 @@ def whole_number(text: str) -> int:
     """
     text = text.strip()
     if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
-        raise ValueError(f"TARGETID {text!r} is no whole number (did a spreadsheet round it?)")
+        raise ValueError(f"TARGETID {text!r} is not a whole number (did a spreadsheet round it?)")
     return int(text)
 
 
@@ -70,7 +75,7 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
 
     Raises
     ------
-    InputError for a file that is no such table, or whose TARGETIDs were rounded
+    InputError for a file that is not such a table, or whose TARGETIDs were rounded
     """
     table = read_any_csv(path, ("TARGETID", *needed), remedy)
     try:
@@ -105,7 +110,7 @@ def read_any_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.Da
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
+        raise InputError(path, f"is not the table that is needed here ({error})", remedy) from error
     return table
 
 
@@ -206,7 +211,7 @@ def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
 
     Of a FITS file the table CATALOG counts (a pool file), or its first table. In a CSV
     the column is TARGETID; rows whose STATUS says that nobody looked are left out. A
-    list has one number a line; lines that start with # are comments.
+    list has one number per line; lines that start with # are comments.
     """
     found = [np.zeros(0, np.int64)]
     for path in paths:
@@ -218,14 +223,11 @@ def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
 
 
 def _read_fits(path: str | Path) -> np.ndarray:
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            values = fits["CATALOG" if "CATALOG" in fits else 1].read(columns="TARGETID")
+    with hdus.opened(path, "a FITS file with a table of TARGETIDs", "check the path") as fits:
+        values = fits["CATALOG" if "CATALOG" in fits else 1].read(columns="TARGETID")
         if values.dtype.kind != "i":
-            raise ValueError("TARGETID is no integer column")
+            raise ValueError("TARGETID is not a column of whole numbers")
         return values.astype(np.int64)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(path, f"has no table with TARGETID ({error})", "check the path") from error
 
 
 def _read_text(path: str | Path) -> list[int]:
@@ -233,19 +235,19 @@ def _read_text(path: str | Path) -> list[int]:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
         if lines and re.search("[A-Za-z]{2}", lines[0]):
-            rows = csv.DictReader(lines, skipinitialspace=True)
-            if "TARGETID" not in (rows.fieldnames or ()):
-                raise ValueError("it has no column TARGETID between commas")
-            rows = list(rows)
+            reader = csv.DictReader(lines, skipinitialspace=True)
+            if list(reader.fieldnames or ()).count("TARGETID") != 1:
+                raise ValueError("it does not have one column TARGETID between commas")
+            rows = list(reader)
             if any(None in row or None in row.values() for row in rows):
-                raise ValueError("its rows have not the fields of its header")
+                raise ValueError("its rows do not have the fields of its header")
             return [
                 whole_number(row["TARGETID"]) for row in rows if row.get("STATUS") != NOT_INSPECTED
             ]
         return [whole_number(line) for line in lines]
     except (OSError, ValueError) as error:
         raise InputError(
-            path, f"is no list of TARGETIDs ({error})", "write plain digits, one a line"
+            path, f"is not a list of TARGETIDs ({error})", "write plain digits, one per line"
         ) from error
 
 
@@ -301,29 +303,27 @@ def read_table(
     Where `columns` are named, all of their values must be finite numbers; those of `others`,
     which are read beside them, may be anything.
     """
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            wanted = [*columns, *others] if columns else None
-            missing = set(wanted or ()) - set(fits[extension].get_colnames())
-            if missing:
-                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
-            rows = fits[extension].read(columns=wanted)
+    what = f"a file with the table {extension}"
+    with hdus.opened(path, what, f"make it with {maker}") as fits:
+        if extension not in fits:
+            raise ValueError(f"it has no table {extension}")
+        wanted = [*columns, *others] if columns else None
+        missing = set(wanted or ()) - set(fits[extension].get_colnames())
+        if missing:
+            raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+        rows = fits[extension].read(columns=wanted)
         for name in columns or ():
             if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
-                raise ValueError(f"{name} has values that are no finite numbers")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(
-            path, f"has no readable table {extension} ({error})", f"make it with {maker}"
-        ) from error
-    return rows.astype(rows.dtype.newbyteorder("="))
+                raise ValueError(f"{name} has values that are not finite numbers")
+        return rows.astype(rows.dtype.newbyteorder("="))
 
 
-def table(columns: dict, rows: int, **strings: str) -> np.ndarray:
+def table(columns: Mapping[str, Column], rows: int, **strings: str) -> np.ndarray:
     """Return a structured array of `rows` defaults; `strings` adds columns, name=dtype."""
-    dtype = [(name, kind) for name, (kind, _, _) in columns.items()] + list(strings.items())
+    dtype = [(name, column.kind) for name, column in columns.items()] + list(strings.items())
     result = np.zeros(rows, dtype=dtype)
-    for name, (_, default, _) in columns.items():
-        result[name] = default
+    for name, column in columns.items():
+        result[name] = column.default
     return result
 
 
@@ -331,19 +331,19 @@ def stack(tables: list[np.ndarray]) -> np.ndarray:
     """Concatenate tables of the same columns whose strings may differ in width."""
     tables = [np.asarray(t) for t in tables]
     dtype = []
-    for name in tables[0].dtype.names:
+    for name in tables[0].dtype.names or ():
         kinds = [t.dtype[name] for t in tables]
         dtype.append((name, max(kinds, key=lambda kind: kind.itemsize)))
     return np.concatenate([t.astype(dtype) for t in tables])
 
 
-def check_columns(rows: np.ndarray, columns: dict, *strings: str) -> np.ndarray:
+def check_columns(rows: np.ndarray, columns: Mapping[str, Column], *strings: str) -> np.ndarray:
     """Return a FITS table in the machine's byte order, as pandas and BLAS want it.
 
     Raises ValueError where one of the columns (as in `CATALOG`), or of those of text, is
     absent or of another kind.
     """
-    kinds = {name: np.dtype(kind).kind for name, (kind, *_) in columns.items()}
+    kinds = {name: np.dtype(column.kind).kind for name, column in columns.items()}
     names = () if rows is None else rows.dtype.names or ()
     for name, kind in (kinds | dict.fromkeys(strings, "U")).items():
         if name not in names:

@@ -1,6 +1,5 @@
 """The tables of a production that list its tiles: the sample sheet of a run."""
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,10 +15,12 @@ TILE_FORMS = {
 
 
 def check_tile(layout: str, tile: str) -> None:
-    """Raise `InputError` where `tile` has not the form that `layout` wants."""
+    """Raise `InputError` where `tile` does not have the form that `layout` needs."""
     form, words = TILE_FORMS[layout]
     if not re.fullmatch(form, tile):
-        raise InputError(f"tile {tile!r}", f"is no tile of the layout {layout}", f"write {words}")
+        raise InputError(
+            f"tile {tile!r}", f"is not a tile of the layout {layout}", f"write {words}"
+        )
 
 
 def read_tiles(
@@ -38,16 +39,15 @@ def read_tiles(
     layout : "cumulative" (TILEID/LASTNIGHT) or "perexp" (TILEID/EXPID)
     surveys, programs : values of SURVEY and PROGRAM to take; all where empty
     nights : first and last night to take
-    tile_list : file with TILEIDs to take, one a line
+    tile_list : file with TILEIDs to take, one per line
 
     Raises
     ------
-    InputError for a table that cannot be read, that lacks a column, or of which no row
-    is left
+    InputError for a table that cannot be read, that lacks a column, or of which no row is left
     """
     columns = {"cumulative": ("TILEID", "LASTNIGHT"), "perexp": ("TILEID", "EXPID", "NIGHT")}
     if layout not in columns:
-        raise InputError(path, f"says nothing of layout {layout}", "name the tiles one by one")
+        raise InputError(path, f"has no tiles of the layout {layout}", "name the tiles one by one")
     night = columns[layout][-1]
     wanted = _tile_list(tile_list) if tile_list else None
     found = set()
@@ -59,7 +59,7 @@ def read_tiles(
         try:
             tileid, second, last = (int(row[k]) for k in (*columns[layout][:2], night))
         except (TypeError, ValueError) as error:
-            raise InputError(path, f"row {number}: {error}", "mend the table") from error
+            raise InputError(path, f"row {number}: {error}", "fix the table") from error
         if (not nights or nights[0] <= last <= nights[1]) and (wanted is None or tileid in wanted):
             found.add((tileid, f"{tileid}/{second:08d}"))
     if not found:
@@ -75,24 +75,20 @@ def _tile_list(path: str | Path) -> set[int]:
     try:
         return {int(line) for line in Path(path).read_text().split()}
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is no list of TILEIDs ({error})", "write one a line") from error
+        raise InputError(
+            path, f"is not a list of TILEIDs ({error})", "write one per line"
+        ) from error
 
 
-def _rows(path: str | Path, columns: Sequence[str]) -> Iterable[dict]:
-    try:
-        if ".fits" in Path(path).name:
-            import fitsio  # only here: a run without such a table starts faster
+def _rows(path: str | Path, columns: Sequence[str]) -> Iterable[dict[str, str]]:
+    """Return the rows of a table as text by column."""
+    # Only here: a run without such a table starts faster.
+    from quasarnet_al.spectra.tables import read_columns
 
-            table = fitsio.read(str(path), ext=1, columns=list(columns))
-            # numpy's strings keep the padding of FITS.
-            return [
-                {name: str(value).strip() for name, value in zip(columns, row, strict=True)}
-                for row in zip(*(table[name] for name in columns), strict=True)
-            ]
-        rows = list(csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is no table of tiles ({error})", "check the path") from error
-    missing = [name for name in columns if not rows or name not in rows[0]]
+    _, found = read_columns(path, columns, (), "give the production's table of tiles")
+    missing = [name for name in columns if name not in found]
     if missing:
         raise InputError(path, f"lacks {', '.join(missing)}", "give the production's table")
-    return rows
+    # numpy's strings keep the padding of FITS.
+    texts = [[str(value).strip() for value in found[name]] for name in columns]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*texts, strict=True)]

@@ -7,8 +7,11 @@ set as TARGETID.
 
 import gzip
 import hashlib
+import io
+import math
 import os
 import urllib.request
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
     from quasarnet_al.network.weights import Dense
 
+#: Bytes of an IDX file: ten times those of MNIST's largest (60,000 images).
+LARGEST = 10 * 60_000 * 28 * 28
 #: Pixels of a side of an image.
 SIDE = 28
 CLASSES = tuple("0123456789")
@@ -54,13 +59,18 @@ def _read_idx(path: str | os.PathLike, dimensions: int) -> np.ndarray:
     """Read a gzipped IDX file of bytes (yann.lecun.com/exdb/mnist)."""
     content = None if Path(path).exists() else _download(path)
     try:
-        content = gzip.decompress(Path(path).read_bytes() if content is None else content)
-        head = 4 * (dimensions + 1)
-        kind, *shape = np.frombuffer(content[:head], ">i4")
-        if kind != 0x800 + dimensions:
-            raise ValueError(f"it starts with {kind}")
-        return np.frombuffer(content[head:], np.uint8).reshape(shape)
-    except (OSError, EOFError, ValueError) as error:
+        packed = Path(path).read_bytes() if content is None else content
+        with gzip.open(io.BytesIO(packed)) as file:
+            kind, *shape = np.frombuffer(file.read(4 * (dimensions + 1)), ">i4").tolist()
+            if kind != 0x800 + dimensions or len(shape) != dimensions or min(shape) < 0:
+                raise ValueError(f"it starts with {kind}, {shape}")
+            size = math.prod(shape)
+            if size > LARGEST:
+                raise ValueError(f"it says that it holds {size} bytes")
+            # No more than that is unpacked, whatever the file holds.
+            content = file.read(size + 1)
+        return np.frombuffer(content, np.uint8).reshape(shape)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(path, f"is not a gzipped IDX file ({error})", _remedy(path)) from error
 
 

@@ -15,6 +15,23 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.tiles import check_tile, read_tiles
 from quasarnet_al.workflow.config import validate
 
+#: Values of a config, which a person writes; a production has some ten thousand tiles.
+LARGEST = 1_000_000
+
+
+def _refuse_growth(config: dict) -> None:
+    """Raise `InputError` for a config of aliases of aliases, which would take years to check."""
+    values, count = [config], 0
+    while values:
+        value = values.pop()
+        count += 1
+        if count > LARGEST:
+            raise InputError(
+                "config", f"has more than {LARGEST} values", "write lists of tiles into a file"
+            )
+        if isinstance(value, dict | list):
+            values += value.values() if isinstance(value, dict) else value
+
 
 def check(config: dict, schema: str | Path) -> dict:
     """Return the config with the schema's defaults filled in, its tiles and sets looked at.
@@ -26,6 +43,9 @@ def check(config: dict, schema: str | Path) -> dict:
     ------
     InputError naming the key that is wrong
     """
+    if not isinstance(config, dict):
+        raise InputError("config", "is not a mapping of keys to values", "see config/README.md")
+    _refuse_growth(config)
     given, changes = config, _changes(config, schema)
     config = validate({**given, **_number_of_rounds(changes)}, schema)
     config["changes"] = {}
@@ -232,14 +252,21 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
     return found
 
 
+def _matching(pattern: str) -> list[str]:
+    """Return the files of a pattern, sorted; brackets that match nothing are part of a name."""
+    found = glob.glob(pattern, recursive=True)
+    return sorted(found or glob.glob(pattern.replace("[", "[[]"), recursive=True))
+
+
 def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
     if "digits" in source:
         return [], ""
     if "boss" in source:
-        files = sorted(glob.glob(source["boss"]))
+        files = _matching(source["boss"])
         if not files:
             raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
-        return ["--boss", *files], ""
+        labels = ["--truth", source["truth"]] if "truth" in source else []
+        return [*labels, "--boss", *files], ""
     if "training_data" in source:
         if config["grid"] != "log":
             raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")

@@ -9,10 +9,11 @@ import difflib
 import functools
 import hashlib
 import json
+import logging
 import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +84,26 @@ def command_to_go_on(typed: Sequence[str]) -> str:
         elif keep:
             words.append(word)
     return shlex.join(words)
+
+
+def show_on_pages(command: str) -> None:
+    """Let the pages show the command.
+
+    By the environment, not as a parameter of their rule: how a run was typed is no reason to
+    write its pages again.
+    """
+    os.environ["QUASARNET_AL_COMMAND"] = command
+
+
+def when_nothing_is_to_be_done(logger: logging.Logger, text: Callable[[], str]) -> None:
+    """Print a text where Snakemake has nothing to do: it calls no hook then."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith("Nothing to be done"):
+                print(text())
+
+    logger.addHandler(Handler())
 
 
 class Campaign:

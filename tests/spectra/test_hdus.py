@@ -1,0 +1,98 @@
+"""FITS files of others: headers are checked before fitsio opens them."""
+
+import gzip
+import io
+
+import fitsio
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import hdus
+
+
+def opened(path):
+    return hdus.opened(path, "a coadd", "fetch it again")
+
+
+def write(path, **images):
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(None)
+        for name, image in images.items():
+            fits.write(image, extname=name)
+    return path
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=st.lists(st.integers(1, 40), min_size=1, max_size=3).map(tuple),
+    kind=st.sampled_from(["f4", "f8", "i2", "i4", "u1"]),
+    packed=st.booleans(),
+)
+def test_headers_agree_with_fitsio(tmp_path_factory, shape, kind, packed):
+    path = tmp_path_factory.getbasetemp() / "x.fits"
+    write(path, A=np.zeros(shape, kind), B=np.ones((3, 4), "f4"))
+    with fitsio.FITS(str(path)) as fits:
+        starts = {name: fits[name].get_info()["data_start"] for name in "AB"}
+    if packed:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    with opened(path) as fits:
+        assert fits.headers["A"].shape() == shape
+        for name in "AB":
+            assert fits.headers[name].start == (-1 if packed else starts[name])
+        assert fits.headers["B"].plain_float32() is not packed
+        assert fits["B"].read().sum() == 12
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_truncated_file_is_refused(tmp_path, part, packed):
+    path = write(tmp_path / "x.fits", A=np.arange(20000, dtype="f4"))
+    content = gzip.compress(path.read_bytes()) if packed else path.read_bytes()[:-2880]
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(InputError, match=r"x\.fits: is not a coadd"), opened(path):
+        pass
+
+
+def test_a_size_beyond_the_file_asks_for_no_memory(tmp_path):
+    path = write(tmp_path / "x.fits", A=np.zeros((3, 4), "f4"))
+    content = path.read_bytes()
+    card = f"{'NAXIS2':<8}= {3:>20}".encode()
+    assert card in content
+    path.write_bytes(content.replace(card, f"{'NAXIS2':<8}= {10**13:>20}".encode()))
+    with pytest.raises(InputError, match="truncated within HDU A"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["absent", "folder", "empty", "text"])
+def test_what_is_not_fits_is_named(tmp_path, kind):
+    path = tmp_path / "x.fits"
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "absent":
+        path.write_text("" if kind == "empty" else "SIMPLE minds\n" * 1000)
+    with pytest.raises(InputError, match=r"x\.fits"), opened(path):
+        pass
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_any_header_is_read_or_refused(data):
+    cards = data.draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["BITPIX", "NAXIS", "NAXIS1", "PCOUNT", "GCOUNT", "TFIELDS"]),
+                st.sampled_from(["0", "1", "-1", "8", "-32", "1.5", "'x'", "", "9" * 30]),
+            ),
+            max_size=8,
+        )
+    )
+    text = f"{'SIMPLE':<8}= {'T':>20}".ljust(80)
+    text += "".join(f"{key:<8}= {value:>20}".ljust(80)[:80] for key, value in cards) + "END"
+    stream = io.BytesIO(text.ljust(2880).encode() + b"\0" * data.draw(st.integers(0, 5760)))
+    try:
+        hdus.check(stream)
+    except ValueError as error:
+        assert str(error)
