@@ -55,6 +55,11 @@ def two_digits(numbers):
     return [f"{number:02d}" for number in numbers]
 
 
+def numbered(name, numbers):
+    """What a step of some rounds is called: `name`, or that and the first of them."""
+    return name if 1 in numbers else f"{name}_{numbers[0]}"
+
+
 def labelled_rounds():
     """Rounds whose labels people have handed in, or the oracle gives."""
     return [number for number in ROUNDS if not CAMPAIGN.waiting(number)]

@@ -13,7 +13,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
     rule:
         """Write the inspection pages of round {wildcards.round}."""
         name:
-            "write_pages" if 1 in numbers else f"write_pages_{numbers[0]}"
+            numbered("write_pages", numbers)
         input:
             batch="results/<run>/round-{round}/batch.csv",
             batch_pool="results/<run>/round-{round}/batch.fits",
@@ -55,7 +55,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --input-root {params.roots:q} \
                 --command "$QUASARNET_AL_COMMAND" \
                 --blind {params.blind} \
-                --cutouts {params.cutouts:q} \
+                --cutouts={params.cutouts:q} \
                 --inspectors {params.inspection[inspectors]} \
                 --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
@@ -98,7 +98,7 @@ rule write_adjudication:
             --labels-dir {params.labels:q} \
             --input-root {params.roots:q} \
             --blind {params.blind} \
-            --cutouts {params.cutouts:q} \
+            --cutouts={params.cutouts:q} \
             --som {input.som:q} \
             --vi {params.vi:q} \
             --labels {input.labels:q} \

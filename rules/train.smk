@@ -47,7 +47,7 @@ for members, numbers in CAMPAIGN.grouped("members"):
     rule:
         """Write the members of round {wildcards.round} in the format of QuasarNP."""
         name:
-            "export_weights" if 1 in numbers else f"export_weights_{numbers[0]}"
+            numbered("export_weights", numbers)
         input:
             trained=lambda wildcards: expand(
                 "results/<run>/round-{round}/train/team-{team}.h5",
