@@ -202,6 +202,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="faults, by name")
     args = parser.parse_args()
 
+    # Leave as after an exception: a mounted disk would stay behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         if args.only == ["disk-sizes"]:

@@ -249,6 +249,7 @@ IDX = {k: v for k, v in ANYTHING.items() if k not in ("absent", "link to nothing
 }
 #: Faults of the pixels of a pool file, for those who read its catalogue alone.
 PIXELS = ("cut late", "fewer pixels", "another grid", "a pixel NaN", "a pixel infinite")
+PIXELS += ("a pixel as of damaged bytes",)
 POOL = FITS | {
     "a coadd": lambda good, bad: samples.write_coadd(bad, 2),
     "no SPECTRA": edit(SPECTRA=None),
@@ -264,6 +265,7 @@ POOL = FITS | {
     "another grid": edit(SPECTRA=lambda image: np.hstack([image, image[:, :15]])),
     "a pixel NaN": edit(SPECTRA=pixel(np.nan)),
     "a pixel infinite": edit(SPECTRA=pixel(np.inf)),
+    "a pixel as of damaged bytes": edit(SPECTRA=pixel(1e38)),
 }
 LABELLED = POOL | {
     "no LABELS": edit(LABELS=None),
@@ -481,6 +483,7 @@ BATCH = OURS | {
     "no MINIBATCH": renamed("MINIBATCH"),
     "MINIBATCH text": cells("MINIBATCH", "one"),
     "MINIBATCH empty": cells("MINIBATCH", ""),
+    "a score infinite": cells("SCORE", "1e400"),
     "MINIBATCH a fraction": cells("MINIBATCH", "1.5"),
     "a row twice": lines(lambda table: [*table, table[1]]),
     "no rows": lines(lambda table: table[:1]),

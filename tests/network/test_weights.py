@@ -254,7 +254,7 @@ def claimed(name, shape):
         (lambda path: path.write_text("weights"), "not an HDF5"),
         (lambda path: path.write_bytes(pickle.dumps(Bomb())), "not an HDF5"),
         (zip_archive, "zip archive"),
-        (lambda path: path.write_bytes(path.read_bytes()[:20000]), "damaged or cut"),
+        (lambda path: path.write_bytes(path.read_bytes()[:20000]), "truncated file"),
         (delete("model_weights"), "no model_weights"),
         (delete("model_weights/fc_box_3"), "kernel of layer fc_box_3 is missing"),
         (delete("model_weights/conv_2/conv_2/bias:0"), "bias of layer conv_2 is missing"),
@@ -389,3 +389,26 @@ def test_quasarnp_reads_ours_and_computes_the_same(tmp_path, monkeypatch, shape)
     confidence, offset = inference.predict(network, spectra)
     np.testing.assert_allclose(confidence, theirs[..., :13], atol=5e-6)
     np.testing.assert_allclose(offset, theirs[..., 13:], atol=5e-6)
+
+
+def test_a_file_system_without_locks(tmp_path):
+    """DVS and parts of Lustre refuse them: the package asks for none, HDF5's reason is shown."""
+    import shutil
+    import subprocess
+
+    from helpers.paths import PYTHON, ROOT
+
+    if not shutil.which("gcc"):
+        pytest.skip("needs gcc")
+    source, library = tmp_path / "flock.c", tmp_path / "flock.so"
+    source.write_text("#include <errno.h>\nint flock(int f, int o) { errno = 524; return -1; }\n")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    weights.write_network(tmp_path / "w.h5", random_network(), {})
+    command = [PYTHON, ROOT / "workflow_scripts/pack_ensemble.py", "--weights", tmp_path / "w.h5"]
+    command += ["--output", tmp_path / "ensemble.h5"]
+    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    environment.pop("HDF5_USE_FILE_LOCKING", None)
+    assert not subprocess.run(command, env=environment).returncode
+    locked = environment | {"HDF5_USE_FILE_LOCKING": "TRUE"}
+    result = subprocess.run(command, env=locked, capture_output=True, text=True)
+    assert result.returncode == 2 and "unable to lock file" in result.stderr

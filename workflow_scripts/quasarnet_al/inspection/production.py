@@ -270,7 +270,8 @@ def _fits(path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[
                     if "znum" in table.dtype.names
                     else slice(None)
                 )
-                fact["fits"] = [_fit(row) for row in table[order][:3]]
+                fits = [_fit(row) for row in table[order][:3]]
+                fact["fits"] = [fit for fit in fits if {"z", "spectype"} <= fit.keys()]
 
 
 def _dependency(header: fitsio.FITSHDR, name: str) -> str:

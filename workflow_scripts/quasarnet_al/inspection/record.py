@@ -174,7 +174,8 @@ def spectrum(
     for name, value in facts.items():
         if name == "redrock":
             # The catalogue's redshift and class are those that the pool was made with.
-            record["redrock"] = value | (record["redrock"] or {})
+            found = value | (record["redrock"] or {})
+            record["redrock"] = found if {"z", "spectype"} <= found.keys() else None
         elif name == "model":
             record["model"] = encode_small(value)
         elif name == "overlaps":

@@ -156,4 +156,6 @@ def read_batch(path: str | Path) -> pd.DataFrame:
         raise InputError(path, "has no rows, or a TARGETID twice", "make it again")
     if table["MINIBATCH"].dtype.kind != "i":
         raise InputError(path, "has a MINIBATCH that is not a whole number", "make it again")
+    if np.isinf(table.select_dtypes("number").to_numpy(dtype=float)).any():
+        raise InputError(path, "has a number that is infinite", "make it again")
     return table

@@ -246,7 +246,7 @@ class _opened:
             self.file = h5py.File(path, "r")
         except OSError as error:
             whole = start == b"\x89HDF\r\n\x1a\n"
-            fault = "is a damaged or cut HDF5 file" if whole else "is not an HDF5 file"
+            fault = f"cannot be opened ({error})" if whole else "is not an HDF5 file"
             raise InputError(path, fault, _REMEDY) from error
         return self.file
 

@@ -21,6 +21,9 @@ from quasarnet_al.spectra.columns import CATALOG, LABELS, Column
 from quasarnet_al.spectra.grid import DIGIT, GRIDS, Grid
 from quasarnet_al.spectra.tables import cards, check_columns, describe, table
 
+#: Flux of a normalised spectrum, in units of its rms; damaged bytes exceed it, and networks would
+#: overflow.
+LARGEST = 1e15
 #: Characters that stay as they are in a FITS column of text.
 _ASCII = string.printable[:95].replace("%", "")
 #: Every arm has weight.
@@ -194,8 +197,11 @@ def _read(path: str | Path, wanted: Grid | None = None, spectra: bool = True) ->
             labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
     if len(catalog) != rows or (labels is not None and len(labels) != rows):
         raise InputError(path, "has tables that differ in length", "make it again")
-    if not np.isfinite(image).all():
-        raise InputError(path, "has spectra that are not finite", "extract it again")
+    # NaN is not between any limits either.
+    if image.size and not -LARGEST < image.min() <= image.max() < LARGEST:
+        raise InputError(
+            path, f"has spectra that are not finite, or beyond {LARGEST:g}", "extract it again"
+        )
     fault = "" if labels is None else _fault_of_labels(labels, catalog)
     if fault:
         raise InputError(path, f"LABELS {fault}", "make it again")
