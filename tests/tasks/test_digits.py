@@ -187,7 +187,7 @@ def test_programs(tmp_path):
     _, _, labels = pool.read_labelled(tmp_path / "held-out.fits")
     assert labels["SPECTYPE"].tolist() == [str(classes[k]) for k in labels["TARGETID"]]
     assert set(labels["ORIGIN"]) == {"held-out"}
-    with pytest.raises(InputError, match="has 60 digits, 61 are asked for"):
+    with pytest.raises(InputError, match="has 60 digits, but 61"):
         sizes[1] = "31"
         extract_digits.main([str(argument) for argument in [*common, *names, *sizes]])
 
