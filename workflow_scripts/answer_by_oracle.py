@@ -27,11 +27,14 @@ def main(argv: list[str] | None = None) -> None:
             args.truth, f"does not have TARGETID {missing[0]}", "give the truth of this batch"
         )
     truth = truth.loc[batch["TARGETID"]]
+    # An inspector cannot say either what the truth table leaves open: quality 0 or 1 is no label.
+    doubt = truth["QUALITY"].fillna(0).clip(0, 1).astype(int)
+    quality = doubt.where(truth["REASON"] != "", 4)
     table = pd.DataFrame(
         {
             "TARGETID": truth.index.to_numpy(),
             "VI_scanner": "oracle",
-            "VI_quality": 4,
+            "VI_quality": quality.to_numpy(),
             "VI_issue": "",
             "VI_z": truth["Z"].round(6).to_numpy(),
             "VI_spectype": truth["SPECTYPE"].to_numpy(),

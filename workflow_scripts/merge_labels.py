@@ -1,7 +1,5 @@
 """Merge the CSV files that inspectors handed in into the labels of a round."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from quasarnet_al.core import files
@@ -11,20 +9,6 @@ from quasarnet_al.inspection.agreement import agreement
 from quasarnet_al.learning.batch import read_batch
 from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.registry import TASKS
-
-
-def refuse_incomplete(
-    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float
-) -> None:
-    """Raise `InputError` where a minibatch was not handed in: the files are of other pages."""
-    seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
-    for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
-        if not merge.is_handed_in(answered.sum(), len(answered), share):
-            raise files.InputError(
-                Path(paths[0]).parent,
-                f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
-                "the batch differs from the one that was inspected: hand in this round's pages",
-            )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -65,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             "hand in the CSV files of this batch's pages",
         )
     if args.whole:
-        refuse_incomplete(batch, rows, args.vi, args.complete)
+        merge.refuse_incomplete(batch, rows, args.vi, args.complete)
     labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"], args.title_prefix)
     answers, _ = merge.of_batch(rows, batch["TARGETID"])
     table = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})

@@ -185,6 +185,18 @@ def test_the_oracle_through_the_merge(tmp_path, batch):
     assert labels.read_bytes() == before
 
 
+def test_the_oracle_does_not_decide_what_the_truth_leaves_open(tmp_path, batch):
+    """A truth table of inspections has unresolved and unsure rows: they become no labels."""
+    rows = {"BEST_Z": [2.1, 0, 0.5], "BEST_SPECTYPE": ["QSO", "STAR", "GALAXY"]}
+    pd.DataFrame({"TARGETID": BATCH, **rows, "BEST_QUALITY": [999, 1.5, 3]}).to_csv(
+        batch[1], index=False
+    )
+    paths = [oracle(batch, m, tmp_path / f"desi-vi_t{m}_oracle.csv") for m in (1, 2)]
+    table = pd.read_csv(merge_files(tmp_path, batch, *paths)[0])
+    assert table["ACCEPTED"].tolist() == [0, 0, 1]
+    assert table["STATUS"].tolist() == ["low quality", "low quality", "accepted"]
+
+
 def test_refusals_are_written(tmp_path, batch, capsys):
     path = vi(tmp_path / "a.csv", "3.96276E+16,ann,4,2.1,QSO,,", "9,ann,4,2.1,QSO,=cmd(),")
     _, refused, _ = merge_files(tmp_path, batch, path)

@@ -79,7 +79,7 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),
         (
             {"pool": {"sources": [{"root": "r", "tiles": ["1/20260101", "1/20260102"]}]}},
-            "tile 1 stands twice",
+            "tile 1 is listed twice",
         ),
         ({"pool": {"sources": [{"root": "r", "tiles": ["../../etc"]}]}}, "tiles.0"),
         ({"pool": {"sources": [{"root": "r", "tiles": [80693]}]}}, "write TILEID/NIGHT, as 80693/"),

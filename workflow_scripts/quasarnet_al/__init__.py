@@ -22,8 +22,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   `production` of DESI says of them; `handed_in` records what inspectors hand in, `vi` reads it,
   `merge` makes labels from it, and `agreement` compares inspectors. `prospect` writes files for
   another viewer.
-* `tasks`: what differs between `quasar` and `digits` (`task`, `registry`), and the `team` of
-  members that one job trains.
+* `tasks`: what differs between `quasar` and `digits` (`task`, `registry`), the `team` of members
+  that one job trains, and a `study` of query strategies.
 * `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
   `tasks`), of a `run`, and of the `studies`.
 * `workflow`: the meaning of a `config` and its `schema`: the `plan` of a run, its `rounds`, its

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import vi
 from quasarnet_al.inspection.vi import ISSUES
 from quasarnet_al.spectra.tables import read_csv
@@ -133,6 +134,28 @@ def is_handed_in(answered: int, spectra: int, complete: float = 0.5) -> bool:
     the share `complete` of its spectra counts as all.
     """
     return answered >= complete * spectra
+
+
+def refuse_incomplete(
+    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float
+) -> None:
+    """Raise `InputError` where a minibatch was not handed in: the files are of other pages.
+
+    Parameters
+    ----------
+    batch : of `learning.batch.read_batch`
+    rows : the answers, of all files
+    paths : those files
+    share : of a minibatch's spectra that counts as all of them
+    """
+    seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
+    for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
+        if not is_handed_in(answered.sum(), len(answered), share):
+            raise InputError(
+                Path(paths[0]).parent,
+                f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
+                "the batch differs from the one that was inspected: hand in this round's pages",
+            )
 
 
 def by_target(rows: pd.DataFrame) -> Iterable[tuple[int, pd.DataFrame]]:

@@ -66,7 +66,7 @@ def check(config: dict, schema: str | Path) -> dict:
         if pool[name] != catalog[name]:
             raise InputError(
                 "config",
-                f"catalog: the tile {name} is another than the pool's",
+                f"catalog: tile {name} differs from the pool's",
                 "run it in a config of its own",
             )
     sets = labelled_sets(config).values()
@@ -153,7 +153,7 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
             if source["targets"] != "qso":
                 name += f"-{source['targets']}"
             if name in found:
-                raise InputError("config", f"{section}: the tile {name} stands twice", "remove one")
+                raise InputError("config", f"{section}: tile {name} is listed twice", "remove one")
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
     return found
 
