@@ -304,12 +304,27 @@ def test_release_and_gate(run):
         assert (folder / "results/tiny/gate" / name).exists()
 
 
-def test_check_of_the_release_on_real_spectra(run, shared_data):
+def small_letters(source, path):
+    """Write an SDSS file as DR8 to DR15 have it: names of columns in small letters."""
+    with fitsio.FITS(str(source)) as spec, fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(np.zeros(1), extname="PRIMARY")
+        for number, name in ((1, "COADD"), (2, "SPECOBJ")):
+            table = spec[number].read()
+            table.dtype.names = [column.lower() for column in table.dtype.names]
+            fits.write(table, extname=name)
+
+
+def test_check_of_the_release_on_real_spectra(run, shared_data, tmp_path):
+    """SDSS files of either spelling, in folders of any depth."""
     folder, _ = run
+    for number, source in enumerate(sorted((shared_data / "boss").glob("spec-*.fits"))):
+        place = tmp_path / "boss" / source.name.split("-")[1]
+        place.mkdir(parents=True, exist_ok=True)
+        (small_letters if number % 2 else shutil.copy)(source, place / source.name)
     changes = f"""
-data: {shared_data}
+data: {tmp_path}
 labelled:
-  boss: {{boss: "{{data}}/boss/spec-*.fits", check: true}}
+  boss: {{boss: "{{data}}/boss/**/spec-*.fits", check: true}}
 """
     before = times(folder, "results/tiny/round-*/batch.csv")
     snakemake(folder, "check", changes=changes)
