@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.inspection.merge import (
-    Z_TOLERANCE,
     by_target,
     is_adjudication,
     opinions,
     redshift_spread,
 )
+from quasarnet_al.spectra.truth import Z_TOLERANCE
 
 #: Inspectors with a smaller AC1 agree at most fairly (the scale of Landis & Koch 1977,
 #: Biometrics 33, 159), and one with a smaller share of equal answers to the same spectrum is

@@ -13,12 +13,8 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import vi
 from quasarnet_al.inspection.vi import ISSUES
 from quasarnet_al.spectra.tables import read_csv
-from quasarnet_al.spectra.truth import MIN_QUALITY
+from quasarnet_al.spectra.truth import MIN_QUALITY, QUALITY_TOLERANCE, Z_TOLERANCE
 
-#: A person decides where (max - min) / (1 + min) of the redshifts reaches this, or where
-#: the qualities differ by this much (DESI survey validation, Alexander et al. 2023).
-Z_TOLERANCE = 0.0033
-QUALITY_TOLERANCE = 2
 LABEL_COLUMNS = [
     "TARGETID",
     "SPECTYPE",

@@ -22,6 +22,7 @@ from quasarnet_al.inspection import merge, vi
 from quasarnet_al.inspection.line_lists import ABSORPTION, EMISSION, SKY, TELLURIC
 from quasarnet_al.inspection.record import SIZE, STEP, Record, mock_templates, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
+from quasarnet_al.spectra.truth import QUALITY_TOLERANCE, Z_TOLERANCE
 
 _BROWSER = Path(__file__).parent / "browser"
 #: The page's program, each module after those that it imports.
@@ -229,9 +230,9 @@ def differences(rows: pd.DataFrame) -> str:
     found = []
     if len(set(rows["SPECTYPE"]) - {""}) > 1:
         found.append("class")
-    if merge.redshift_spread(redshifts) >= merge.Z_TOLERANCE:
+    if merge.redshift_spread(redshifts) >= Z_TOLERANCE:
         found.append("redshift")
-    if len(rows) and rows["QUALITY"].max() - rows["QUALITY"].min() >= merge.QUALITY_TOLERANCE:
+    if len(rows) and rows["QUALITY"].max() - rows["QUALITY"].min() >= QUALITY_TOLERANCE:
         found.append("quality")
     return " and ".join([", ".join(found[:-1]), *found[-1:]] if len(found) > 1 else found)
 

@@ -19,11 +19,9 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.tables import is_number, write_csv
-from quasarnet_al.spectra.truth import MIN_QUALITY, Z_RANGE
+from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
 
 ISSUES = "RCS"
-#: A star's redshift is a velocity below 3000 km/s, and no quasar is as close.
-STAR_Z = 0.01
 #: The columns that prospect writes.
 PROSPECT_COLUMNS = [
     "TARGETID",

@@ -26,9 +26,11 @@ Z_TOLERANCE = 0.0033
 QUALITY_TOLERANCE = 2
 #: Redshifts that a label can have: no star is bluer, and Lya leaves the grid at 7.2.
 Z_RANGE = (-0.01, 7.2)
+#: A star's redshift is a velocity below 3000 km/s, and no quasar is as close.
+STAR_Z = 0.01
 #: Largest redshifts at which a pipeline fits a star (redrock 0.002, SDSS 0.004) and a galaxy
 #: (redrock 1.7, SDSS 2): beyond them class and redshift are not from one fit.
-LARGEST_Z = {"STAR": 0.01, "GALAXY": 2.0}
+LARGEST_Z = {"STAR": STAR_Z, "GALAXY": 2.0}
 #: SDSS's codes of a class that a person gave: star, quasar, galaxy, BAL quasar
 #: (Paris et al. 2017, DR12Q superset; Lyke et al. 2020, DR16Q superset).
 CLASS_PERSON = {1: "STAR", 3: "QSO", 4: "GALAXY", 30: "QSO"}
@@ -468,8 +470,9 @@ def label(
     """
     row = truth.reindex(catalog["TARGETID"])
     reason = row["REASON"].fillna("not in truth").to_numpy(dtype=object)
-    quasar, z = (row["SPECTYPE"] == "QSO").to_numpy(), row["Z"]
-    in_range = z.between(*Z_RANGE).to_numpy() & ~(quasar & (z <= 0).to_numpy())
+    quasar, star, z = row["SPECTYPE"] == "QSO", row["SPECTYPE"] == "STAR", row["Z"]
+    contradicting = (quasar & (z < STAR_Z)) | (star & (z.abs() > STAR_Z))
+    in_range = (z.between(*Z_RANGE) & ~contradicting).to_numpy()
     reason[(reason == "") & ~row["SPECTYPE"].isin(SPECTYPES).to_numpy()] = "unknown class"
     reason[(reason == "") & ~in_range] = "impossible redshift"
     accepted = reason == ""
