@@ -37,6 +37,8 @@ def main(argv: list[str] | None = None) -> None:
             f"has no strategy {args.baseline}, and no other curve has it",
             "give the baseline's curves too",
         )
+    experiment.check_curves(curves)
+    curves = curves.drop(columns="file")
     others = [name for name in experiment.FIGURES if name in curves and name != args.metric]
     ratios = pd.concat(
         experiment.compare(curves, figure, args.baseline, args.seed)
@@ -60,7 +62,7 @@ def _read(path: str, metric: str) -> pd.DataFrame:
         raise InputError(
             path, f"is not a learning curve ({error})", "make it again with run_arm.py"
         ) from error
-    return curve
+    return curve.assign(file=path)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import outliers
 from quasarnet_al.learning import selection
@@ -22,12 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     rows = selection.read_selection(args.selection)
-    targetid, flaw = map(
-        np.concatenate,
-        zip(*(outliers.flaws(path, args.input_root) for path in args.pool), strict=True),
-    )
-    if not np.array_equal(targetid, rows["TARGETID"]):
-        raise InputError(args.selection, "is not of these pool files", "select the batch again")
+    found = [outliers.flaws(path, args.input_root) for path in args.pool]
+    targetid, flaw = map(np.concatenate, zip(*found, strict=True))
+    place = np.repeat(np.arange(len(found)), [len(part) for part, _ in found])
+    selection.check_spectra(args.selection, rows, targetid, args.pool, place)
     table = outliers.judge(np.char.strip(rows["REASON"]), flaw)
     write_csv(args.output, table, "%.4g")
     print(table.to_string(index=False))

@@ -34,17 +34,19 @@ def main(argv: list[str] | None = None) -> None:
 
     task = TASKS[args.task]
     rounds = [read_json(path, "round", *task.headline) for path in args.metrics]
-    write_csv(args.curve, run.learning_curve(task, rounds), "%.5g")
+    selected = run.selections(args.summaries)
     draw, _ = DRAWINGS[args.task].figures[0]
-    write_bytes(args.figure, style.draw(draw, rounds))
+    with run.metrics_of(task, args.metrics, rounds):
+        write_csv(args.curve, run.learning_curve(task, rounds), "%.5g")
+        write_bytes(args.figure, style.draw(draw, rounds))
+        content = run.report(task, rounds, selected, args.agreements, args.stopping)
     folder = Path(args.report).parent
     links = [
         html.link(os.path.relpath(path, folder), f"round {entry['round']}")
         for path, entry in zip(args.rounds, rounds, strict=False)
     ]
-    selected = run.selections(args.summaries)
     body = [f"<p>Report of each round: {' · '.join(links)}</p>" if links else ""]
-    body += run.report(task, rounds, selected, args.agreements, args.stopping)
+    body += content
     if args.benchmarks:
         jobs = cost.read(args.benchmarks)
         body += html.cost("Cost of the run", jobs, int(selected["exposures"].max()))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.judging import experiment
 from quasarnet_al.learning import som
 from quasarnet_al.learning.selection import Strategy
@@ -88,6 +89,23 @@ def test_interval_widens_with_the_scatter_of_the_seeds():
         return row["high"] - row["low"], row["gain_error"]
 
     assert np.all(np.less(widths(0.01), widths(0.1)))
+
+
+@pytest.mark.parametrize(
+    "lost, fault",
+    [
+        ({"seed": 1}, "b-0: .*no seed 1"),
+        ({"seed": 2, "labels": 400}, "b-2: .*seed 2"),
+        ({"seed": 0, "labels": 0}, "b-0: .*seed 0"),
+    ],
+)
+def test_curves_that_lack_a_seed_or_a_round_are_refused(lost, fault):
+    table = curves(a=np.zeros((3, 5)), b=np.zeros((3, 5)))
+    table["file"] = table["arm"] + "-" + table["seed"].astype(str)
+    experiment.check_curves(table)
+    here = (table["arm"] == "b") & (table[list(lost)] == pd.Series(lost)).all(axis=1)
+    with pytest.raises(InputError, match=fault):
+        experiment.check_curves(table[~here])
 
 
 def test_figures_of_merit():

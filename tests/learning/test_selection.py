@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.learning import selection
 from quasarnet_al.learning.selection import Candidates, Strategy
 
@@ -137,3 +139,16 @@ def test_what_lies_above_a_percentile():
         True,
     ]
     assert selection.above(np.empty(0), 98).shape == (0,)
+
+
+def test_a_selection_of_other_spectra_names_the_file_that_differs():
+    rows = np.array([(1,), (2,), (3,)], [("TARGETID", "i8")])
+
+    def check(*targetid):
+        place = [0, 1, 1, 1][: len(targetid)]
+        selection.check_spectra("s.fits", rows, np.array(targetid), ["a", "b"], np.array(place))
+
+    check(1, 2, 3)
+    for targetid, other in (((9, 2, 3), "a"), ((1, 2, 9), "b"), ((1, 2), "b"), ((1, 2, 3, 4), "b")):
+        with pytest.raises(InputError, match=rf"s\.fits: .* {other};"):
+            check(*targetid)

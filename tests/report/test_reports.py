@@ -145,12 +145,22 @@ def test_the_run_links_its_rounds(round_files, tmp_path):
     assert (tmp_path / "out/c.png").read_bytes()[1:4] == b"PNG"
 
 
+def test_metrics_that_no_figure_can_show_are_refused(round_files):
+    task, _ = round_files
+    write_json("damaged.json", read_json("metrics.json") | {"calibration": 0.5})
+    lists = ["--metrics", "metrics.json", "damaged.json"]
+    lists += ["--summaries", "selection.json", "selection.json"]
+    outputs = ["--curve", "out/c.csv", "--figure", "out/c.png", "--report", "out/report.html"]
+    with pytest.raises(InputError, match=r"^damaged\.json: "):
+        report_run.main(["--task", task.name, "--run", "r", *lists, *outputs])
+
+
 def test_files_of_another_round_are_refused(round_files):
     _, arguments = round_files
     for option, fault in (
         ("--scores", "is not the map of the spectra in"),
         # Now both are in the same order, which is not the selection's.
-        ("--map", "is not of these score tables"),
+        ("--map", "does not list the spectra of"),
     ):
         place = arguments.index(option) + 1
         arguments[place : place + 2] = arguments[place + 1], arguments[place]

@@ -96,3 +96,32 @@ def test_any_header_is_read_or_refused(data):
         hdus.check(stream)
     except ValueError as error:
         assert str(error)
+
+
+def test_a_table_has_as_many_columns_as_the_standard_allows(tmp_path):
+    """A search through 10^12 columns would not end."""
+    path = tmp_path / "x.fits"
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits.write(np.zeros(3, [("A", "i4")]), extname="A")
+    for fields in ("1000000000000", "-1"):
+        content = path.read_bytes()
+        at = content.index(b"TFIELDS =")
+        card = f"TFIELDS = {fields:>20}".ljust(80).encode()
+        path.write_bytes(content[:at] + card + content[at + 80 :])
+        with pytest.raises(InputError, match=r"x\.fits: .*TFIELDS"), opened(path):
+            pass
+
+
+def test_what_a_damaged_file_said_is_not_blamed_on_a_good_one(tmp_path, monkeypatch):
+    """cfitsio keeps messages, which quote bytes of the file, until some other file fails."""
+    good = write(tmp_path / "good.fits", A=np.ones((3, 4), "f4"))
+
+    def moved(self, number):
+        if number > 2:
+            raise UnicodeDecodeError("utf-8", b"kept: \xa0", 6, 7, "invalid start byte")
+        return parent(self, number)
+
+    parent = fitsio.FITS.movabs_hdu
+    monkeypatch.setattr(fitsio.FITS, "movabs_hdu", moved)
+    with opened(good) as fits:
+        assert fits["A"].read().sum() == 12

@@ -265,6 +265,10 @@ def read_json(path: str | os.PathLike, *needed: str) -> dict:
         raise InputError(path, f"is not a readable JSON file ({error})", "make it again") from error
 
 
+#: What values of another form make a program raise.
+UNUSABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 @contextlib.contextmanager
 def content_of(path: object, remedy: str = "make it again") -> Iterator[None]:
     """Blame `path`, by an `InputError`, for what its values make the block raise.
@@ -273,7 +277,7 @@ def content_of(path: object, remedy: str = "make it again") -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except UNUSABLE as error:
         fault = f"has a value that cannot be used ({type(error).__name__}: {error})"
         raise InputError(path, fault, remedy) from error
 

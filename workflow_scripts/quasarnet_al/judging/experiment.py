@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.judging.statistics import mean_interval
 from quasarnet_al.learning import acquisition, selection, som
 
@@ -138,6 +139,29 @@ def label_ratio(
         return needed / base_labels[-1]
     enough = labels_to_reach(base_labels, base, curve[-1])
     return labels[-1] / enough if enough else np.inf
+
+
+def check_curves(curves: pd.DataFrame) -> None:
+    """Raise `InputError` where strategies cannot be compared: a round or a seed of one is missing.
+
+    Parameters
+    ----------
+    curves : columns file (which each row is from), arm, seed and labels, a row per round
+    """
+    remedy = "give the curves of all seeds and rounds, made by run_arm.py"
+    seeds = set(curves["seed"])
+    for arm, rows in curves.groupby("arm", sort=False):
+        if missing := seeds - set(rows["seed"]):
+            fault = f"strategy {arm} has no seed {min(missing):g}, which another strategy has"
+            raise InputError(rows["file"].iloc[0], fault, remedy)
+        rounds = [(seed, set(of["labels"]), of) for seed, of in rows.groupby("seed")]
+        # The seeds have the same numbers of labels: what most of them have is right.
+        usual = max((labels for _, labels, _ in rounds), key=[r[1] for r in rounds].count)
+        for seed, labels, of in rounds:
+            if labels != usual:
+                fault = f"the rounds of strategy {arm}, seed {seed:g}, are not at the numbers of "
+                fault += f"labels of its other seeds ({min(labels ^ usual):g} differs)"
+                raise InputError(of["file"].iloc[0], fault, remedy)
 
 
 def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Selection: which spectra people are asked to label, and why not the others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +161,28 @@ def read_selection(path: str, *more: str) -> np.ndarray:
     if rows.dtype["REASON"].kind not in "US":
         raise InputError(path, "has a REASON that is not text", "make it with select_batch.py")
     return rows
+
+
+def check_spectra(
+    path: str,
+    rows: np.ndarray,
+    targetid: np.ndarray,
+    files: Sequence[str],
+    place: np.ndarray,
+) -> None:
+    """Raise `InputError` where a selection does not list the spectra of some files.
+
+    Parameters
+    ----------
+    path, rows : the selection, and its content
+    targetid, place : TARGETID (n,) of the spectra of `files`, in their order, and the number of
+        the file of each
+    """
+    both = min(len(rows), len(targetid))
+    differ = np.flatnonzero(rows["TARGETID"][:both] != targetid[:both])
+    if differ.size or len(rows) != len(targetid):
+        other = files[place[differ[0]]] if differ.size else files[-1]
+        raise InputError(path, f"does not list the spectra of {other}", "select the batch again")
 
 
 def select(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from quasarnet_al.core.files import InputError, content_of, read_json
+from quasarnet_al.core.files import content_of, read_json
 from quasarnet_al.judging import stopping
 from quasarnet_al.judging.votes import mispredicted
 from quasarnet_al.learning import selection, som
@@ -101,8 +101,8 @@ def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -
     fitted = som.read(files.som, batch.grid)
     exposures = read_exposures(files.scores, files.map, files.pool, fitted, names)
     rows = exposures.scores
-    if not np.array_equal(rows["TARGETID"], reasons["TARGETID"]):
-        raise InputError(files.selection, "is not of these score tables", "select the batch again")
+    of, _ = exposures.locate(np.arange(len(rows)))
+    selection.check_spectra(files.selection, reasons, rows["TARGETID"], files.scores, of)
     left = discarded(reasons)
     place, row = exposures.locate(left)
     images = {number: pool.read(files.pool[number])[0] for number in np.unique(place)}

@@ -1,12 +1,13 @@
 """The report of a run: its rounds together, as a list of HTML (see `html`)."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from quasarnet_al.core.files import read_json
+from quasarnet_al.core.files import UNUSABLE, content_of, read_json
 from quasarnet_al.learning import selection
-from quasarnet_al.report import html
+from quasarnet_al.report import html, style
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.tasks.task import Task
 
@@ -17,6 +18,23 @@ def learning_curve(task: Task, rounds: Sequence[dict]) -> pd.DataFrame:
     return pd.DataFrame(
         [{name: entry[name] for name in names} | task.details(entry) for entry in rounds]
     )
+
+
+@contextlib.contextmanager
+def metrics_of(task: Task, paths: Sequence[str], rounds: Sequence[dict]) -> Iterator[None]:
+    """Blame a metrics.json, by an `InputError`, for what its values make the block raise.
+
+    `rounds` are the contents of `paths`. What no file causes alone is raised as it is.
+    """
+    try:
+        yield
+    except UNUSABLE:
+        for path, entry in zip(paths, rounds, strict=True):
+            with content_of(path):
+                learning_curve(task, [entry])
+                for draw, _ in DRAWINGS[task.name].figures:
+                    style.draw(draw, [entry], kind="svg")
+        raise
 
 
 def selections(paths: Sequence[str]) -> pd.DataFrame:

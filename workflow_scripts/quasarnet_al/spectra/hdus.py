@@ -24,6 +24,8 @@ from quasarnet_al.core.files import InputError
 RECORD, CARD = 2880, 80
 #: Longest header that is read, in records: 36,000 cards.
 LONGEST_HEADER = 1000
+#: Largest number of columns of a table (FITS standard 4.0, section 7.2.1).
+COLUMNS = 999
 #: What fitsio, gzip and numpy raise for a file that is not what it says.
 UNREADABLE = (
     *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, MemoryError),
@@ -67,6 +69,17 @@ class Fits(fitsio.FITS):
     """An open file whose headers are known: `headers`, by the name of the HDU."""
 
     headers: dict[str, Header]
+
+    def movabs_hdu(self, hdunum: int) -> int:
+        """Move to an HDU; raise `OSError` where there is none, which fitsio relies on.
+
+        cfitsio's messages quote the file, and some are left over from files read before:
+        bytes that are not UTF-8 would raise `UnicodeDecodeError` at the end of a good file.
+        """
+        try:
+            return super().movabs_hdu(hdunum)
+        except UnicodeDecodeError as error:
+            raise OSError(error.object.decode("ascii", "replace")) from error
 
 
 @contextlib.contextmanager
@@ -136,7 +149,10 @@ def _check(stream: BinaryIO) -> dict[str, Header]:
     while cards := _header(stream, number):
         name = cards.get("EXTNAME", str(number))
         if cards.get("XTENSION") == "BINTABLE" and cards.get("ZIMAGE") != "T":
-            for column in range(1, _whole(cards, "TFIELDS", name) + 1):
+            columns = _whole(cards, "TFIELDS", name)
+            if not 0 <= columns <= COLUMNS:
+                raise ValueError(f"TFIELDS of HDU {name} is not between 0 and {COLUMNS}")
+            for column in range(1, columns + 1):
                 form = cards.get(f"TFORM{column}", "").lstrip("0123456789")
                 if form[:1] in ("P", "Q"):
                     column_name = cards.get(f"TTYPE{column}", str(column))
