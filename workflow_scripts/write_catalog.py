@@ -4,10 +4,10 @@ An object that was observed more than once is represented by the exposure with t
 and is in the catalogue if it is a quasar there.
 """
 
-import fitsio
 import numpy as np
 
 from quasarnet_al.core.program import command_line, program
+from quasarnet_al.spectra import hdus
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
 
@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> None:
         columns |= {f"C_{name}": objects[f"C_{name}"], f"Z_{name}": objects[f"Z_{name}"]}
     columns |= {"C_BAL": objects["C_BAL"], "IS_BAL": objects["C_BAL"] > 0.5}
     columns["EXPOSURES"] = exposures.astype(np.int32)
-    made = fitsio.read_header(args.tables[0], ext="QN")
+    with hdus.opened(args.tables[0], "a table QN", "make it with classify_spectra.py") as fits:
+        made = fits["QN"].read_header()
     kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
     write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, kept)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")

@@ -213,9 +213,9 @@ def fits_file(path: str | os.PathLike) -> Iterator["fitsio.FITS"]:
     fitsio does not report errors when it closes a file, so a full disk would leave a
     truncated one. Takes twice the file's size in memory. A name that ends in .gz is packed.
     """
-    import fitsio
+    from quasarnet_al.core.fits import Fits
 
-    with fitsio.FITS("mem://", "rw") as fits:
+    with Fits("mem://", "rw") as fits:
         yield fits
         content = fits.read_raw()
     write_bytes(path, _packed(path, content))

@@ -11,6 +11,8 @@ from typing import Any
 import fitsio
 import numpy as np
 
+from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import hdus
 from quasarnet_al.spectra.desi import ARMS, TARGET_COLUMNS
 from quasarnet_al.spectra.grid import BLUE
 
@@ -107,7 +109,8 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
             continue
         try:
             reader(path, rows, targetids, facts)
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (InputError, OSError, ValueError, KeyError, IndexError) as error:
+            error = error.args[1] if isinstance(error, InputError) else error
             print(f"{path}: cannot be read ({error}); the pages go without it", flush=True)
     return facts
 
@@ -115,7 +118,7 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
 def _fibermap(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with fitsio.FITS(str(path)) as fits:
+    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
         header = fits[0].read_header()
         version = _dependency(header, "desispec")
         fibermap = fits["FIBERMAP"].read() if "FIBERMAP" in fits else None
@@ -139,7 +142,7 @@ def _overlaps(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
     """Keep what each arm alone measured where two overlap; elsewhere the joined coadd does."""
-    with fitsio.FITS(str(path)) as fits:
+    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
         arms = {
             arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
             for arm in ARMS
@@ -188,7 +191,7 @@ def _exposures(rows: np.ndarray, fact: dict[str, Any]) -> dict[str, str]:
 def _redrock(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with fitsio.FITS(str(path)) as fits:
+    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
         header = fits[0].read_header()
         table = fits["REDSHIFTS"].read()
     row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
@@ -233,7 +236,7 @@ def _fit(row: np.void) -> dict[str, Any]:
 def _models(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with fitsio.FITS(str(path)) as fits:
+    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
         targets = fits["REDSHIFTS"]["TARGETID"].read()
         row_of = {int(targetid): k for k, targetid in enumerate(targets)}
         arms = [(fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in ARMS]

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import fitsio
 import numpy as np
 
 from quasarnet_al.core import files
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import desi
+from quasarnet_al.spectra import desi, hdus
 
 #: What prospect shows or asks for; where neither catalogue nor coadd knows it, it is zero.
 FIBERMAP = {
@@ -120,26 +119,23 @@ def _read(
     with_resolution: bool,
 ) -> _Part:
     rows, images = catalog["ROW"], {}
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            for arm in desi.ARMS:
-                wave = fits[f"{arm}_WAVELENGTH"].read()
-                if not np.array_equal(wavelength.setdefault(arm, wave), wave):
-                    raise InputError(path, f"has a different {arm} grid", "give DESI coadds")
-                for name in (f"{arm}_FLUX", f"{arm}_IVAR"):
-                    images[name] = fits[name].read()[rows]
-                name = f"{arm}_RESOLUTION"
-                if with_resolution and name in fits:
-                    images[name] = np.concatenate(
-                        [fits[name][int(row) : int(row) + 1, :, :] for row in rows]
-                    )
-            tables = [catalog]
-            if "FIBERMAP" in fits:
-                tables.insert(0, fits["FIBERMAP"].read()[rows])
-                if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"]):
-                    raise InputError(path, "holds other targets by now", "extract the pool again")
-    except (OSError, IndexError) as error:
-        raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
+    with hdus.opened(path, "a coadd", "fetch it again") as fits:
+        for arm in desi.ARMS:
+            wave = fits[f"{arm}_WAVELENGTH"].read()
+            if not np.array_equal(wavelength.setdefault(arm, wave), wave):
+                raise InputError(path, f"has a different {arm} grid", "give DESI coadds")
+            for name in (f"{arm}_FLUX", f"{arm}_IVAR"):
+                images[name] = fits[name].read()[rows]
+            name = f"{arm}_RESOLUTION"
+            if with_resolution and name in fits:
+                images[name] = np.concatenate(
+                    [fits[name][int(row) : int(row) + 1, :, :] for row in rows]
+                )
+        tables = [catalog]
+        if "FIBERMAP" in fits:
+            tables.insert(0, fits["FIBERMAP"].read()[rows])
+            if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"]):
+                raise InputError(path, "holds other targets by now", "extract the pool again")
     return _Part(place, _fibermap(tables), images, *_redrock(path, catalog["TARGETID"]))
 
 
@@ -148,12 +144,9 @@ def _redrock(coadd: Path, targetids: np.ndarray) -> tuple[np.ndarray | None, dic
     path = coadd.with_name(coadd.name.replace("coadd-", "redrock-", 1))
     if not path.exists():
         return None, {}
-    try:
-        with fitsio.FITS(str(path)) as fits:
-            header = fits[0].read_header()
-            table = fits["REDSHIFTS"].read()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error})", "fetch it again") from error
+    with hdus.opened(path, "a redrock file", "fetch it again") as fits:
+        header = fits[0].read_header()
+        table = fits["REDSHIFTS"].read()
     row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
     known = {key: header[key] for key in header if key == "RRVER" or key.startswith("TEM")}
     if not all(int(targetid) in row_of for targetid in targetids):

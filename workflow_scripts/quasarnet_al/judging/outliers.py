@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import fitsio
 import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.judging import metrics
 from quasarnet_al.learning.selection import OUTLIER_REASONS
-from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra import desi, hdus, pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +28,10 @@ def flaws(path: str | Path, roots: Sequence[str]) -> tuple[np.ndarray, np.ndarra
         coadd = desi.source_path(str(source), roots)
         if coadd is None:
             raise InputError(path, f"names a coadd {source} that is absent", "extract it again")
-        try:
-            known = fitsio.read(str(coadd), ext="FIBERMAP", columns=["MOCK_FLAW"])
+        what = f"a mock coadd with the flaws of {path}"
+        with hdus.opened(coadd, what, "simulate it again") as fits:
+            known = fits["FIBERMAP"].read(columns=["MOCK_FLAW"])
             flaw[here] = np.char.strip(known["MOCK_FLAW"][catalog["ROW"][here]])
-        except (OSError, ValueError, IndexError) as error:
-            raise InputError(
-                coadd, f"does not name the flaws of {path} ({error})", "simulate it again"
-            ) from error
     return catalog["TARGETID"], flaw
 
 

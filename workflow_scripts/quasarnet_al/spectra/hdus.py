@@ -2,8 +2,10 @@
 
 cfitsio trusts what a header declares. A column of variable length is read as garbage or
 ends the process (SIGSEGV), a size beyond the file's end asks for any amount of memory, and
-a path with brackets is taken for cfitsio's extended syntax. Every FITS file is read
-through `opened`, which refuses the first two and takes any path.
+a path with brackets is taken for cfitsio's extended syntax. fitsio reads rows as bytes into
+an array of the scaled type: where an integer column is scaled, that array is of another size,
+all columns are garbage, and memory is overwritten. Every FITS file is read through `opened`,
+which refuses such columns and sizes, and takes any path.
 """
 
 import contextlib
@@ -19,6 +21,7 @@ from typing import BinaryIO
 import fitsio
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.core.fits import Fits
 
 #: Size of a FITS record, and of a card, in bytes (FITS standard 4.0, section 3.1).
 RECORD, CARD = 2880, 80
@@ -26,6 +29,10 @@ RECORD, CARD = 2880, 80
 LONGEST_HEADER = 1000
 #: Largest number of columns of a table (FITS standard 4.0, section 7.2.1).
 COLUMNS = 999
+#: Zero points that mark a column of the other signedness (FITS standard 4.0, table 19), which
+#: fitsio reads as such, and the kinds of columns that may be scaled: floats.
+ZEROS = {"B": -(2.0**7), "I": 2.0**15, "J": 2.0**31, "K": 2.0**63}
+SCALABLE = ("E", "D")
 #: What fitsio, gzip and numpy raise for a file that is not what it says.
 UNREADABLE = (
     *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, MemoryError),
@@ -54,10 +61,11 @@ class Header:
     def plain_float32(self) -> bool:
         """Say whether the data are float32 in the file, neither packed nor scaled."""
         image = self.start >= 0 and self.cards.get("XTENSION", "IMAGE") == "IMAGE"
-        scaled = self._number("BSCALE", 1.0) != 1 or self._number("BZERO", 0.0) != 0
+        scaled = self.number("BSCALE", 1.0) != 1 or self.number("BZERO", 0.0) != 0
         return image and self.cards["BITPIX"] == "-32" and not scaled
 
-    def _number(self, key: str, default: float) -> float:
+    def number(self, key: str, default: float) -> float:
+        """Return the value of a card; NaN where it is not a number."""
         try:
             # Fortran writes the exponent of a double as D.
             return float(self.cards[key].replace("D", "E")) if key in self.cards else default
@@ -65,25 +73,14 @@ class Header:
             return float("nan")
 
 
-class Fits(fitsio.FITS):
+class KnownFits(Fits):
     """An open file whose headers are known: `headers`, by the name of the HDU."""
 
     headers: dict[str, Header]
 
-    def movabs_hdu(self, hdunum: int) -> int:
-        """Move to an HDU; raise `OSError` where there is none, which fitsio relies on.
-
-        cfitsio's messages quote the file, and some are left over from files read before:
-        bytes that are not UTF-8 would raise `UnicodeDecodeError` at the end of a good file.
-        """
-        try:
-            return super().movabs_hdu(hdunum)
-        except UnicodeDecodeError as error:
-            raise OSError(error.object.decode("ascii", "replace")) from error
-
 
 @contextlib.contextmanager
-def opened(path: str | Path, what: str, remedy: str) -> Iterator[Fits]:
+def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
     """Yield a FITS file, open for reading; whatever cannot be read of it is the file's fault.
 
     Parameters
@@ -110,7 +107,7 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[Fits]:
             headers = check(stream)
             # cfitsio reads brackets in a name as commands, and fitsio takes ASCII alone.
             alias = f"/dev/fd/{stream.fileno()}"
-            with Fits(alias) as fits:
+            with KnownFits(alias) as fits:
                 fits.headers = headers
                 yield fits
     except UNREADABLE as error:
@@ -149,16 +146,7 @@ def _check(stream: BinaryIO) -> dict[str, Header]:
     while cards := _header(stream, number):
         name = cards.get("EXTNAME", str(number))
         if cards.get("XTENSION") == "BINTABLE" and cards.get("ZIMAGE") != "T":
-            columns = _whole(cards, "TFIELDS", name)
-            if not 0 <= columns <= COLUMNS:
-                raise ValueError(f"TFIELDS of HDU {name} is not between 0 and {COLUMNS}")
-            for column in range(1, columns + 1):
-                form = cards.get(f"TFORM{column}", "").lstrip("0123456789")
-                if form[:1] in ("P", "Q"):
-                    column_name = cards.get(f"TTYPE{column}", str(column))
-                    raise ValueError(
-                        f"column {column_name} of HDU {name} has entries of variable length"
-                    )
+            _check_columns(Header(cards, -1), name)
         size = _size(cards, name)
         headers.setdefault(name, Header(cards, stream.tell()))
         start = stream.tell() + size
@@ -174,6 +162,20 @@ def _check(stream: BinaryIO) -> dict[str, Header]:
         stream.seek(-(-start // RECORD) * RECORD)
         number += 1
     return headers
+
+
+def _check_columns(header: Header, name: str) -> None:
+    columns = _whole(header.cards, "TFIELDS", name)
+    if not 0 <= columns <= COLUMNS:
+        raise ValueError(f"TFIELDS of HDU {name} is not between 0 and {COLUMNS}")
+    for column in range(1, columns + 1):
+        kind = header.cards.get(f"TFORM{column}", "").lstrip("0123456789")[:1]
+        called = f"column {header.cards.get(f'TTYPE{column}', column)} of HDU {name}"
+        if kind in ("P", "Q"):
+            raise ValueError(f"{called} has entries of variable length")
+        scale, zero = header.number(f"TSCAL{column}", 1.0), header.number(f"TZERO{column}", 0.0)
+        if kind not in SCALABLE and not (scale == 1 and zero in (0, ZEROS.get(kind, 0))):
+            raise ValueError(f"{called} is scaled, which only a column of floats may be")
 
 
 def _header(stream: BinaryIO, number: int) -> dict[str, str]:

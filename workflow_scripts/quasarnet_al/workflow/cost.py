@@ -126,17 +126,13 @@ def training_sizes(config: dict, spectra_per_tile: float) -> dict[str, float]:
 
 
 def _size(config: dict, name: str, source: dict, spectra_per_tile: float) -> float:
-    import fitsio  # only here: rules import this module, too
+    from quasarnet_al.spectra import hdus  # only here: rules import this module, too
 
     extracted = Path("results", config["run"], "labelled", f"{name}.fits")
     for path, table in ((extracted, "SPECTRA"), (Path(source.get("training_data", "")), 0)):
         if path.is_file():
-            try:
-                return float(fitsio.read_header(str(path), ext=table)["NAXIS2"])
-            except (OSError, KeyError, ValueError) as error:
-                raise InputError(
-                    path, f"has no image of spectra ({error})", "replace it"
-                ) from error
+            with hdus.opened(path, "an image of spectra", "replace it") as fits:
+                return float(fits[table].read_header()["NAXIS2"])
     if "digits" in source:
         return float(source["digits"])
     if "boss" in source:
