@@ -5,8 +5,11 @@ import re
 
 import pytest
 
+from helpers.cases import PROGRAMS
 from helpers.diagrams import LIBRARY, WINGS, wings_imported
 from helpers.paths import ROOT
+from quasarnet_al.learning import acquisition
+from quasarnet_al.spectra import columns
 
 MODULES = sorted(LIBRARY.rglob("*.py"))
 
@@ -48,3 +51,15 @@ def test_tests_mirror_the_wings():
         for path in (ROOT / "tests" / wing).glob("test_*.py"):
             name = path.stem.removeprefix("test_")
             assert name in modules | {"reports", "tasks", "slurm_checks"}, path
+
+
+def test_every_acquisition_function_has_its_columns_described():
+    """Their names become columns of FITS tables, whose headers say what they are."""
+    assert {acquisition.column(name) for name in acquisition.NAMES} <= columns.COLUMNS.keys()
+
+
+def test_every_program_is_tried_with_bad_input():
+    """But for those that read no file that people or other programs made."""
+    tried = {name.partition(".")[0] for name in PROGRAMS}
+    programs = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
+    assert programs - tried == {"check_gpu", "discard_answers", "record_round"}

@@ -70,6 +70,7 @@ def open_page(context, path, name="Ann Example"):
         page.keyboard.press("Enter")
         page.wait_for_selector("#who", state="hidden")
         until(page, "session.inspector !== ''")
+    until(page, "view.drawn === view.index")
     return page
 
 
@@ -429,6 +430,8 @@ def mixed(tmp_path_factory):
 
 def send(page, key, code, *, shift=False, repeat=False):
     """A key of another layout, or one held down: what the browser itself would send."""
+    if not repeat:
+        until(page, "view.drawn === view.index")
     event = {"key": key, "code": code, "shiftKey": shift, "repeat": repeat, "bubbles": True}
     page.evaluate(
         f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {json.dumps(event)}))"
