@@ -2,8 +2,9 @@
 
 The wings. Each imports only those before it, which a test enforces (see docs/architecture.md).
 
-* `core`: `files` that appear complete or not at all, the command line of a `program`, `options`
-  that a dataclass describes for config and programs, reproducible random numbers (`chance`).
+* `core`: `files` that appear complete or not at all, an open file of `fits`, the command line of a
+  `program`, `options` that a dataclass describes for config and programs, reproducible random
+  numbers (`chance`).
 * `spectra`: `desi` and `boss` read spectra, `rebin` puts them on the pixels of a `grid` and
   normalises them, `pool` keeps them with their catalogue, and `truth` and `sets` join them with
   labels. `extraction` counts what is left out, `columns` defines every column, `tables` reads and
