@@ -716,6 +716,7 @@ def test_keyboards_other_than_american(context, few):
     send(page, "'", "Digit4")
     until(page, "view.drawn === 1")
     press(page, "Home")
+    until(page, "view.drawn === 0")
     send(page, "3", "Digit3", shift=True)
     assert answer_of(page, 0)["quality"] == 3
     until(page, "view.drawn === view.index")

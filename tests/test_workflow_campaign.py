@@ -78,8 +78,10 @@ def answered(tmp_path_factory):
     return folder
 
 
-def test_a_campaign(answered):
-    folder, before = answered, frozen(answered)
+def test_a_campaign(answered, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(answered, folder, symlinks=True)
+    before = frozen(folder)
     changes = PEOPLE + LATER
     # A second inspector and a corrected label for round 1, two tiles, other settings.
     first = batch(folder, 1)

@@ -74,7 +74,7 @@ def test_the_batch_is_the_most_confusing(run):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("oracle: {rounds: 1}", "task mnist has no pages for people; set oracle.rounds"),
+        ("oracle: {rounds: 1}", "task mnist has no inspection pages"),
         ("task: quasar", "config:"),
         ("labelled: {initial: {survey: old}}", "config: labelled.initial"),
     ],

@@ -6,7 +6,6 @@ the pool file.
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import flaws, som
 from quasarnet_al.spectra import pool
@@ -21,20 +20,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="the table MAP (FITS)")
     args = parser.parse_args(argv)
 
-    fitted = som.read(args.som)
+    grid = pool.read_grid(args.pool)
+    fitted = som.read(args.som, grid)
     spectra, catalog = pool.read(args.pool)
-    if spectra.shape[1] != fitted.weights.shape[2]:
-        raise InputError(
-            args.pool,
-            f"has {spectra.shape[1]} pixels, but the map {args.som} has {fitted.weights.shape[2]}",
-            "give a map that was fitted to spectra on this grid",
-        )
     bmu = fitted.winners(spectra, args.threads)
     columns = {
         "TARGETID": catalog["TARGETID"],
         "BMU": bmu.astype(np.int32),
         "QERR": fitted.distances(spectra, bmu).astype(np.float32),
-        "FLAW": flaws.measure(spectra, pool.read_grid(args.pool)),
+        "FLAW": flaws.measure(spectra, grid),
     }
     write_fits(
         args.output,

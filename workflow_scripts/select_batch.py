@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> None:
 
     wanted = options.from_arguments(selection.Selection, args)
     column = acquisition.column(wanted.acquisition)
-    fitted = som.read(args.som)
+    grid = pool.read_grid(*args.pool)
+    fitted = som.read(args.som, grid)
     exposures = batch.read_exposures(
         args.scores, args.map, args.pool, fitted, ("TILEID", "ARMS", "PREDICTED", column)
     )
@@ -57,7 +58,6 @@ def main(argv: list[str] | None = None) -> None:
             "add tiles, or lower batch.size",
         )
     table, spectra, catalog = batch.make(exposures, chosen, wanted)
-    grid = pool.read_grid(*args.pool)
     columns = {name: exposures.scores[name] for name in ("TARGETID", "TILEID")}
     columns |= {"SCORE": exposures.scores[column], "REASON": reason}
     write_fits(args.selection, "SELECTION", columns, attributes={"acquisition": wanted.acquisition})

@@ -302,7 +302,7 @@ def test_programs_refuse_what_they_cannot_use(tmp_path, pools, torus):
     with pytest.raises(InputError, match="absent"):
         fit_program(output, [*pools, str(tmp_path / "absent.fits")])
     som.write(tmp_path / "thirty.h5", torus, {})
-    with pytest.raises(InputError, match=r"443 pixels, but the map .* has 30"):
+    with pytest.raises(InputError, match=r"cells of 30 pixels, but the spectra have 443"):
         map_spectra.main(
             ["--som", str(tmp_path / "thirty.h5"), "--pool", pools[0], "--output", str(output)]
         )

@@ -399,12 +399,10 @@ def read_round(
     """
     table = read_batch(batch)
     pixels, catalog = pool.read(batch_pool)
-    cells = som.read(map_) if map_ else None
-    if cells and cells.weights.shape[2] != pixels.shape[1]:
-        raise InputError(map_, f"has a different grid from {batch_pool}", "fit it again")
+    grid = pool.read_grid(batch_pool)
+    cells = som.read(map_, grid) if map_ else None
     if not np.array_equal(table["TARGETID"], catalog["TARGETID"]):
         raise InputError(batch, f"differs from its pool file {batch_pool}", "make both again")
-    grid = pool.read_grid(batch_pool)
     try:
         spectra = read_spectra(table, pixels, catalog, grid, roots, cells)
     except (ValueError, TypeError) as error:

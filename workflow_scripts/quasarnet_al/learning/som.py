@@ -34,6 +34,7 @@ from quasarnet_al.core.files import InputError, hdf5_file
 from quasarnet_al.core.options import option
 from quasarnet_al.core.program import progress
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import read_table
 
 if TYPE_CHECKING:
@@ -238,8 +239,8 @@ def write(path: str | os.PathLike, som: Som, attributes: dict[str, str]) -> None
         file.attrs["torus"] = np.int8(som.torus)
 
 
-def read(path: str | os.PathLike) -> Som:
-    """Read what `write` wrote; raise `InputError` for anything else."""
+def read(path: str | os.PathLike, grid: Grid | None = None) -> Som:
+    """Read what `write` wrote; raise `InputError` for anything else, or for another `grid`."""
     import h5py
 
     try:
@@ -252,6 +253,12 @@ def read(path: str | os.PathLike) -> Som:
         raise InputError(path, f"has weights of shape {weights.shape}, not 3-d", "make it again")
     if not np.isfinite(weights).all():
         raise InputError(path, "has weights that are not finite", "make it again")
+    if grid and weights.shape[2] != grid.size:
+        raise InputError(
+            path,
+            f"has cells of {weights.shape[2]} pixels, but the spectra have {grid.size}",
+            "give the map that was fitted to spectra on this grid",
+        )
     return Som(weights, torus)
 
 

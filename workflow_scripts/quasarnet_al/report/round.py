@@ -98,7 +98,7 @@ def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -
     """Return what was chosen from the pool and what was not."""
     reasons = selection.read_selection(files.selection, "SCORE")
     names = [*task.vote_columns, *(["Z_QN", "Z_STD"] if task.redshifts else [])]
-    fitted = som.read(files.som)
+    fitted = som.read(files.som, batch.grid)
     exposures = read_exposures(files.scores, files.map, files.pool, fitted, names)
     rows = exposures.scores
     of, _ = exposures.locate(np.arange(len(rows)))

@@ -64,9 +64,9 @@ class Study:
         from quasarnet_al.network.weights import read_ensemble
 
         task = TASKS[self.task]
-        fitted = som.read(files.som)
         start = read_ensemble(files.start, task.layout)
         grid = pool.read_grid(files.training, files.validation, *files.pool)
+        fitted = som.read(files.som, grid)
         parts = [pool.read(path) for path in files.pool]
         cells = [
             som.read_map(path, fitted, part[1]["TARGETID"], name)

@@ -195,8 +195,12 @@ class Campaign:
         InputError
             A recorded file of these is gone: its answers would be lost without a word.
         """
-        if self.chunks:
-            write_json(self._made, {name: asdict(chunk) for name, chunk in self.chunks.items()})
+        made = {name: asdict(chunk) for name, chunk in self.chunks.items()}
+        # As JSON has it: a run that changes nothing leaves the file's time alone.
+        if made and (
+            not self._made.exists() or read_json(self._made) != json.loads(json.dumps(made))
+        ):
+            write_json(self._made, made)
         for number in self._handed_in_rounds():
             handed_in.record(self.record_of(number), self.answers(number).files)
         for number in merging:
