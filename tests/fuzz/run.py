@@ -13,9 +13,8 @@ status 2, one line that names the file, and no output. The table counts the case
   faults    anything else: a traceback, a crash, a hang, several lines, a part of an output
 
 A fault counts if it happens in a new process too; one that happens only after other cases is
-printed.
-Status 1 where there is a fault. Programs that draw get fewer cases. The two that train are left
-out: they read what others read, by the same functions.
+printed. Status 1 where there is a fault. Programs that draw get fewer cases. The two that train
+are left out: they read what others read, by the same functions.
 """
 
 import argparse
