@@ -341,21 +341,23 @@ def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
 def test_head_that_is_asked_to_end_waits_for_its_jobs(site):
     before = site.files()
     scores = f"{RESULTS}/round-01/scores/1003-all.fits"
-    (site.folder / MAP).unlink()
-    (site.folder / scores).unlink()
+    names = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
+    batch = [f"{RESULTS}/round-01/{name}" for name in names]
+    for path in (scores, *batch):
+        (site.folder / path).unlink()
     with site.held():
-        head = site.start(scores)
-        site.running("map_spectra.py")
+        head = site.start(batch[0])
+        site.running("score_spectra.py")
         head.process.send_signal(signal.SIGTERM)
         eventually(lambda: "Will exit after finishing currently running jobs" in head.text)
     assert head.end() != 0
     # The job that ran is done and its output counts; the next one was not begun.
-    site.kept({path: when for path, when in before.items() if path != scores}, MAP)
+    site.kept({path: when for path, when in before.items() if path not in batch}, scores)
     done = site.files()
-    head = site.run(scores)
+    head = site.run(batch[0])
     assert head.process.returncode == 0, head.text
-    assert site.jobs()[-1]["Comment"].startswith("rule_score_spectra")
-    site.kept(done, scores)
+    assert site.jobs()[-1]["Comment"].startswith("rule_select_batch")
+    site.kept(done, *batch)
 
 
 def test_job_that_outlives_its_head_is_not_done_again(site):
