@@ -24,6 +24,12 @@ CONFIG = "tests/slurm/config.yaml"
 HOLD = "tests/slurm/hold"
 RESULTS = "results/slurm"
 MAP = f"{RESULTS}/som/run/1003-all.fits"
+#: A step and the one that follows it: the batch is selected from all score tables.
+SCORES = f"{RESULTS}/round-01/scores/1003-all.fits"
+BATCH = [
+    f"{RESULTS}/round-01/{name}"
+    for name in ("batch.csv", "batch.fits", "selection.fits", "selection.json")
+]
 TEAM = f"{RESULTS}/round-01/train/team-02.h5"
 FIELDS = (
     *("JobIDRaw", "Submit", "Comment", "State", "Account", "QOS", "Constraints"),
@@ -340,46 +346,42 @@ def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
 
 def test_head_that_is_asked_to_end_waits_for_its_jobs(site):
     before = site.files()
-    scores = f"{RESULTS}/round-01/scores/1003-all.fits"
-    names = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
-    batch = [f"{RESULTS}/round-01/{name}" for name in names]
-    for path in (scores, *batch):
+    for path in (SCORES, *BATCH):
         (site.folder / path).unlink()
     with site.held():
-        head = site.start(batch[0])
+        head = site.start(BATCH[0])
         site.running("score_spectra.py")
         head.process.send_signal(signal.SIGTERM)
         eventually(lambda: "Will exit after finishing currently running jobs" in head.text)
     assert head.end() != 0
     # The job that ran is done and its output counts; the next one was not begun.
-    site.kept({path: when for path, when in before.items() if path not in batch}, scores)
+    site.kept({path: when for path, when in before.items() if path not in BATCH}, SCORES)
     done = site.files()
-    head = site.run(batch[0])
+    head = site.run(BATCH[0])
     assert head.process.returncode == 0, head.text
     assert site.jobs()[-1]["Comment"].startswith("rule_select_batch")
-    site.kept(done, *batch)
+    site.kept(done, *BATCH)
 
 
 def test_job_that_outlives_its_head_is_not_done_again(site):
     before = site.files()
-    scores = f"{RESULTS}/round-01/scores/1003-all.fits"
-    (site.folder / MAP).unlink()
-    (site.folder / scores).unlink()
+    for path in (SCORES, *BATCH):
+        (site.folder / path).unlink()
     with site.held():
-        head = site.start(scores)
-        job = site.running("map_spectra.py")
+        head = site.start(BATCH[0])
+        job = site.running("score_spectra.py")
         head.process.kill()
         head.end()
     eventually(lambda: not site.queue())
     done = site.files()
     assert site.run("--unlock").process.returncode == 0
-    head = site.run(scores)
+    head = site.run(BATCH[0])
     assert head.process.returncode == 0, head.text
     first, second = site.jobs()[-2:]
     assert (first["JobIDRaw"], first["State"]) == (job, "COMPLETED")
-    assert second["Comment"].startswith("rule_score_spectra")
-    site.kept(done, scores)
-    site.kept(before, MAP, scores)
+    assert second["Comment"].startswith("rule_select_batch")
+    site.kept(done, *BATCH)
+    site.kept(before, SCORES, *BATCH)
 
 
 def test_orphans_of_a_killed_head_are_noticed(site):
