@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quasarnet_al.core import files
-from quasarnet_al.network import inference, targets, weights
+from quasarnet_al.network import augmentation, inference, targets, weights
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry, task
 
@@ -58,7 +58,8 @@ def test_loss_is_the_published_one(examples):
     rng = np.random.default_rng(1)
     logit = rng.normal(0, 2, box.shape).astype(np.float32)
     guess = rng.uniform(-0.1, 1.1, box.shape).astype(np.float32)
-    found = training.loss(*map(tf.constant, (box, offset, weight, logit, guess))).numpy()
+    tensors = [tf.constant(array) for array in (box, offset, weight, logit, guess)]
+    found = training.loss(training.Recipe(), *tensors).numpy()
     expected = sum(
         weight[:, line]
         * published_loss(
@@ -68,6 +69,9 @@ def test_loss_is_the_published_one(examples):
         for line in range(7)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    weighted = training.loss(training.Recipe(offset_weight=11), *tensors).numpy()
+    errors = (weight * (box * (offset - guess) ** 2).sum(axis=2)).sum(axis=1)
+    np.testing.assert_allclose(weighted, expected + 10 * errors, rtol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [4, 6])
@@ -104,13 +108,13 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
     labels = pool.labels(len(spectra), "inspection")
     labels["SPECTYPE"], labels["Z"] = "QSO", 2.0
 
-    shift = targets.shift
+    shift = augmentation.shift
 
     def remember(*arguments):
         drawn.append(shift(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr(task.targets, "shift", remember)
+    monkeypatch.setattr(augmentation, "shift", remember)
     recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
     known = task.Labelled(spectra, labels, grid.LOG)
     for _ in range(2):

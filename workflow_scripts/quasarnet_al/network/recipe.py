@@ -54,11 +54,40 @@ class Recipe:
         "it, so that few labels teach more; on the log grid only",
         minimum=0,
     )
+    noise: float = option(
+        0.0,
+        "in each epoch noise of up to this many times its own is added to every spectrum, so that "
+        "bright spectra teach about faint ones",
+        minimum=0,
+    )
+    tilt: float = option(
+        0.0,
+        "in each epoch a slope is added to every spectrum, as by an error of the flux calibration; "
+        "standard deviation in units of the spectrum's rms",
+        minimum=0,
+    )
+    arm_offset: float = option(
+        0.0,
+        "in each epoch a step is added to each arm of every spectrum; standard deviation in units "
+        "of the spectrum's rms",
+        minimum=0,
+    )
+    offset_weight: float = option(
+        1.0,
+        "weight of the loss of the lines' positions in their boxes (published: 1); above 1 "
+        "redshifts become more precise",
+        above=0,
+    )
     threads: int = option(
         1,
         "number of CPU threads of TensorFlow per member; the trained weights depend on it",
         minimum=1,
     )
+
+    @property
+    def varies(self) -> bool:
+        """Whether each epoch sees spectra of its own (see `augmentation`)."""
+        return any((self.shift, self.noise, self.tilt, self.arm_offset))
 
     def steps(self, count: int) -> tuple[int, int]:
         """Return the epochs and the steps of an epoch for `count` spectra."""

@@ -86,20 +86,27 @@ def build(recipe: Recipe, grid: Grid) -> keras.Model:
 
 
 def loss(
-    box: tf.Tensor, offset: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor, guess: tf.Tensor
+    recipe: Recipe,
+    box: tf.Tensor,
+    offset: tf.Tensor,
+    weight: tf.Tensor,
+    logit: tf.Tensor,
+    guess: tf.Tensor,
 ) -> tf.Tensor:
     """Return the loss of each spectrum, (n,): Busca & Balland 2018, equation 1.
 
     For each line the mean cross-entropy over the boxes with the line, plus that over the
-    boxes without, plus the mean squared error of the offset where the line is; summed
-    over the seven outputs with their weights. Arguments as in `targets.line_targets`.
+    boxes without, plus the mean squared error of the offset where the line is, times the
+    recipe's `offset_weight` (1 in the publication); summed over the seven outputs with their
+    weights. Arguments as in `targets.line_targets`.
     """
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(box, logit)
     with_line = tf.reduce_sum(box, axis=-1)
     without_line = BOXES - with_line
     # A line's box is one, or none: then its sums are zero too.
     with_line = tf.maximum(with_line, 1)
-    each = tf.reduce_sum(box * (entropy + (offset - guess) ** 2), axis=-1) / with_line
+    error = recipe.offset_weight * (offset - guess) ** 2
+    each = tf.reduce_sum(box * (entropy + error), axis=-1) / with_line
     each += tf.reduce_sum((1 - box) * entropy, axis=-1) / without_line
     return tf.reduce_sum(weight * each, axis=-1)
 
@@ -147,7 +154,7 @@ class Model(NamedTuple):
     Attributes
     ----------
     build : makes it of `arguments`, of which the first is the recipe
-    losses : takes the targets of a batch and the model's outputs, returns (n,)
+    losses : takes the recipe, the targets of a batch and the model's outputs, returns (n,)
     """
 
     build: Callable[..., keras.Model]
@@ -228,7 +235,9 @@ def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
     return keras.Model(vector, keras.layers.Dense(classes)(x))
 
 
-def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+def cross_entropy(
+    recipe: Recipe, classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor
+) -> tf.Tensor:
     """Return the weighted cross-entropy of each example, (n,)."""
     return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
 
@@ -326,7 +335,7 @@ def _compiled(description: Model) -> _Compiled:
     def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         outputs = model(batch[0], training=training)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return description.losses(*batch[1:], *outputs)
+        return description.losses(description.recipe, *batch[1:], *outputs)
 
     # Sets of any size go through one graph.
     @tf.function(reduce_retracing=True)
