@@ -8,7 +8,7 @@ from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import metrics
 from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
 from quasarnet_al.network import inference
-from quasarnet_al.network.lines import best_redshift, line_redshifts
+from quasarnet_al.network.lines import combined_redshift, line_redshifts
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.tables import write_csv
@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None) -> None:
         table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]
         # The strongest line decides at n_thresh 1, the second strongest at 2 ...
         table["CONFIDENCE"] = np.sort(c, axis=1)[:, -args.n_thresh]
-        table["Z_QN"] = best_redshift(c, z)
-        table["DZ"] = velocity(best_redshift(c, z), labels["Z"]) / LIGHT_SPEED
+        table["Z_QN"] = combined_redshift(c, z)
+        table["DZ"] = velocity(combined_redshift(c, z), labels["Z"]) / LIGHT_SPEED
         table["SNR"] = catalog["SNR"]
         tables.append(table)
     table = pd.concat(tables)

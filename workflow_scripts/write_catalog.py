@@ -39,7 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     with hdus.opened(args.tables[0], "a table QN", "make it with classify_spectra.py") as fits:
         made = fits["QN"].read_header()
     kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
-    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, kept)
+    write_fits(
+        args.output, "QSO_CAT", columns, {"Z": "mean redshift of the lines that agree"}, kept
+    )
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

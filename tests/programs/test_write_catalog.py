@@ -45,7 +45,7 @@ def test_columns_have_units_and_comments(catalog):
     assert header[f"TUNIT{number}"].strip() == "deg"
     column = rows.dtype.names.index("Z") + 1
     comments = {record["name"]: record["comment"] for record in header.records()}
-    assert comments[f"TTYPE{column}"] == "redshift of the most confident line"
+    assert comments[f"TTYPE{column}"] == "mean redshift of the lines that agree"
     assert "software" in {name.lower() for name in comments}
 
 

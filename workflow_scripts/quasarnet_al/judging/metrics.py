@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity
-from quasarnet_al.network.lines import Z_SPLIT, Classification, Lines, best_redshift
+from quasarnet_al.network.lines import Z_SPLIT, Classification, Lines, combined_redshift
 from quasarnet_al.spectra.grid import LINES
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def evaluate(
     cuts : confidence cuts of the curve
     """
     confidence, c_bal, cut = found.c, found.c_bal, classification.catalogue_cut
-    z, z_true, bal = best_redshift(found.c, found.z), labels["Z"], labels["BAL"]
+    z, z_true, bal = combined_redshift(found.c, found.z), labels["Z"], labels["BAL"]
     is_qso = labels["SPECTYPE"] == "QSO"
     error = velocity(z, np.where(is_qso, z_true, 0))
     good_z = np.abs(error) < CATASTROPHIC

@@ -57,7 +57,7 @@ COLUMNS = {
     **{f"C_{name}": Column("f4", f"confidence of {name}, 0 to 1") for name in LINES},
     "C_BAL": Column("f4", "confidence of the broad absorption line"),
     **{f"Z_{name}": Column("f4", f"redshift if the line is {name}") for name in LINES},
-    "Z_QN": Column("f4", "redshift of the most confident line"),
+    "Z_QN": Column("f4", "mean redshift of the lines that agree"),
     "Z_MEAN": Column("f4", "mean over members that see a quasar, or all"),
     "Z_STD": Column("f4", "standard deviation over the same members"),
     "IS_QSO": Column("?", "enough lines exceed the confidence cut"),

@@ -58,7 +58,7 @@ class Quasars(Task):
         votes = acquisition.votes(classes, len(lines.CLASSES))
         columns = {name: votes[:, k].astype(np.float32) for k, name in enumerate(self.vote_columns)}
         combined = scores.combine(seen)
-        columns["Z_QN"] = lines.best_redshift(combined.c, combined.z)
+        columns["Z_QN"] = lines.combined_redshift(combined.c, combined.z)
         voters = np.where((classes > 0).any(axis=0), classes > 0, True)
         columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
         columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)
