@@ -331,9 +331,11 @@ labelled:
     # Sets to check do not make anything else again.
     assert times(folder, "results/tiny/round-*/batch.csv") == before
     table = pd.read_csv(folder / "results/tiny/release/check.csv")
-    assert table[["set", "cut", "quasars"]].values.tolist() == [
-        ["boss", 0.5, 39],
-        ["boss", 0.95, 39],
+    table = table[table["group"].isin(["boss", "all"])]
+    assert table[["weights", "group", "cut", "quasars"]].values.tolist() == [
+        ["results/tiny/release/quasarnet-tiny.h5", group, cut, 39]
+        for group in ("boss", "all")
+        for cut in (0.5, 0.95)
     ]
     assert len(pd.read_csv(folder / "results/tiny/release/check_spectra.csv")) == 39
     # It taught nothing, and validated nothing.
