@@ -35,7 +35,7 @@ ZEROS = {"B": -(2.0**7), "I": 2.0**15, "J": 2.0**31, "K": 2.0**63}
 SCALABLE = ("E", "D")
 #: What fitsio, gzip and numpy raise for a file that is not what it says.
 UNREADABLE = (
-    *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, MemoryError),
+    *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError),
     *(zlib.error, fitsio.FITSFormatError),
 )
 
