@@ -276,6 +276,23 @@ def test_a_column_named_twice_is_refused(tmp_path):
         truth.read(path)
 
 
+@pytest.mark.parametrize("kind", ["data", "header"])
+def test_a_table_that_differs_from_its_checksums_is_refused(tmp_path, kind):
+    path = tmp_path / "truth.fits"
+    read(tmp_path, {"TARGETID": ids(3), "SPECTYPE": ["QSO"] * 3, "Z": [2.0, 2.1, 2.2]}, "LABELS")
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits["LABELS"].write_checksum()
+        start = fits["LABELS"].get_info()["data_start"]
+    assert len(truth.read(path)) == 3
+    content = bytearray(path.read_bytes())
+    # The exponent of the first redshift, or a letter of the header.
+    place = start + content[start:].index(np.array([2.0], ">f8").tobytes())
+    content[place if kind == "data" else content.index(b"TTYPE2") + 12] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"truth\.fits: .* is damaged"):
+        truth.read(path)
+
+
 def test_what_was_taken_is_printed_and_kept(tmp_path, program):
     coadd = write_coadd(tmp_path / "coadd-0-1-thru2.fits")
     read(tmp_path, {"TARGETID": ids(6)} | MERGED)
