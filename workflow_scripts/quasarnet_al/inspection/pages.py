@@ -28,8 +28,8 @@ _BROWSER = Path(__file__).parent / "browser"
 #: The page's program, each module after those that it imports.
 MODULES = (
     *("base", "layout", "answers", "spectra", "csv", "store", "match", "features", "document"),
-    *("canvas", "state", "actions", "panels", "plot", "mouse", "files", "gallery", "scan", "ensemble"),
-    *("side", "keys", "main"),
+    *("canvas", "state", "actions", "panels", "plot", "mouse", "files", "gallery", "scan"),
+    *("ensemble", "side", "keys", "main"),
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
