@@ -43,6 +43,8 @@ rule write_catalog:
         catalog="results/<run>/catalog.fits",
     log:
         "logs/<run>/write_catalog.log",
+    # It takes seconds, and says what is wrong.
+    retries: 0
     localrule: True
     conda:
         "../envs/cpu.yaml"

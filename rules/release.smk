@@ -98,6 +98,8 @@ rule check_release:
         spectra="results/<run>/release/check_spectra.csv",
     log:
         "logs/<run>/check_release.log",
+    # It takes seconds, and says what is wrong.
+    retries: 0
     localrule: True
     conda:
         "../envs/cpu.yaml"
