@@ -182,12 +182,17 @@ def survey_of_tiles(wildcards):
     return plan.survey_truth(config, survey) if survey else []
 
 
+def is_adjudicated(number):
+    """Whether a round has a page on which somebody decides where inspectors disagree."""
+    return not CAMPAIGN.is_oracle_round(int(number)) and not CAMPAIGN.waiting(int(number))
+
+
 def adjudications():
     """The pages on which somebody decides where inspectors disagree."""
     return [
         f"results/{config['run']}/round-{number:02d}/inspect/adjudication.html"
-        for number in labelled_rounds()
-        if not CAMPAIGN.is_oracle_round(number)
+        for number in ROUNDS
+        if is_adjudicated(number)
     ]
 
 
