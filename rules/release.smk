@@ -17,6 +17,7 @@ rule train_release:
             round=two_digits([len(labelled_rounds()) + 1]),
         ),
         validation="results/<run>/validation.fits",
+        start=config["release"]["start"] or [],
     output:
         trained="results/<run>/release/train/seeds.h5",
     log:
@@ -31,6 +32,7 @@ rule train_release:
         runtime=time_limit("train_release", training(config["release"], config["release"]["seeds"])),
     params:
         seeds=list(range(config["release"]["seeds"])),
+        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=options.words(Recipe, config["release"]),
         seed=config["seed"],
@@ -42,6 +44,7 @@ rule train_release:
             --no-bootstrap \
             --members {params.seeds} \
             --seed {params.seed} \
+            {params.start:q} \
             {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1

@@ -1,5 +1,7 @@
 """Training: the published loss, and the same network whatever happens on the way."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,26 @@ def test_arrays_are_the_models(layers):
     np.testing.assert_allclose(found, offset, atol=1e-5)
     assert len(network.convs) == layers
     assert {conv.padding for conv in network.convs} == {"valid" if layers == 4 else "same"}
+
+
+@pytest.mark.parametrize("layers", [4, 6])
+def test_a_training_starts_where_it_is_told(examples, layers):
+    """With a rate of nearly zero it ends there too, whatever the seed."""
+    spectra, wanted = examples
+    recipe = training.Recipe(layers=layers, filters=4, units=8, epochs=6, batch_size=16)
+    learnt, history = train_on(spectra, wanted, recipe, 1)
+    still = dataclasses.replace(recipe, epochs=1, learning_rate=1e-12)
+    session = training.Session(2, report=lambda line: None, start=learnt)
+    same, _ = training.train(training.Examples(spectra, wanted), grid.LOG, still, session)
+    for one, two in zip([*learnt.convs, learnt.common], [*same.convs, same.common], strict=True):
+        np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
+    for heads in ("boxes", "offsets"):
+        for one, two in zip(getattr(learnt, heads), getattr(same, heads), strict=True):
+            np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
+            np.testing.assert_allclose(one.bias, two.bias, atol=1e-6)
+    # And goes on from there.
+    _, later = training.train(training.Examples(spectra, wanted), grid.LOG, recipe, session)
+    assert later[0]["loss"] < history[0]["loss"]
 
 
 def test_it_learns(examples):

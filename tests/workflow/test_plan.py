@@ -62,6 +62,14 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
     check(content, SCHEMA)
 
 
+MNIST = {
+    "task": "mnist",
+    "mnist": {"images": "i.gz", "labels": "l.gz"},
+    "pool": {"sources": [{"digits": 100}]},
+    "labelled": {"old": {"digits": 50}},
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -74,6 +82,12 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         ({"batch": {"acquisition": "entropie"}}, "batch.acquisition: 'entropie' is not one of"),
         ({"ensemble": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
         ({"release": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
+        ({"ensemble": {"noise": 1}, **MNIST}, "noise varies spectra only"),
+        ({"ensemble": {"start": "w.h5"}, **MNIST}, "'w.h5' is a QuasarNET"),
+        (
+            {"ensemble": {"start": "w.h5"}, "compare": {"variants": {"a": {"layers": 4}}}},
+            "train from random weights",
+        ),
         ({"batch": {"size": 120}}, "not a multiple of batch.minibatch 50"),
         ({"oracle": {"rounds": 1}}, "oracle.truth"),
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),

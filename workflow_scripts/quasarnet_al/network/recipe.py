@@ -2,12 +2,17 @@
 
 import importlib.util
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.options import option
 from quasarnet_al.network import gpu
+from quasarnet_al.spectra.grid import Grid
+
+if TYPE_CHECKING:
+    from quasarnet_al.network.weights import Network
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,26 @@ class Recipe:
         if self.schedule == "constant":
             return np.full(step.shape, self.learning_rate)
         return self.learning_rate * (1 + np.cos(np.pi * step / steps)) / 2
+
+
+def need_structure(network: "Network", path: str, recipe: Recipe, grid: Grid) -> None:
+    """Raise `InputError`, which names `path`, where a training by `recipe` cannot start there."""
+    filters = {conv.kernel.shape[2] for conv in network.convs}
+    found = (len(network.convs), filters, network.common.kernel.shape[1], network.grid)
+    if found != (recipe.layers, {recipe.filters}, recipe.units, grid):
+        raise InputError(
+            path,
+            f"has {found[0]} layers of {' and '.join(map(str, sorted(filters)))} filters and "
+            f"{found[2]} units on the {network.grid.kind} grid, where the recipe has "
+            f"{recipe.layers} of {recipe.filters} and {recipe.units} on the {grid.kind} grid",
+            "start from weights of the same structure, or set `layers` and `filters` to theirs",
+        )
+    if not network.rescale:
+        raise InputError(
+            path,
+            "has offsets that are not rescaled to -0.1..1.1",
+            "start from weights that QuasarNET has trained since",
+        )
 
 
 def need_tensorflow(devices: bool = True) -> None:

@@ -10,7 +10,7 @@ import functools
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,11 +141,14 @@ class Session:
     checkpoint : file that keeps the state after each epoch; an interrupted training continues
         from it, to the same network as without the interruption
     report : is given a line of text at each epoch
+    start : network whose weights the training goes on from, instead of random ones; of the recipe's
+        structure (see `recipe.need_structure`)
     """
 
     seed: int
     checkpoint: Path | None = None
     report: Callable[[str], None] = print
+    start: Network | None = None
 
 
 class Model(NamedTuple):
@@ -271,6 +274,8 @@ def fit(
     compiled = _compiled(model)
     fitted = compiled.model
     _reset(compiled, model, seed)
+    if session.start is not None:
+        _begin(fitted, session.start)
     epochs, steps = recipe.steps(count)
     # Epochs that vary make data of their own.
     data = [] if vary else _constants(examples.arrays)
@@ -396,6 +401,19 @@ def _restore(checkpoint: Path | None, state: list) -> list[dict]:
         columns = [name for name in arrays.files if not name.startswith("state")]
         rows = zip(*(arrays[name].tolist() for name in columns), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _begin(model: keras.Model, network: Network) -> None:
+    """Put a network's arrays into a Keras model, the inverse of `_network`."""
+    for number, conv in enumerate(network.convs, start=1):
+        model.get_layer(f"conv_{number}").set_weights([conv.kernel, conv.bias])
+        model.get_layer(f"batch_normalization_{number}").set_weights(list(astuple(conv.norm)))
+    last = len(network.convs) + 1
+    model.get_layer(f"batch_normalization_{last}").set_weights(list(astuple(network.norm)))
+    model.get_layer("fc_common").set_weights([network.common.kernel, network.common.bias])
+    for name, heads in (("fc_box", network.boxes), ("fc_offset", network.offsets)):
+        kernel = np.concatenate([head.kernel for head in heads], axis=1)
+        model.get_layer(name).set_weights([kernel, np.concatenate([head.bias for head in heads])])
 
 
 def _network(model: keras.Model, grid: Grid) -> Network:
