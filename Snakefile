@@ -67,6 +67,7 @@ wildcard_constraints:
 
 include: "rules/common.smk"
 include: f"rules/{config['task']}.smk"
+include: "rules/pool.smk"
 include: "rules/assemble.smk"
 include: "rules/train.smk"
 include: "rules/som.smk"

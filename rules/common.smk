@@ -32,6 +32,12 @@ def by_attempt(amount, per_thread=0):
     return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
 
 
+def broken_in_job():
+    """Largest fraction of the files of one job that may be broken: the pool is judged as a whole,
+    by check_pool."""
+    return 1 if config["pool"]["broken"] else 0
+
+
 def judging_sets():
     """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
     gate = any(labelled.gate for labelled in SETS.values())
@@ -48,6 +54,10 @@ def training_time(recipe, networks):
     return lambda wildcards, input, attempt: (
         cost.training_minutes(recipe, networks, input.size_mb) * attempt
     )
+
+
+#: The files of the labelled sets and of those that judge.
+SET_FILES = [f"results/{config['run']}/labelled/{name}.fits" for name in SETS] + judging_sets()
 
 
 def two_digits(numbers):
