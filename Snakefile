@@ -108,6 +108,8 @@ onstart:
     ]
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
+        if not RESTORES:
+            CAMPAIGN.set_aside(PLACES)
         CAMPAIGN.record(merged)
         slurm.refuse(Path.cwd(), config["run"], submitted)
     except InputError as error:
