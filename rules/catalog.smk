@@ -21,15 +21,11 @@ rule classify_spectra:
     resources:
         mem_mb=by_attempt(2000, 100),
         runtime=by_attempt(60),
-    params:
-        classification=config["classification"],
     shell:
         """
         python workflow_scripts/classify_spectra.py \
             --weights {input.weights:q} \
             --pool {input.pool:q} \
-            --c-thresh {params.classification[catalogue_cut]} \
-            --n-thresh {params.classification[n_thresh]} \
             --threads {threads} \
             --output {output.table:q} >{log} 2>&1
         """
@@ -46,10 +42,15 @@ rule write_catalog:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        cut=config["classification"]["catalogue_cut"],
+        lines=config["classification"]["n_thresh"],
     shell:
         """
         python workflow_scripts/write_catalog.py \
             --tables @<(printf '%s\\n' {input.tables:q}) \
+            --c-thresh {params.cut} \
+            --n-thresh {params.lines} \
             --output {output.catalog:q} 2>&1 | tee {log}
         """
 

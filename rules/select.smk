@@ -38,7 +38,7 @@ rule select_batch:
         runtime=by_attempt(30),
     params:
         selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
-        seed=config["seed"],
+        seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python workflow_scripts/select_batch.py \

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 DISCARDED = "discarded"
 #: The keys of the config by which a round is made; they are recorded with its batch.
 RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: Figures of all rounds have one cut and one validation set, or they could not be compared: they
+#: follow the config, as long as the ensemble is there.
+METRICS = ["metrics.json"]
+#: Keys of these sections on which no batch depends.
+APART = {"classification": {"catalogue_cut"}}
 #: What select_batch makes: no rule makes it again once people have answered.
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
@@ -369,7 +374,7 @@ class Campaign:
     def record_text(self, number: int) -> str:
         """Return what is recorded with a round's batch, as JSON."""
         settings = self.settings(number)
-        record: dict[str, object] = {"settings": {key: settings[key] for key in RECORDED}}
+        record: dict[str, object] = {"settings": {key: _chosen_by(settings, key) for key in RECORDED}}
         record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
         return json.dumps(record, sort_keys=True)
 
@@ -402,7 +407,7 @@ class Campaign:
             [f"weights/member-{member}.h5" for member in self.members(number)],
             ["ensemble.h5"],
             [f"scores/{tiles}.fits" for tiles in self.tiles(number)],
-            ["metrics.json"],
+            METRICS,
             [*CHOICE, "round.json"],
         ]
 
@@ -417,6 +422,8 @@ class Campaign:
         for number in numbers:
             folder = self.results(number)
             for files in self._made_by(number):
+                if files == METRICS and not everything and (folder / "ensemble.h5").exists():
+                    continue
                 there = [file for file in files if (folder / file).exists()]
                 if there == files and "/" in files[0]:
                     # One pattern for a folder that is whole: it may have thousands of files.
@@ -604,7 +611,8 @@ class Campaign:
         changes = []
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
-                changes += [f"{key}.{k}" for k in value if value[k] != now[key].get(k)]
+                chosen_by = _chosen_by(now, key)
+                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -682,6 +690,14 @@ class Campaign:
                 continue
             found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
+
+
+def _chosen_by(settings: dict, key: str) -> object:
+    """Return a section of the config, or a key, as far as a batch depends on it."""
+    value = settings[key]
+    if not isinstance(value, dict):
+        return value
+    return {name: value[name] for name in value if name not in APART.get(key, ())}
 
 
 def _digest(path: Path) -> str:
