@@ -115,5 +115,10 @@ class Classification:
     z_split: float = option(
         Z_SPLIT, "redshift that separates the classes low-z quasar and high-z quasar", above=0
     )
-    catalogue_cut: float = option(0.5, "confidence cut of the headline metrics and of the catalogue; scores and batches do not "
-        "depend on it", above=0, below=1)
+    catalogue_cut: float = option(
+        0.5,
+        "confidence cut of the headline metrics and of the catalogue; scores and batches do not "
+        "depend on it",
+        above=0,
+        below=1,
+    )

@@ -19,7 +19,7 @@ from quasarnet_al.spectra.tables import check_columns
 #: The name of the table.
 EXTENSION = "QN_RR"
 #: Columns with the targeting bits, of which the first that has any is the survey's (desitarget).
-BITS = ("CMX_TARGET", *desi.TARGET_COLUMNS[:0:-1], desi.TARGET_COLUMNS[0])
+BITS = ("CMX_TARGET", *reversed(desi.TARGET_COLUMNS))
 #: Of a second run of redrock, which the afterburner starts for some quasars: none was made here.
 NOT_RUN: Mapping[str, tuple[str, object]] = {
     "Z_NEW": ("f8", np.nan),
@@ -64,7 +64,7 @@ def columns(
     place = order[np.minimum(place, len(order) - 1)]
     if (fibermap["TARGETID"][place] != redshifts["TARGETID"]).any():
         raise InputError(path, f"has targets that {coadd} has not", "fetch both again")
-    bits = [name for name in BITS if name in fibermap.dtype.names]
+    bits = [name for name in BITS if name in (fibermap.dtype.names or ())]
     if not bits:
         raise InputError(coadd, "FIBERMAP has no DESI_TARGET", "give a coadd of a production")
     bits = [name for name in bits if fibermap[name].any()] or bits[-1:]

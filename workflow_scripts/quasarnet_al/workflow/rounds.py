@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.inspection import handed_in
@@ -374,7 +374,7 @@ class Campaign:
     def record_text(self, number: int) -> str:
         """Return what is recorded with a round's batch, as JSON."""
         settings = self.settings(number)
-        record: dict[str, object] = {"settings": {key: _chosen_by(settings, key) for key in RECORDED}}
+        record: dict[str, object] = {"settings": {k: _chosen_by(settings, k) for k in RECORDED}}
         record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
         return json.dumps(record, sort_keys=True)
 
@@ -574,13 +574,11 @@ class Campaign:
         """Say what looks so wrong that inspecting the batch of a round would be wasted work."""
         lines, metrics = [], self.results(number) / "metrics.json"
         if metrics.exists():
-            found = read_json(metrics)
-            if "completeness" in found and not found["completeness"]:
-                lines.append(
-                    f"warning: the ensemble of round {number} finds none of the {found['quasars']} "
-                    f"quasars of the validation set (see {metrics}): check its training set and "
-                    "recipe before anybody inspects the batch"
-                )
+            lines += [
+                f"warning: the ensemble of round {number} {sign} (see {metrics}): check its "
+                "training set and recipe before anybody inspects the batch"
+                for sign in _has_learnt_nothing(read_json(metrics))
+            ]
         batch = self.results(number) / "batch.csv"
         if batch.exists() and self.settings(number)["batch"]["acquisition"] != "random":
             with batch.open(encoding="utf-8", newline="") as file:
@@ -692,7 +690,19 @@ class Campaign:
         return found
 
 
-def _chosen_by(settings: dict, key: str) -> object:
+def _has_learnt_nothing(metrics: dict) -> list[str]:
+    """Return the signs in the metrics of an ensemble that it has learnt nothing."""
+    signs = []
+    if "completeness" in metrics and not metrics["completeness"]:
+        signs.append(f"finds none of the {metrics['quasars']} quasars of the validation set")
+    if metrics.get("selected") and metrics["selected"] == metrics["spectra"] > metrics["quasars"]:
+        signs.append(f"takes all {metrics['spectra']} spectra of the validation set for quasars")
+    if metrics.get("doubted") and metrics["doubted"] == metrics["training_spectra"]:
+        signs.append("agrees with no label of its own training set")
+    return signs
+
+
+def _chosen_by(settings: dict, key: str) -> Any:
     """Return a section of the config, or a key, as far as a batch depends on it."""
     value = settings[key]
     if not isinstance(value, dict):
