@@ -13,7 +13,7 @@ from snakemake.utils import min_version
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.tasks.registry import TASKS
-from quasarnet_al.workflow import plan, rounds, slurm
+from quasarnet_al.workflow import plan, retries, rounds, slurm
 from quasarnet_al.workflow.config import set_environment
 
 # The version that the project is tested with; older ones lack keywords that the rules use.
@@ -45,6 +45,7 @@ COMMAND = rounds.command_to_go_on(sys.argv[1:])
 rounds.show_on_pages(COMMAND)
 if workflow.is_main_process:
     rounds.when_nothing_is_to_be_done(logger, lambda: CAMPAIGN.next_steps(COMMAND))
+    retries.not_after_refusal(logger, workflow)
 
 
 # `snakemake restore` makes what is gone, and nothing that is there.

@@ -19,8 +19,8 @@ rule classify_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 100),
-        runtime=by_attempt(60),
+        mem_mb=memory(2000, 100, per_mb=4),
+        runtime=time_limit("classify_spectra", scoring(config["ensemble"]["members"])),
     shell:
         """
         python workflow_scripts/classify_spectra.py \
@@ -39,6 +39,8 @@ rule write_catalog:
         catalog="results/<run>/catalog.fits",
     log:
         "logs/<run>/write_catalog.log",
+    # It takes seconds, and says what is wrong.
+    retries: 0
     localrule: True
     conda:
         "../envs/cpu.yaml"

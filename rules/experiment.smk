@@ -20,7 +20,9 @@ rule start_arms:
     threads: config["ensemble"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=training_time(config["ensemble"], config["ensemble"]["members"]),
+        runtime=time_limit(
+            "start_arms", training(config["ensemble"], config["ensemble"]["members"])
+        ),
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
@@ -59,8 +61,10 @@ rule run_arm:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        mem_mb=training_memory,
+        runtime=time_limit(
+            "run_arm", lambda wildcards, input: cost.arm_seconds(config, wildcards.arm)
+        ),
     params:
         strategy=lambda wildcards: options.words(Strategy, ARMS[wildcards.arm]),
         size=lambda wildcards: ARMS[wildcards.arm]["size"],

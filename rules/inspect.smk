@@ -44,6 +44,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
             cutouts=config["inspection"]["cutouts"],
             inspection=lambda wildcards: settings(wildcards)["inspection"],
+            adjudication=lambda wildcards: "yes" if is_adjudicated(wildcards.round) else "no",
             seed=config["seed"],
         shell:
             """
@@ -59,6 +60,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --inspectors {params.inspection[inspectors]} \
                 --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
+                --adjudication {params.adjudication} \
                 --seed {params.seed} \
                 --som {input.som:q} \
                 --vi {params.vi:q} \

@@ -18,8 +18,8 @@ rule score_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 100),
-        runtime=by_attempt(60),
+        mem_mb=memory(2000, 100, per_mb=4),
+        runtime=time_limit("score_spectra", scoring(config["ensemble"]["members"])),
     params:
         task=config["task"],
         classification=lambda wildcards: options.words(

@@ -34,8 +34,10 @@ rule select_batch:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(8000),
-        runtime=by_attempt(30),
+        mem_mb=memory(2000, per_mb=1),
+        runtime=time_limit(
+            "select_batch", lambda wildcards, input: spectra_of(input) / cost.SELECT_RATE
+        ),
     params:
         selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
         seed=lambda wildcards: settings(wildcards)["seed"],

@@ -21,7 +21,10 @@ rule train_members:
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=training_time(config["ensemble"], config["ensemble"]["members_per_team"]),
+        runtime=time_limit(
+            "train_members",
+            training(config["ensemble"], config["ensemble"]["members_per_team"]),
+        ),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],

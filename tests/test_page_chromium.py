@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
 import time
+from datetime import datetime, timedelta
 
 import fitsio
 import h5py
@@ -70,7 +72,7 @@ def open_page(context, path, name="Ann Example"):
         page.keyboard.press("Enter")
         page.wait_for_selector("#who", state="hidden")
         until(page, "session.inspector !== ''")
-    until(page, "view.drawn === view.index")
+    until(page, "canSee()")
     return page
 
 
@@ -83,9 +85,9 @@ def until(page, condition):
 
 
 def press(page, *keys):
-    """Press keys as fast as a person may: each when the spectrum is drawn."""
+    """Press keys as fast as a person may: each when the spectrum can have been seen."""
     for key in keys:
-        until(page, "view.drawn === view.index")
+        until(page, "canSee()")
         page.keyboard.press(key)
 
 
@@ -431,7 +433,7 @@ def mixed(tmp_path_factory):
 def send(page, key, code, *, shift=False, repeat=False):
     """A key of another layout, or one held down: what the browser itself would send."""
     if not repeat:
-        until(page, "view.drawn === view.index")
+        until(page, "canSee()")
     event = {"key": key, "code": code, "shiftKey": shift, "repeat": repeat, "bubbles": True}
     page.evaluate(
         f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {json.dumps(event)}))"
@@ -461,13 +463,14 @@ def test_a_held_key_answers_once(context, fifty):
     press(page, "Home", "4")
     assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
     # Two keys before the next spectrum is on the screen: the second is about none.
+    until(page, "canSee()")
     before = page.evaluate(
         "(() => { for (let i = 0; i < 2; i++) dispatchEvent(new KeyboardEvent('keydown',"
         " {key: '0', code: 'Digit0'})); return Object.values(answers)"
         ".filter((a) => a.quality === 0).length; })()"
     )
     assert before == 1
-    assert "not drawn" in page.locator("#toast").inner_text()
+    assert "not on the screen yet" in page.locator("#toast").inner_text()
 
 
 def test_a_class_and_a_redshift_that_contradict_each_other(context, mixed, tmp_path):
@@ -717,12 +720,11 @@ def test_keyboards_other_than_american(context, few):
     page = open_page(context, few[0])
     # AZERTY: the digit row without Shift, then with it.
     send(page, "'", "Digit4")
-    until(page, "view.drawn === 1")
+    until(page, "view.index === 1")
     press(page, "Home")
-    until(page, "view.drawn === 0")
     send(page, "3", "Digit3", shift=True)
     assert answer_of(page, 0)["quality"] == 3
-    until(page, "view.drawn === view.index")
+    until(page, "canSee()")
     press(page, "End")
     # A Cyrillic layout: the place of G.
     send(page, "п", "KeyG")
@@ -835,7 +837,7 @@ def test_the_strongest_line_is_not_cut_off(context, mixed, few):
     for path in (mixed[0], few[0]):
         page = open_page(context, path)
         for _ in range(6):
-            until(page, "view.drawn === view.index")
+            until(page, "canSee()")
             top = page.evaluate(
                 "(() => { const {s, c, y1} = frame; let top = 0; for (let i = 4; i < 7777; i++)"
                 " if (s.trusted[i] > 0 && c.flux[i] > 8 * c.error[i]) top = Math.max(top,"
@@ -886,6 +888,271 @@ def test_refusals_are_told(context, few, tmp_path):
     page.set_input_files("#file", vi(tmp_path / "broken.csv", broken))
     page.locator("#banners", has_text="and 3 more").wait_for()
     assert page.errors == []
+
+
+def test_no_key_or_click_answers_twice(context, few):
+    """A key that bounces and a double click: nobody can have seen the second spectrum."""
+    page = open_page(context, few[0])
+    for key in ("4", "0"):
+        until(page, "canSee()")
+        # Once more as soon as the next spectrum is drawn.
+        page.evaluate(
+            """key => new Promise((done) => {
+              const type = () => dispatchEvent(new KeyboardEvent("keydown", { key }));
+              const { index } = view;
+              const again = () => {
+                if (view.drawn === index + 1) done(type());
+                else requestAnimationFrame(again);
+              };
+              type();
+              again();
+            })""",
+            key,
+        )
+    assert sorted(int(targetid) - FIRST for targetid in answers(page)) == [0, 1]
+    # With the mouse, also where half a second lies between the clicks of a double click.
+    until(page, "canSee()")
+    page.locator("#qualities button").nth(1).dblclick(delay=20)
+    page.locator("#qualities button").nth(0).dispatch_event("click", {"detail": 2})
+    until(page, "canSee()")
+    page.locator("#qualities button").nth(0).dispatch_event("click", {"detail": 2})
+    assert sorted(int(targetid) - FIRST for targetid in answers(page)) == [0, 1, 2]
+    assert "another spectrum" in page.locator("#toast").inner_text()
+    # A button goes down on one spectrum, a key leads to the next, and the button comes up there.
+    press(page, "Home")
+    box = page.locator("#classes button").nth(2).bounding_box()
+    page.mouse.move(box["x"] + 9, box["y"] + 9)
+    page.mouse.down()
+    press(page, "End")
+    until(page, "canSee()")
+    page.mouse.up()
+    assert sorted(int(targetid) - FIRST for targetid in answers(page)) == [0, 1, 2]
+    # Nor does a drag that began on another spectrum zoom this one.
+    box = page.locator("#main").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 150)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 150)
+    page.keyboard.up("Shift")
+    press(page, "Home")
+    page.mouse.move(box["x"] + 400, box["y"] + 150)
+    page.mouse.up()
+    assert page.evaluate("view.x") is None and page.evaluate("view.mark") is None
+    # Nothing that nobody has seen is cleared either.
+    page.evaluate("go(1), dispatchEvent(new KeyboardEvent('keydown', {key: 'Delete'}))")
+    assert answer_of(page, 1)["quality"] == 0
+    assert page.errors == []
+
+
+def test_a_redshift_that_was_refused_is_not_passed_over(context, few):
+    page = open_page(context, few[0])
+    z = page.evaluate("view.z")
+    for text in ("2.3.4", "17"):
+        press(page, "Home", "z")
+        page.keyboard.type(text)
+        # Without Enter: the field is left by the click.
+        page.locator("#qualities button").nth(0).click()
+        assert answers(page) == {} and f'"{text}"' in page.locator("#toast").inner_text()
+    press(page, "4")
+    assert answer_of(page, 0)["z"] == pytest.approx(z, abs=1e-4)
+    # What was typed is meant, also where it is what was shown: a class does not move it.
+    press(page, "Home", "n", "z")
+    page.keyboard.type(f"{page.evaluate('view.z'):.4f}")
+    z = page.evaluate("view.z")
+    press(page, "Enter", "g", "4")
+    answer = answer_of(page, 1)
+    assert (answer["spectype"], answer["quality"]) == ("GALAXY", 4)
+    assert answer["z"] == pytest.approx(z, abs=1e-4)
+    # A field that was left by Escape took nothing.
+    press(page, "z")
+    page.keyboard.type("5")
+    press(page, "Escape", "/")
+    page.keyboard.type("no")
+    press(page, "Escape")
+    assert page.evaluate("view.z") < 4 and answer_of(page, 2).get("comment", "") == ""
+    assert page.evaluate("view.touched") is False
+
+
+def test_a_name_that_was_not_confirmed_is_not_taken(context, few):
+    page = open_page(context, few[0], "Ann")
+    press(page, "4")
+    page.locator("#inspector").click()
+    page.locator("#name").fill("Bob")
+    page.keyboard.press("Escape")
+    assert page.evaluate("session.inspector") == "Ann" and len(answers(page)) == 1
+    # Another tab may be somebody else's; this one stays whose it was.
+    other = open_page(context, few[0])
+    rename(other, "Bob")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.evaluate("session.inspector") == "Ann" and len(answers(page)) == 1
+    other.reload()
+    other.wait_for_selector("html[data-ready=yes]")
+    assert other.evaluate("session.inspector") == "Bob" and answers(other) == {}
+
+
+def test_two_tabs_do_not_undo_each_other(context, few):
+    one, two = open_page(context, few[0]), open_page(context, few[0])
+    press(two, "/")
+    two.keyboard.type("seen")
+    press(two, "Enter")
+    until(one, "answerOf(0).comment === 'seen'")
+    # The other tab shows that spectrum; leaving it writes nothing over the comment.
+    press(one, "n", "Home")
+    assert answer_of(one, 0)["comment"] == "seen"
+    press(one, "s", "4")
+    until(two, "answerOf(0).quality === 4")
+    press(two, "u")
+    assert "Nothing to undo" in two.locator("#toast").inner_text()
+    for page in (one, two):
+        answer = answer_of(page, 0)
+        assert (answer["spectype"], answer["comment"]) == ("STAR", "seen")
+        assert page.errors == []
+
+
+def test_back_and_forward(context, few):
+    page = open_page(context, few[0])
+    page.goto((few[0].parent / "index.html").as_uri())
+    page.go_back()
+    page.wait_for_selector("html[data-ready=yes]")
+    press(page, "4", "n")
+    page.locator("#object a").first.click()
+    page.go_back()
+    page.go_back()
+    page.go_forward()
+    page.wait_for_selector("html[data-ready=yes]")
+    until(page, "Object.keys(answers).length === 1")
+    assert answer_of(page, 0)["quality"] == 4 and page.errors == []
+
+
+# What a private window and a full disk do.
+NO_STORAGE = """
+  const refuse = () => { throw new DOMException("no", "SecurityError"); };
+  for (const name of ["indexedDB", "localStorage", "sessionStorage"]) {
+    Object.defineProperty(window, name, { get: refuse });
+  }
+  window.BroadcastChannel = class { constructor() { refuse(); } };
+"""
+NO_ROOM = """
+  const refuse = () => { throw new DOMException("no", "QuotaExceededError"); };
+  IDBObjectStore.prototype.put = refuse;
+"""
+
+
+@pytest.mark.parametrize("script", [NO_STORAGE, NO_ROOM])
+def test_without_storage_the_page_works_and_asks_before_it_closes(context, few, script, tmp_path):
+    context.add_init_script(script)
+    page = open_page(context, few[0])
+    assert "no storage, or none left" in page.locator("#banners").inner_text()
+    press(page, "4", "0")
+    asked = []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", stay)
+    page.close(run_before_unload=True)
+    deadline = time.monotonic() + 10
+    while not asked and time.monotonic() < deadline:
+        context.new_page().close()
+    assert asked == ["beforeunload"]
+    # What was downloaded may be closed.
+    page = open_page(context, few[0])
+    press(page, "4")
+    rows, _ = read_vi(download(page, tmp_path))
+    assert rows["QUALITY"].tolist() == [4]
+    page.on("dialog", stay)
+    page.reload()
+    assert asked == ["beforeunload"] and page.errors == []
+
+
+def test_a_clock_that_was_set_back(context, few):
+    page = open_page(context, few[0])
+    press(page, "4", "Home", "3")
+    first = answer_of(page, 0)["time"]
+    page.clock.set_fixed_time(datetime.now() - timedelta(days=1))
+    assert page.evaluate("new Date().toISOString()") < first
+    press(page, "Home", "2")
+    answer = answer_of(page, 0)
+    assert answer["quality"] == 2 and answer["time"] > first
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert answer_of(page, 0)["quality"] == 2
+
+
+def test_an_older_file_brings_nothing_back_by_itself(context, few, tmp_path):
+    page = open_page(context, few[0])
+    press(page, "4", "n", "0")
+    older = download(page, tmp_path)
+    press(page, "Home", "Delete")
+    page.set_input_files("#file", older)
+    page.locator("#banners", has_text="1 that differ from yours").wait_for()
+    assert answer_of(page, 0)["quality"] == -1 and answer_of(page, 2)["quality"] == 0
+    page.locator("#banners button", has_text="Cancel").click()
+    # Nor does a page choose between two people.
+    rows = [(FIRST + 3, name, 4, z, "QSO", "") for name, z in (("ann", 1.2), ("bob", 2.2))]
+    page.set_input_files("#file", vi(tmp_path / "both.csv", rows))
+    page.locator("#banners", has_text="2 different answers").wait_for()
+    assert answer_of(page, 3)["quality"] == -1
+
+
+def test_names_of_letters_from_right_to_left(context, few, tmp_path):
+    page = open_page(context, few[0], "דוד לוי")
+    press(page, "4")
+    path = download(page, tmp_path)
+    assert path.name == "desi-vi_test-round-01-minibatch-01_דוד-לוי.csv"
+    rows, refused = read_vi(path)
+    assert rows["INSPECTOR"].tolist() == ["דוד לוי"] and not refused
+
+
+def test_what_an_input_method_types_is_not_a_key(context, few):
+    page = open_page(context, few[0])
+    session = context.new_cdp_session(page)
+    press(page, "/")
+    # Pinyin in the comment: digits choose a character, Enter ends the composition.
+    session.send("Input.imeSetComposition", {"text": "hao", "selectionStart": 3, "selectionEnd": 3})
+    for key, code in (("4", "Digit4"), ("Enter", "Enter")):
+        event = {"key": key, "code": code, "isComposing": True, "bubbles": True}
+        page.evaluate(
+            "document.activeElement.dispatchEvent("
+            f"new KeyboardEvent('keydown', {json.dumps(event)}))"
+        )
+    assert page.evaluate("document.activeElement === $('comment')")
+    session.send("Input.insertText", {"text": "好"})
+    press(page, "Enter")
+    assert answer_of(page, 0)["comment"] == "好" and answer_of(page, 0)["quality"] == -1
+    # Outside of a field the browser calls such keys "Process".
+    send(page, "Process", "Digit4")
+    send(page, "Process", "KeyQ")
+    assert answer_of(page, 0)["quality"] == -1 and answer_of(page, 0)["spectype"] == ""
+
+
+def test_a_finger(chromium, few):
+    context = chromium.new_context(has_touch=True, viewport={"width": 1180, "height": 820})
+    page = open_page(context, few[0])
+    until(page, "canSee()")
+    page.locator("#qualities button").nth(0).tap()
+    assert len(answers(page)) == 1
+    until(page, "canSee()")
+    box = page.locator("#main").bounding_box()
+    page.touchscreen.tap(box["x"] + 300, box["y"] + 200)
+    page.locator("#lines button").first.wait_for()
+    page.locator("#lines button").first.tap()
+    assert page.evaluate("view.touched") and len(answers(page)) == 1
+    assert page.errors == []
+    context.close()
+
+
+def test_banners_move_nothing_under_the_mouse(context, mixed):
+    page = open_page(context, mixed[0])
+    press(page, "n", "n", "q", "z")
+    page.keyboard.type("1.5")
+    press(page, "Enter")
+    before = page.locator("#qualities").bounding_box()
+    press(page, "4")
+    page.locator("#banners [data-name=opinion]").wait_for()
+    assert page.locator("#qualities").bounding_box() == before
 
 
 # ---------------------------------------------------------------- what experts look for
@@ -1057,9 +1324,29 @@ def test_a_second_opinion_comes_after_the_answer_and_once(context, mixed):
     assert "redrock sees a STAR at z = 0.0000" in banner.inner_text()
     banner.locator("button", has_text="Flag redrock's class").click()
     assert answers(page)[str(FIRST + 2)]["issue"] == "C"
-    until(page, "view.drawn === view.index")
+    until(page, "canSee()")
     press(page, "3")
     assert banner.count() == 0
+
+
+def test_without_redrock_and_ensemble_the_fits_give_the_second_opinion(context, tmp_path):
+    redshift = write_batch(tmp_path, 2)
+    batch = pd.read_csv(tmp_path / "batch.csv", dtype={"TARGETID": "int64"})
+    votes = [name for name in batch.columns if name.startswith("VOTE_")]
+    batch.drop(columns=votes).to_csv(tmp_path / "batch.csv", index=False)
+    (tmp_path / "survey" / "redrock-0-80605-thru20210204.fits").unlink()
+    found = desi.extract(tmp_path / "survey" / "coadd-0-80605-thru20210204.fits", LOG, "all")
+    pool.write(tmp_path / "batch.fits", found.spectra, found.catalog, LOG)
+    page = open_page(context, write_all(tmp_path) / "minibatch-01.html")
+    assert "clear" in page.locator("#candidates").inner_text()
+    title = page.locator("#candidates button").nth(0).get_attribute("title")
+    assert "standard deviations of noise better than the next fit" in title
+    press(page, "s", "4")
+    text = page.locator("#banners [data-name=opinion]").inner_text()
+    z = float(re.search(r"a QSO at z = ([\d.]+) fits better", text)[1])
+    assert z == pytest.approx(redshift[0], abs=0.02)
+    press(page, "q", "4")
+    assert page.locator("#banners [data-name=opinion]").count() == 0
 
 
 def test_the_overview_sorts_filters_and_goes_to_a_number(context, few):

@@ -321,6 +321,25 @@ def test_job_over_its_memory_is_run_again(site):
     site.kept(before, MAP)
 
 
+def test_bad_input_is_not_submitted_again(site):
+    before = site.files()
+    pool, kept = site.folder / f"{RESULTS}/pool/1003-all.fits", site.folder / "pool.kept"
+    (site.folder / MAP).unlink()
+    pool.rename(kept)
+    pool.write_bytes(kept.read_bytes()[:-10_000])
+    shutil.copystat(kept, pool)
+    number = len(site.jobs())
+    head = site.run(MAP)
+    assert head.process.returncode != 0
+    assert f"map_spectra.py: {RESULTS}/pool/1003-all.fits: " in head.text
+    assert "Trying to restart" not in head.text
+    assert [job["State"] for job in site.jobs()[number:]] == ["FAILED"]
+    kept.rename(pool)
+    head = site.run(MAP)
+    assert head.process.returncode == 0, head.text
+    site.kept(before, MAP)
+
+
 @own_slurm
 def test_job_on_a_node_that_goes_down_goes_on_elsewhere(site):
     before = site.files()

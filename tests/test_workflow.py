@@ -215,9 +215,12 @@ def test_two_inspectors_and_an_adjudicator(run, tmp_path):
     answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Ann.csv", targets)
     text = snakemake(folder, "--dry-run", **two).stdout
     assert "merge_labels" not in text
+    index = folder / "results/tiny/round-02/inspect/index.html"
+    assert "adjudication.html" not in index.read_text()
     answer(folder, 2, "desi-vi_tiny-round-02-minibatch-all_Bob.csv", targets, [2.3] + 7 * [2.2])
     decided = "results/tiny/round-02/inspect/adjudication.html"
-    result = snakemake(folder, decided, **two)
+    result = snakemake(folder, decided, str(index.relative_to(folder)), **two)
+    assert "href=adjudication.html" in index.read_text()
     assert "inspectors disagree on 1 spectrum of round 2" in result.stdout + result.stderr
     assert str(targets[0]) in (folder / decided).read_text()
     labels = pd.read_csv(folder / "results/tiny/round-02/labels.csv")

@@ -10,6 +10,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.spectra import boss, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
@@ -70,9 +71,17 @@ def main(argv: list[str] | None = None) -> None:
     if extraction.notes:
         record["files"] = json.dumps(extraction.counts())
         print(extraction.report())
+    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items())) or "none"
+    if labels is not None and not len(labels):
+        first = (args.boss or args.coadd or args.tile or [args.training_data])[0]
+        raise InputError(
+            first,
+            f"and what else {args.origin or 'the labelled set'} is made of give no spectrum with a "
+            f"label; left out: {left_out}",
+            "add files, or remove the set from labelled",
+        )
     pool.write(args.output, spectra, catalog, grid, labels, dict(sorted(dropped.items())), record)
-    left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
-    print(f"{args.output}: {len(spectra)} spectra; left out: {left_out or 'none'}")
+    print(f"{args.output}: {len(spectra)} spectra; left out: {left_out}")
 
 
 if __name__ == "__main__":

@@ -53,6 +53,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="random seed of the choice of repeated spectra"
     )
+    parser.add_argument(
+        "--adjudication",
+        choices=("yes", "no"),
+        default="no",
+        help="whether the round has an adjudication page, to which the index leads",
+    )
     parser.add_argument("--prospect", help="folder for the batch in the form that prospect opens")
     args = parser.parse_args(argv)
 
@@ -69,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
         common,
         inspectors=args.inspectors,
         complete=args.complete,
+        adjudication=args.adjudication == "yes",
         command=args.command,
     )
     plural = "s" if len(minibatches) != 1 else ""

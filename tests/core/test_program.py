@@ -14,6 +14,7 @@ import pytest
 from helpers.paths import PYTHON, ROOT
 from quasarnet_al.core import files
 from quasarnet_al.core.program import program, progress
+from quasarnet_al.workflow import retries
 
 
 class Terminal(io.StringIO):
@@ -86,7 +87,7 @@ def ended(monkeypatch, capsys, error):
     [
         (files.InputError("a.fits", "is damaged", "fetch it again"), 2),
         (fitsio.FITSFormatError("not a\nFITS file"), 2),
-        (MemoryError(), 2),
+        (MemoryError(), 3),
         (zlib.error("Error -3 while decompressing data"), 2),
         (EOFError("Compressed file ended"), 2),
         (UnicodeEncodeError("ascii", "j\xf6rg", 1, 2, "ordinal not in range(128)"), 2),
@@ -103,7 +104,7 @@ def test_every_fault_is_one_line(monkeypatch, capsys, error, status):
     code, err = ended(monkeypatch, capsys, error)
     assert code == status
     assert re.fullmatch(r"x\.py: .+; .+\n", err)
-    assert status != 2 or "a.fits" in err
+    assert status not in (2, 3) or "a.fits" in err
     assert status != 1 or ("read_as" not in err and "test_program.py line" in err)
 
 
@@ -141,6 +142,23 @@ def test_a_log_keeps_the_traceback_before_the_line(tmp_path):
     # Anybody else reads one line.
     result = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert result.stderr.splitlines() == [last]
+
+
+def test_a_log_says_that_the_input_was_refused(tmp_path):
+    """For `workflow.retries`; only there, as everybody else reads one line."""
+    for body, refused in (
+        ("raise files.InputError('a.fits', 'is damaged', 'fetch it again')", True),
+        ("raise OSError(28, 'No space left on device')", True),
+        ("raise MemoryError", False),
+        ("1 / 0", False),
+        ("raise SystemExit('member-01 failed')", False),
+        ("import os; os.kill(os.getpid(), 9)", False),
+    ):
+        command, environment = script([body])
+        with open(tmp_path / "log", "wb") as log:
+            status = subprocess.run(command, env=environment, stderr=log).returncode
+        assert (status == 2) == refused == retries.is_refusal(tmp_path / "log"), body
+    assert not retries.is_refusal(tmp_path / "absent")
 
 
 def test_nobody_reads_the_output():

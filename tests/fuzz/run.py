@@ -9,7 +9,7 @@ take beyond what a worker starts with, and on the time of a case. A program must
 status 2, one line that names the file, and no output. The table counts the cases by program:
 
   read      ended well: the damage did no harm, or was in what the program does not read
-  refused   status 2, one line; of these `memory` asked for more than the limit
+  refused   status 2, one line; or 3: of these `memory` asked for more than the limit
   faults    anything else: a traceback, a crash, a hang, several lines, a part of an output
 
 A fault counts if it happens in a new process too; one that happens only after other cases is
@@ -133,8 +133,8 @@ def run(case: Case, seed: int, good: dict) -> dict:
         fine = (0, 1) if case.program == "judge_weights" and not err else (0,)
         if status in fine:
             return end | {"end": "read"}
-        if status == 2 and err.count("\n") == 1 and path.name in err and not left:
-            return end | {"end": "memory" if "more memory than there is" in err else "refused"}
+        if status in (2, 3) and err.count("\n") == 1 and path.name in err and not left:
+            return end | {"end": "refused" if status == 2 else "memory"}
         return end | {"end": "fault", "left": left}
     finally:
         os.chdir("/")

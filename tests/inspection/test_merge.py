@@ -300,6 +300,20 @@ def test_an_adjudication_of_another_run_or_round_overrides_nobody(tmp_path, titl
     assert labels["STATUS"][0] == status
 
 
+@pytest.mark.parametrize("rounding", [lambda x: x // 100 * 100, lambda x: int(float(x))])
+def test_a_rounded_targetid_that_is_in_the_batch_is_not_taken(tmp_path, rounding):
+    """It would label another target: those of a tile have neighbouring numbers."""
+    batch = [39627634556011093 + k for k in range(0, 1000, 7)]
+    assert set(map(rounding, batch)) & set(batch)
+    rows = [f"{rounding(target)},ann,4,2.1,QSO,," for target in batch[:40]]
+    labels, refused, _ = merge.merge(read_answers([vi(tmp_path / "a.csv", *rows)])[0], batch, "r")
+    assert not labels["ACCEPTED"].any()
+    assert refused["REASON"].str.contains("a spreadsheet has rounded it").all()
+    right = [f"{target},ann,4,2.1,QSO,," for target in batch]
+    rows = read_answers([vi(tmp_path / "a.csv", *rows), vi(tmp_path / "b.csv", *right)])[0]
+    assert merge.merge(rows, batch, "r")[0]["ACCEPTED"].all()
+
+
 def test_why_a_row_is_not_about_the_batch(tmp_path):
     cut, rounded = (BATCH[0] // 100 * 100, (BATCH[0] + 50) // 100 * 100)
     paths = [

@@ -73,6 +73,12 @@ def test_pages_and_index(tmp_path):
     )
     index = (folder / "index.html").read_text()
     assert "2 of 2 pages wait" in index and "labels/test/round-01" in index
+    # A link leads only to what is there.
+    assert (
+        "adjudication page, which that command writes" in index and "adjudication.html" not in index
+    )
+    write_all(tmp_path, "--adjudication", "yes")
+    assert "href=adjudication.html" in (folder / "index.html").read_text()
 
 
 def test_the_same_input_gives_the_same_page(tmp_path):

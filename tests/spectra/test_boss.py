@@ -140,6 +140,18 @@ def test_one_bad_file_of_many_is_left_out_named_and_counted(tmp_path, program):
     assert (labels["TARGETID"] % 10000).tolist() == [0, 1, 2, 3, 5]
 
 
+def test_a_set_without_labels_is_refused(tmp_path, program):
+    path = samples.write_spec(tmp_path / "spec-3655-55240-0002.fits")
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits[2].write_column("ZWARNING", np.array([4], "i4"))
+    words = ("--boss", path, "--origin", "sdss", "--output", tmp_path / "set.fits")
+    result = program("extract_spectra.py", *words)
+    assert result.returncode == 2
+    assert f"{path}: and what else sdss is made of give no spectrum with a label" in result.stderr
+    assert "1 redshift warning" in result.stderr
+    assert not (tmp_path / "set.fits").exists()
+
+
 def test_labels_of_people_replace_the_pipelines(tmp_path, program):
     """Also where the pipeline has a warning, which is why people looked."""
     paths = [

@@ -382,16 +382,48 @@ def test_broken_petals_are_left_out_named_and_counted(tmp_path, program):
     assert "holds no coadd" in result.stderr
 
 
+def test_a_petal_that_differs_from_its_checksums_is_broken(tmp_path, program):
+    folder = tmp_path / "tiles/cumulative/1/20260101"
+    paths = [samples.write_coadd(folder / f"coadd-{k}-1-thru20260101.fits", 3) for k in range(3)]
+    for path, name in ((paths[1], "Z_IVAR"), (paths[2], "Z_MASK")):
+        mask = np.zeros((3, 2881), "i4")
+        samples.write_coadd(path, 3, Z_MASK=mask)
+        with fitsio.FITS(str(path), "rw") as fits:
+            for hdu in fits:
+                hdu.write_checksum()
+            place = fits[name].get_info()["data_start"] + 5000
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1
+        path.write_bytes(content)
+    words = ["--input-root", tmp_path, "--tile", "1/20260101", "--output", tmp_path / "pool.fits"]
+    result = program("extract_spectra.py", *words)
+    assert result.returncode == 2
+    assert f"{paths[1]}: is not a DESI coadd (HDU Z_IVAR is damaged" in result.stderr
+    result = program("extract_spectra.py", *words, "--broken", "0.4")
+    assert result.returncode == 0, result.stderr
+    assert f"broken (1): {paths[1]}: is not a DESI coadd (HDU Z_IVAR is damaged" in result.stdout
+    _, catalog = pool.read(tmp_path / "pool.fits")
+    assert set(catalog["SOURCE"]) == {str(paths[0]), str(paths[2])}
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".fz"])
+@pytest.mark.parametrize("kind", ["f4", "f8", "i2", "i4"])
 @pytest.mark.parametrize(("scale", "zero"), [(0.25, 0.0), (1.0, 3.0), (0.5, -1.0)])
-def test_scaled_images_are_read_as_they_are_meant(tmp_path, scale, zero):
+def test_scaled_images_are_read_as_they_are_meant(tmp_path, scale, zero, kind, packing):
     """FITS standard, section 4.4.2.5: a pixel's value is BZERO + BSCALE x what is in the file."""
     arms = samples.arms(4)
+    if kind[0] == "i":  # values that whole numbers hold exactly
+        arms["R_FLUX"] = (np.round(arms["R_FLUX"] * 4) * scale + zero).astype("f4")
     expected = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 4, **arms))
-    arms["R_FLUX"] = ((arms["R_FLUX"] - zero) / scale).astype("f4")
+    arms["R_FLUX"] = ((arms["R_FLUX"] - zero) / scale).astype(kind)
     path = samples.write_coadd(tmp_path / "coadd-1-1-thru2.fits", 4, **arms)
+    if packing == ".fz":
+        path = pack(path, packing)
     with fitsio.FITS(str(path), "rw") as fits:
         fits["R_FLUX"].write_key("BSCALE", scale)
         fits["R_FLUX"].write_key("BZERO", zero)
+    if packing == ".gz":
+        path = pack(path, packing)
     np.testing.assert_allclose(extract(path).spectra, expected.spectra, atol=1e-5)
 
 

@@ -148,3 +148,88 @@ def test_a_scaled_column_is_read_right_or_refused(tmp_path, kind, scale, zero):
 def _with_card(content, text):
     end = content.rindex(b"END".ljust(80))
     return content[:end] + text.ljust(80).encode() + content[end : end + 80] + content[end + 160 :]
+
+
+def with_sums(path, **options):
+    """Write a file whose HDUs carry checksums: an image and a table, both of rows of 64 bytes."""
+    rows = np.zeros(50, [("TARGETID", "i8"), ("NOTE", "S56")])
+    rows["TARGETID"] = np.arange(50)
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write(None)
+        fits.write(np.arange(800, dtype="f4").reshape(50, 16), extname="A", **options)
+        fits.write(rows, extname="T")
+        for hdu in fits:
+            hdu.write_checksum()
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("options", [{}, {"compress": "RICE"}, {"compress": "GZIP", "qlevel": 0}])
+def test_an_hdu_that_is_whole_has_its_checksums(tmp_path, packed, options):
+    path = with_sums(tmp_path / "x.fits", **options)
+    if packed:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    with opened(path) as fits:
+        assert fits["A"].read().shape == (50, 16)
+        assert fits["T"].read()["TARGETID"].tolist() == list(range(50))
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_flipped_bit_of_what_is_read_is_found(tmp_path_factory, data):
+    """Of the data and of the header; what is not read may be damaged."""
+    path = with_sums(tmp_path_factory.getbasetemp() / "x.fits", **data.draw(_COMPRESSIONS))
+    content = bytearray(path.read_bytes())
+    with fitsio.FITS(str(path)) as fits:
+        places = {name: fits[name].get_info() for name in "AT"}
+    name = data.draw(st.sampled_from("AT"))
+    part = data.draw(st.sampled_from(["header", "data"]))
+    first = places[name][f"{part}_start"]
+    # A header's first card says that there is one.
+    last = places[name]["data_start" if part == "header" else "data_end"] - 1
+    place = data.draw(st.integers(first + 80 * (part == "header"), last))
+    content[place] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(gzip.compress(content) if data.draw(st.booleans()) else content)
+    with pytest.raises(InputError, match=r"x\.fits: is not a coadd"), opened(path) as fits:
+        fits[name].read()
+    if part == "data":
+        with pytest.raises(InputError, match=f"HDU {name} is damaged"), opened(path) as fits:
+            fits[name].read()
+        with opened(path) as fits:
+            assert name in fits
+            fits["AT".replace(name, "")].read()
+
+
+_COMPRESSIONS = st.sampled_from([{}, {"compress": "RICE"}, {"compress": "GZIP"}])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("ZNAXIS2", 10**9), ("ZNAXIS1", 10**9), ("ZTILE1", 10**12)),
+        *(("ZNAXIS1", -1), ("ZNAXIS", 10**6), ("ZBITPIX", "x")),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_declared_size_of_packed_tiles_asks_for_no_memory(tmp_path, key, value, packed):
+    path = tmp_path / "x.fits"
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits.write(None)
+        fits.write(np.zeros((50, 16), "f4"), extname="A", compress="RICE")
+    content = path.read_bytes()
+    at = content.index(f"{key:<8}=".encode())
+    card = f"{key:<8}= {value:>20}".ljust(80)
+    content = content[:at] + card.encode() + content[at + 80 :]
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(InputError, match=r"x\.fits: is not a coadd"), opened(path) as fits:
+        fits["A"].read()
+
+
+def test_zeros_may_be_packed_as_densely_as_they_are(tmp_path):
+    """A camera without weight: its ivar is zero."""
+    path = tmp_path / "x.fits"
+    for compress in ("RICE", "GZIP", "GZIP_2", "HCOMPRESS"):
+        with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+            fits.write(np.zeros((500, 2881), "f4"), extname="A", compress=compress)
+        with opened(path) as fits:
+            assert not fits["A"].read().any()

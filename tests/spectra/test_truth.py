@@ -276,6 +276,23 @@ def test_a_column_named_twice_is_refused(tmp_path):
         truth.read(path)
 
 
+@pytest.mark.parametrize("kind", ["data", "header"])
+def test_a_table_that_differs_from_its_checksums_is_refused(tmp_path, kind):
+    path = tmp_path / "truth.fits"
+    read(tmp_path, {"TARGETID": ids(3), "SPECTYPE": ["QSO"] * 3, "Z": [2.0, 2.1, 2.2]}, "LABELS")
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits["LABELS"].write_checksum()
+        start = fits["LABELS"].get_info()["data_start"]
+    assert len(truth.read(path)) == 3
+    content = bytearray(path.read_bytes())
+    # The exponent of the first redshift, or a letter of the header.
+    place = start + content[start:].index(np.array([2.0], ">f8").tobytes())
+    content[place if kind == "data" else content.index(b"TTYPE2") + 12] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"truth\.fits: .* is damaged"):
+        truth.read(path)
+
+
 def test_what_was_taken_is_printed_and_kept(tmp_path, program):
     coadd = write_coadd(tmp_path / "coadd-0-1-thru2.fits")
     read(tmp_path, {"TARGETID": ids(6)} | MERGED)
@@ -296,6 +313,46 @@ def test_a_rounded_targetid_is_no_label(tmp_path):
         path.write_text(f"TARGETID,Z\n{text},2.1\n")
         with pytest.raises(InputError, match="not a whole number"):
             truth.read(path)
+
+
+@pytest.mark.parametrize("extension", [None, "LABELS"])
+@pytest.mark.parametrize(
+    "rounding", [lambda x: (x + 50) // 100 * 100, lambda x: x.astype(float).astype(int)]
+)
+def test_a_table_of_rounded_targetids_is_refused(tmp_path, extension, rounding):
+    """Some of them are those of other targets."""
+    targets = FIRST + 13 * np.arange(30)
+    columns = {"TARGETID": targets, "Z": 2.0 + np.arange(30) / 100}
+    assert len(read(tmp_path, columns, extension)) == 30
+    with pytest.raises(InputError, match="all its TARGETIDs are rounded to"):
+        read(tmp_path, columns | {"TARGETID": rounding(targets)}, extension)
+
+
+@pytest.mark.parametrize(
+    ("targets", "quality", "named"),
+    [
+        (ids(4)[:1] // 100 * 100, 4, "4 not in truth): its TARGETIDs are rounded;"),
+        (ids(3) + 10**9, 4, "of another survey, program or tile;"),
+        (np.array([3655552400002, 3655552400004]), 4, "are numbers of SDSS spectra"),
+        (ids(4), 1, "(4 unsure label);"),
+        (ids(0), 4, "its 0 targets"),
+    ],
+)
+def test_a_table_that_labels_none_of_the_spectra_is_refused(
+    tmp_path, targets, quality, named, program
+):
+    coadd = write_coadd(tmp_path / "coadd-0-1-thru2.fits", 4)
+    table = tmp_path / "truth.csv"
+    rows = {"TARGETID": targets, "SPECTYPE": "QSO", "Z": 2.0, "QUALITY": quality}
+    pd.DataFrame(rows).to_csv(table, index=False)
+    result = program(
+        "extract_spectra.py", "--coadd", coadd, "--truth", table,
+        "--origin", "vi", "--output", tmp_path / "set.fits",
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert f"{table}: has a label for none of the 4 spectra of vi" in result.stderr
+    assert named in result.stderr
+    assert not (tmp_path / "set.fits").exists()
 
 
 @pytest.mark.parametrize("z", ["", "-5", "40"])

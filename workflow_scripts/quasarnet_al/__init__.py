@@ -29,7 +29,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
 * `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
   `tasks`), of a `run`, and of the `studies`.
 * `workflow`: the meaning of a `config` and its `schema`: the `plan` of a run, its `rounds`, its
-  `cost`, and what is asked of `slurm` before jobs are submitted.
+  `cost`, what is asked of `slurm` before jobs are submitted, and which `retries` of failed jobs
+  make sense.
 """
 
 import os

@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 const browser = new URL("../../../workflow_scripts/quasarnet_al/inspection/browser/", import.meta.url);
 const load = (name) => import(new URL(`${name}.js`, browser));
-const [base, answers, spectra, match, features, csv] = await Promise.all(["base", "answers", "spectra", "match", "features", "csv"].map(load));
+const [base, layout, answers, spectra, match, features, csv] = await Promise.all(["base", "layout", "answers", "spectra", "match", "features", "csv"].map(load));
 
 const near = (found, expected, tolerance) => assert.ok(Math.abs(found - expected) <= tolerance, `${found} is not ${expected} ± ${tolerance}`);
 
@@ -48,6 +48,33 @@ const TEMPLATES = match.prepared([packed("quasar", "QSO", quasar), packed("emitt
 test("a typed redshift", () => {
   assert.deepEqual(["1.2", " 1,2 ", ".5", "-0.002", "1e-3"].map(base.typedRedshift), [1.2, 1.2, 0.5, -0.002, 0.001]);
   assert.deepEqual(["", "abc", "1.2.3", "1,000,0", "0x10", "Infinity", "1 2"].map(base.typedRedshift), Array(7).fill(null));
+});
+
+// Layout, what the key types, its place, Shift or AltGr, and what it means to the page.
+const KEYS = [
+  ["US", "4", "Digit4", "", "4"], ["US", "$", "Digit4", "shift", "$"], ["US", "<", "Comma", "shift", ","], ["US", "Q", "KeyQ", "shift", "q"],
+  ["CapsLock", "Q", "KeyQ", "", "q"], ["keypad", "4", "Numpad4", "", "4"], ["keypad without NumLock", "ArrowLeft", "Numpad4", "", "ArrowLeft"],
+  ["keypad", ".", "NumpadDecimal", "", "."], ["Dvorak", "q", "KeyX", "", "q"], ["Dvorak", "w", "Comma", "", "w"],
+  ["AZERTY", "'", "Digit4", "", "4"], ["AZERTY", "4", "Digit4", "shift", "4"], ["AZERTY", "à", "Digit0", "", "0"], ["AZERTY", "q", "KeyA", "", "q"],
+  ["AZERTY", ",", "KeyM", "", ","], ["AZERTY", ";", "Comma", "", ";"], ["AZERTY", ".", "Comma", "shift", "."], ["AZERTY", "?", "KeyM", "shift", "?"],
+  ["QWERTZ", "z", "KeyY", "", "z"], ["QWERTZ", ";", "Comma", "shift", ","], ["QWERTZ", "/", "Digit7", "shift", "/"], ["QWERTZ", "¼", "Digit4", "altgr", ""],
+  ["Czech", "č", "Digit4", "", "4"], ["Polish", "ś", "KeyS", "altgr", ""], ["Vietnamese", "4", "Digit4", "altgr", "4"], ["Vietnamese", "ô", "Digit4", "", "4"],
+  ["Cyrillic", "п", "KeyG", "", "g"], ["Cyrillic", "Й", "KeyQ", "shift", "q"], ["Cyrillic", "б", "Comma", "", ","], ["Greek", "σ", "KeyS", "", "s"], ["Arabic", "٤", "Digit4", "", "4"],
+  // Another key than its cap says must not be taken: here 3 is Shift with this one.
+  ["Programmer Dvorak", "}", "Digit4", "", "}"], ["Programmer Dvorak", "3", "Digit4", "shift", "3"], ["Turkish F", "ü", "KeyG", "", "ü"],
+  ["dead key", "Dead", "Digit4", "", ""], ["input method", "Process", "Digit4", "", ""], ["Mac, Option", "ß", "KeyS", "", "ß"],
+];
+test("keys mean what their caps say, on whatever layout", () => {
+  for (const [name, key, code, modifier, expected] of KEYS) {
+    const event = { key, code, shiftKey: modifier === "shift", getModifierState: (state) => state === "AltGraph" && modifier === "altgr" };
+    assert.equal(layout.nameOfKey(event), expected, `${name}: ${key} at ${code}`);
+  }
+  for (const more of [{ isComposing: true }, { keyCode: 229 }]) assert.equal(layout.nameOfKey({ key: "4", code: "Digit4", ...more }), "");
+});
+
+test("how sure the best fit is", () => {
+  assert.deepEqual([[0, 4], [0, 16], [0, 100], [0, Infinity], [30, 0]].map(([behind, next]) => match.confidence(behind, next).short), ["ambiguous", "likely", "clear", "clear", "Δχ² 30"]);
+  assert.match(match.confidence(0, 16).words, /4\.0 standard deviations/);
 });
 
 test("class and redshift that contradict each other", () => {

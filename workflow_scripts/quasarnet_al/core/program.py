@@ -82,19 +82,25 @@ def command_line(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-#: What faulty input, a full disk or too little memory raise, and packages that do nothing but
-#: read files: whatever they raise is about the file.
-INPUT_ERRORS = (OSError, MemoryError, EOFError, UnicodeError, RecursionError)
+#: What faulty input or a full disk raise, and packages that do nothing but read files: whatever
+#: they raise is about the file.
+INPUT_ERRORS = (OSError, EOFError, UnicodeError, RecursionError)
 READERS = {"fitsio", "h5py", "yaml", "gzip", "zlib", "lzma", "bz2", "zipfile"}
+
+
+#: In a log, the line before that of a fault that ended a program with status 2: the same input
+#: would be refused again (see `workflow.retries`).
+REFUSAL = "exit status 2, bad input: this job is not run again by itself"
 
 
 def program(main: Callable[[], object]) -> None:
     """Run a program's `main` and end the process: every fault is one line, the last on stderr.
 
-    The exit status is 2 where the input, the disk or the memory is at fault, 130 after Ctrl-C,
-    1 for a fault of the program itself. Where stderr is a file (a rule's log), a fault that no
-    reader has recognised leaves its traceback there too, before the line. The outputs of `main`
-    get their names at its end, all or none (`files.all_or_none`).
+    The exit status is 2 where the input or the disk is at fault, 3 where the memory is too small,
+    130 after Ctrl-C, 1 for a fault of the program itself. Where stderr is a file (a rule's log), a
+    fault that no reader has recognised leaves its traceback there too, before the line, and
+    status 2 the line `REFUSAL`. The outputs of `main` get their names at its end, all or none
+    (`files.all_or_none`).
 
     SLURM ends a job with SIGTERM: it leaves like any exception, so that no temporary file
     remains.
@@ -123,6 +129,8 @@ def program(main: Callable[[], object]) -> None:
 
 def _end(status: int, line: str) -> NoReturn:
     with contextlib.suppress(OSError):  # the log may be on the disk that is full
+        if status == 2 and _is_file(sys.stderr):
+            print(REFUSAL, file=sys.stderr)
         print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr, flush=True)
     sys.exit(status)
 
@@ -144,7 +152,8 @@ def _status_and_fault(error: Exception) -> tuple[int, str]:
     if isinstance(error, BrokenExecutor):
         what = "a worker process was killed, probably for want of memory"
         return 1, str(InputError(what, said, "give more memory, or fewer threads"))
-    if not isinstance(error, INPUT_ERRORS) and not READERS & {m.split(".")[0] for m in modules}:
+    known = isinstance(error, (MemoryError, *INPUT_ERRORS))
+    if not known and not READERS & {m.split(".")[0] for m in modules}:
         frame, line = frames[-1]
         place = f"{Path(frame.f_code.co_filename).name} line {line}"
         return 1, str(
@@ -161,7 +170,7 @@ def _status_and_fault(error: Exception) -> tuple[int, str]:
         (path for path in paths if isinstance(path, str | Path)), "an input or output file"
     )
     if isinstance(error, MemoryError):
-        return 2, str(
+        return 3, str(
             InputError(
                 name,
                 f"asks for more memory than there is ({said})",

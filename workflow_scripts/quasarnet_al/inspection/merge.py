@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import vi
 from quasarnet_al.inspection.vi import ISSUES
-from quasarnet_al.spectra.tables import read_csv
+from quasarnet_al.spectra.tables import read_csv, rounded, rounding
 from quasarnet_al.spectra.truth import MIN_QUALITY, QUALITY_TOLERANCE, Z_TOLERANCE
 
 LABEL_COLUMNS = [
@@ -82,35 +83,25 @@ def of_batch(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows about a batch, each once and in a fixed order, and the others refused."""
     rows = rows.drop_duplicates().sort_values(["FILE", "LINE"], kind="stable")
-    targetids = list(targetids)
-    here = rows["TARGETID"].isin(targetids)
+    ids = np.array(list(targetids), dtype=np.int64)
+    here = rows["TARGETID"].isin(ids)
+    for name in rows["FILE"][~here].unique():
+        # A rounded TARGETID may be that of another target of the batch.
+        file = rows["FILE"] == name
+        here &= ~file | (rounding(rows["TARGETID"][file].to_numpy()) == "")
     refused = rows.loc[~here, ["FILE", "LINE", "TARGETID"]].copy()
-    rounded = _rounded(targetids)
+    made = set(rounded(ids).tolist())
     refused["REASON"] = [
-        f"TARGETID is not in this batch: {_why_elsewhere(targetid, name, rounded, page)}"
+        f"TARGETID is not in this batch: {_why_elsewhere(targetid, name, made, page)}"
         for targetid, name in zip(refused["TARGETID"], refused["FILE"], strict=True)
     ]
     return rows[here], refused[REFUSED_COLUMNS].reset_index(drop=True)
 
 
-#: A spreadsheet keeps this many digits of a number.
-_DIGITS = 15
-
-
-def _rounded(targetids: list[int]) -> set[int]:
-    """Return what a spreadsheet makes of TARGETIDs: 15 digits of them, rounded or cut off."""
-    made = set()
-    for targetid in targetids:
-        unit = 10 ** max(len(str(abs(targetid))) - _DIGITS, 0)
-        if unit > 1:
-            made |= {targetid // unit * unit, (targetid + unit // 2) // unit * unit}
-    return made
-
-
-def _why_elsewhere(targetid: int, name: str, rounded: set[int], page: str) -> str:
+def _why_elsewhere(targetid: int, name: str, made: set[int], page: str) -> str:
     """Say why a row is probably not about the batch."""
     title = vi.title_of(name)
-    if targetid in rounded:
+    if targetid in made:
         return "a spreadsheet has rounded it; hand in the CSV as the page saved it"
     if page and title and not title.startswith(f"{page}-"):
         return f"the file is of the page {title}"

@@ -27,9 +27,9 @@ from quasarnet_al.spectra.truth import QUALITY_TOLERANCE, Z_TOLERANCE
 _BROWSER = Path(__file__).parent / "browser"
 #: The page's program, each module after those that it imports.
 MODULES = (
-    *("base", "answers", "spectra", "csv", "store", "match", "features", "document", "canvas"),
-    *("state", "actions", "panels", "plot", "mouse", "files", "gallery", "scan", "ensemble"),
-    *("side", "keys", "main"),
+    *("base", "layout", "answers", "spectra", "csv", "store", "match", "features", "document"),
+    *("canvas", "state", "actions", "panels", "plot", "mouse", "files", "gallery", "scan"),
+    *("ensemble", "side", "keys", "main"),
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
@@ -102,8 +102,9 @@ def render_index(data: Record) -> str:
     Parameters
     ----------
     data : title, labels_dir, command (the next one to type), inspectors (wanted per
-        spectrum), complete (share of a page that counts as all of it) and minibatches, each
-        with title, href, spectra and answers ({inspector: number answered})
+        spectrum), complete (share of a page that counts as all of it), adjudication (whether
+        there is such a page) and minibatches, each with title, href, spectra and answers
+        ({inspector: number answered})
     """
     rows, missing = [], []
     for part in data["minibatches"]:
@@ -122,6 +123,9 @@ def render_index(data: Record) -> str:
             f"<td>{finished} of {data['inspectors']}<td>{state}"
         )
     left = f"{len(missing)} of {len(rows)} pages wait for labels" if missing else "All are labelled"
+    adjudication = "an adjudication page, which that command writes"
+    if data["adjudication"]:
+        adjudication = "the <a href=adjudication.html>adjudication page</a>"
     body = (
         f"<main><h1>{_text(data['title'])}</h1><p class=lead>{left}. "
         "<a href=../report.html>Report of the round</a></p>"
@@ -134,8 +138,7 @@ def render_index(data: Record) -> str:
         "the CSV file."
         f"<li>Put the file into <code>{_text(data['labels_dir'])}</code> under the name it has."
         f"<li>Then type <code>{_text(data['command'])}</code>."
-        "<li>Where inspectors differ, somebody decides on the "
-        "<a href=adjudication.html>adjudication page</a>, which that command writes.</ol></main>"
+        f"<li>Where inspectors differ, somebody decides on {adjudication}.</ol></main>"
     )
     return _static(str(data["title"]), body)
 
@@ -277,6 +280,7 @@ def write_round(
     *,
     inspectors: int = 1,
     complete: float = 0.5,
+    adjudication: bool = False,
     command: str = "snakemake",
 ) -> None:
     """Write `minibatch-MM.html` and `index.html` of a round.
@@ -287,6 +291,7 @@ def write_round(
     handed_in : `vi.read_vi` of the files that are there so far
     inspectors : wanted for each spectrum
     complete : share of a page that counts as all of it
+    adjudication : whether there is a page for it by now, to which the index leads
     command : what to type once CSV files were put into `common.labels_dir`
     """
     parts = []
@@ -297,6 +302,7 @@ def write_round(
         parts.append(progress(title, name, spectra, handed_in))
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
     index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
+    index["adjudication"] = adjudication
     files.write_text(folder / "index.html", render_index(index))
     files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
 

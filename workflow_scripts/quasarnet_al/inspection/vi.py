@@ -18,7 +18,7 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import is_number, write_csv
+from quasarnet_al.spectra.tables import is_number, whole_number, write_csv
 from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
 
 ISSUES = "RCS"
@@ -236,7 +236,10 @@ def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
 
 
 def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts: bool) -> tuple:
-    targetid = _targetid(cell)
+    try:
+        targetid = whole_number(cell["TARGETID"])
+    except ValueError as error:
+        raise _Refused(str(error)) from error
     quality = _number(cell, "VI_quality", -1)
     if quality not in (-1, 0, 1, 2, 3, 4):
         raise _Refused(f"VI_quality {cell['VI_quality']!r} is not one of -1, 0, 1, 2, 3, 4")
@@ -271,13 +274,6 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
         *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
     )
-
-
-def _targetid(cell: dict[str, str]) -> int:
-    text = cell["TARGETID"]
-    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -(2**63) <= int(text) < 2**63:
-        raise _Refused(f"TARGETID {text!r} is not a whole number (did a spreadsheet round it?)")
-    return int(text)
 
 
 def _number(cell: dict[str, str], column: str, empty: float | None = None) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,10 @@ REASONS = (
 )
 
 
+def _percentile(default: float, meaning: str) -> Any:
+    return option(default, meaning, minimum=0, maximum=100)
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A query strategy: which spectra are worth a label. A strategy of a study is one."""
@@ -44,23 +49,14 @@ class Strategy:
         "residuals of the sky (`flaws`), or `none`",
         choices=("occupancy", "error", "both", "flaws", "none"),
     )
-    percentile: float = option(
-        15,
-        "cells at or below this percentile of the cells' occupancies are sparse",
-        minimum=0,
-        maximum=100,
+    percentile: float = _percentile(
+        15, "cells at or below this percentile of the cells' occupancies are sparse"
     )
-    error_percentile: float = option(
-        99,
-        "spectra above this percentile of the quantization errors are far from their cell",
-        minimum=0,
-        maximum=100,
+    error_percentile: float = _percentile(
+        99, "spectra above this percentile of the quantization errors are far from their cell"
     )
-    flaw_percentile: float = option(
-        96,
-        "spectra above this percentile of the roughness among the sky's lines are flawed",
-        minimum=0,
-        maximum=100,
+    flaw_percentile: float = _percentile(
+        96, "spectra above this percentile of the roughness among the sky's lines are flawed"
     )
     diversity: float = option(
         0,

@@ -255,7 +255,7 @@ class _opened:
     def __exit__(self, kind, error, traceback) -> None:
         self.file.close()
         # h5py raises any of these where the file's bytes are wrong.
-        kinds = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+        kinds = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
         if isinstance(error, kinds):
             raise InputError(self.path, f"is damaged ({error})", _REMEDY) from error
 

@@ -36,12 +36,16 @@ ROW = {
 OPTIONAL = ("FIBERID", "CATALOGID", "OBJECT", "RA", "DEC")
 
 
+#: TARGETIDs of `targetid` lie below; DESI's own ones of targets with a release number lie above
+#: (desitarget).
+LARGEST = 2**44
+
+
 def targetid(plate: ArrayLike, mjd: ArrayLike, fiber: ArrayLike) -> np.ndarray:
     """Return plate x 10^9 + MJD x 10^4 + fibre, int64.
 
     One number per spectrum that a person can read back (3655 55240 0002 becomes
-    3655552400002). It lies below 2^44; DESI's own identifiers of targets with a
-    release number lie above (desitarget).
+    3655552400002). It lies below `LARGEST`.
     """
     numbers = [np.asarray(value, np.int64) for value in (plate, mjd, fiber)]
     return numbers[0] * 10**9 + numbers[1] * 10**4 + numbers[2]

@@ -348,6 +348,7 @@ class _Image:
         self.path, self.name, self.stream, self.array = path, name, stream, None
         header = fits.headers.get(name)
         if header and header.plain_float32():
+            fits[name]  # which compares the HDU with its checksums
             self.start, self.shape = header.start, header.shape()
             self.buffer = np.empty((0, 0), ">f4")
         else:

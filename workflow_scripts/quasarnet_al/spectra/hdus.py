@@ -5,20 +5,23 @@ ends the process (SIGSEGV), a size beyond the file's end asks for any amount of 
 a path with brackets is taken for cfitsio's extended syntax. fitsio reads rows as bytes into
 an array of the scaled type: where an integer column is scaled, that array is of another size,
 all columns are garbage, and memory is overwritten. Every FITS file is read through `opened`,
-which refuses such columns and sizes, and takes any path.
+which refuses such columns and sizes, and takes any path. An HDU that carries checksums is
+compared with them before anything of it is used.
 """
 
 import contextlib
 import gzip
+import math
 import os
 import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import fitsio
+import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.fits import Fits
@@ -33,14 +36,19 @@ COLUMNS = 999
 #: fitsio reads as such, and the kinds of columns that may be scaled: floats.
 ZEROS = {"B": -(2.0**7), "I": 2.0**15, "J": 2.0**31, "K": 2.0**63}
 SCALABLE = ("E", "D")
+#: An image in packed tiles may be larger than its HDU in the file by this factor (zlib packs at
+#: most 1,032 bytes into one, RICE_1 fewer), and any may have so many bytes.
+DENSEST, SMALL = 1100, 2**28
+#: Bytes that are summed at a time, and what sums in ones' complement of 32 bits are modulo.
+BLOCK, ONES = 2**22, 2**32 - 1
 #: What fitsio, gzip and numpy raise for a file that is not what it says.
 UNREADABLE = (
-    *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError, MemoryError),
+    *(OSError, ValueError, TypeError, AttributeError, LookupError, EOFError),
     *(zlib.error, fitsio.FITSFormatError),
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Header:
     """What the header of an HDU says.
 
@@ -48,10 +56,16 @@ class Header:
     ----------
     cards : values by keyword, as text
     start : where its data begin in the file (bytes); -1 in a file that gzip packed
+    size : bytes of its data, without the padding
+    total : sum of the header's own bytes, see `_add`
+    fault : what is wrong with its checksums; None before they are looked at
     """
 
     cards: dict[str, str]
     start: int
+    size: int = 0
+    total: int = 0
+    fault: str | None = None
 
     def shape(self) -> tuple[int, ...]:
         """Return the shape of an image, as numpy has it."""
@@ -74,9 +88,36 @@ class Header:
 
 
 class KnownFits(Fits):
-    """An open file whose headers are known: `headers`, by the name of the HDU."""
+    """An open file whose headers are known; an HDU is verified when it is asked for.
 
+    Attributes
+    ----------
+    every : the headers, in order
+    headers : the same, by the name of the HDU
+    stream : the file itself
+    """
+
+    every: list[Header]
     headers: dict[str, Header]
+    stream: BinaryIO
+
+    def __getitem__(self, item: Any) -> Any:
+        """Return an HDU; raise `ValueError` where its content is not what its header says."""
+        hdu = super().__getitem__(item)
+        header = self.every[hdu.get_extnum()]
+        if header.fault is None:
+            self.stream.seek(header.start)
+            header.fault = _fault(self.stream, header)
+        if header.fault:
+            raise ValueError(f"HDU {header.cards.get('EXTNAME', hdu.get_extnum())} {header.fault}")
+        return hdu
+
+    def __contains__(self, item: object) -> bool:
+        """Say whether an HDU is there, damaged or not."""
+        try:
+            return bool(super().__getitem__(item))
+        except (OSError, ValueError):
+            return False
 
 
 @contextlib.contextmanager
@@ -104,11 +145,13 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
     alias = ""
     try:
         with open(path, "rb") as stream:
-            headers = check(stream)
+            every = check(stream)
             # cfitsio reads brackets in a name as commands, and fitsio takes ASCII alone.
             alias = f"/dev/fd/{stream.fileno()}"
             with KnownFits(alias) as fits:
-                fits.headers = headers
+                fits.every, fits.headers, fits.stream = every, {}, stream
+                for number, header in enumerate(every):
+                    fits.headers.setdefault(_name(header, number), header)
                 yield fits
     except UNREADABLE as error:
         fault = str(error) or type(error).__name__
@@ -116,8 +159,8 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
         raise InputError(path, f"is not {what} ({fault})", remedy) from error
 
 
-def check(stream: BinaryIO) -> dict[str, Header]:
-    """Return the headers of a FITS file, packed by gzip or not, by the names of the HDUs.
+def check(stream: BinaryIO) -> list[Header]:
+    """Return the headers of a FITS file, packed by gzip or not.
 
     Raises
     ------
@@ -131,37 +174,94 @@ def check(stream: BinaryIO) -> dict[str, Header]:
     else:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             # GzipFile reads and seeks as a file does.
-            found = _check(unpacked)  # type: ignore[arg-type]
-        headers = {name: Header(header.cards, -1) for name, header in found.items()}
+            headers = _check(unpacked, packed=True)  # type: ignore[arg-type]
     stream.seek(0)
     return headers
 
 
-def _check(stream: BinaryIO) -> dict[str, Header]:
-    headers: dict[str, Header] = {}
+def _check(stream: BinaryIO, packed: bool = False) -> list[Header]:
+    headers: list[Header] = []
     if stream.read(6) != b"SIMPLE":
         raise ValueError("it is not a FITS file")
     stream.seek(0)
-    number, start = 0, 0
-    while cards := _header(stream, number):
-        name = cards.get("EXTNAME", str(number))
-        if cards.get("XTENSION") == "BINTABLE" and cards.get("ZIMAGE") != "T":
-            _check_columns(Header(cards, -1), name)
-        size = _size(cards, name)
-        headers.setdefault(name, Header(cards, stream.tell()))
-        start = stream.tell() + size
-        if size:
-            # The last byte: the padding of the last record is missing from some files.
-            try:
-                stream.seek(start - 1)
-                last = stream.read(1)
-            except OSError:  # beyond what any file can be
-                last = b""
-            if not last:
-                raise ValueError(f"it is truncated within HDU {name}")
-        stream.seek(-(-start // RECORD) * RECORD)
-        number += 1
+    while header := _header(stream, len(headers)):
+        name, start = _name(header, len(headers)), stream.tell()
+        if header.cards.get("XTENSION") == "BINTABLE" and header.cards.get("ZIMAGE") != "T":
+            _check_columns(header, name)
+        header.size = _size(header.cards, name)
+        end = start + header.size
+        if packed:
+            # Here its bytes come by; later they would have to be unpacked again.
+            header.fault = _fault(stream, header)
+        else:
+            header.start = start
+        if stream.tell() < end and not _reaches(stream, end):
+            raise ValueError(f"it is truncated within HDU {name}")
+        stream.seek(start + _padded(header.size))
+        headers.append(header)
     return headers
+
+
+def _reaches(stream: BinaryIO, end: int) -> bool:
+    """Say whether a file has `end` bytes: some lack the padding of the last record."""
+    try:
+        stream.seek(end - 1)
+        return bool(stream.read(1))
+    except OSError:  # beyond what any file can be
+        return False
+
+
+def _padded(size: int) -> int:
+    return -(-size // RECORD) * RECORD
+
+
+def _name(header: Header, number: int) -> str:
+    return header.cards.get("EXTNAME", str(number))
+
+
+def _fault(stream: BinaryIO, header: Header) -> str:
+    """Say why the data of an HDU cannot be used, '' where they can; `stream` is at their start.
+
+    They are read where the HDU carries checksums: DATASUM of the data, CHECKSUM of the whole
+    HDU (FITS standard 4.0, section 4.4.2.7).
+    """
+    fault = _fault_of_tiles(header) if header.cards.get("ZIMAGE") == "T" else ""
+    datasum, checksum = (header.cards.get(key, "") for key in ("DATASUM", "CHECKSUM"))
+    if fault or not (datasum or checksum):
+        return fault
+    total, left = 0, _padded(header.size)
+    while left and (content := stream.read(min(left, BLOCK))):
+        total, left = _add(total, content), left - len(content)
+    if datasum and not (datasum.isdecimal() and int(datasum) % ONES == total % ONES):
+        return "is damaged: its data do not have the sum that DATASUM says"
+    if checksum and (total + header.total) % ONES:
+        return "is damaged: it does not have the sum that CHECKSUM says"
+    return ""
+
+
+def _add(total: int, content: bytes) -> int:
+    """Add bytes to a sum of 32-bit words in ones' complement."""
+    words = np.frombuffer(content + bytes(-len(content) % 4), ">u4")
+    return (total + int(words.sum(dtype=np.uint64))) % ONES
+
+
+def _fault_of_tiles(header: Header) -> str:
+    """Say why an image in packed tiles is refused, '' where it is not, before it is unpacked."""
+    name, cards = "the image in it", header.cards
+    axes = range(1, _whole(cards, "ZNAXIS", name) + 1)
+    if len(axes) > 999:
+        return "has an impossible ZNAXIS"
+    shape = [_whole(cards, f"ZNAXIS{axis}", name) for axis in axes]
+    tile = [_whole(cards, f"ZTILE{axis}", name, shape[0] if axis == 1 else 1) for axis in axes]
+    if min(*shape, *tile, 1) < 1:
+        return "has an impossible size"
+    tiles = math.prod(-(-n // t) for n, t in zip(shape, tile, strict=True))
+    if _whole(cards, "NAXIS2", name) < tiles:
+        return "has fewer tiles than its image"
+    size = abs(_whole(cards, "ZBITPIX", name)) // 8 * max(math.prod(shape), math.prod(tile))
+    if size > max(SMALL, DENSEST * header.size):
+        return f"is {header.size} bytes, which cannot be an image of {size}"
+    return ""
 
 
 def _check_columns(header: Header, name: str) -> None:
@@ -178,25 +278,26 @@ def _check_columns(header: Header, name: str) -> None:
             raise ValueError(f"{called} is scaled, which only a column of floats may be")
 
 
-def _header(stream: BinaryIO, number: int) -> dict[str, str]:
-    """Return the cards of the next header, or none at the end of the file."""
-    cards: dict[str, str] = {}
+def _header(stream: BinaryIO, number: int) -> Header | None:
+    """Return the next header, or None at the end of the file."""
+    header = Header({}, -1)
     for _ in range(LONGEST_HEADER):
         record = stream.read(RECORD)
-        if not cards and (len(record) < RECORD or not record.strip(b"\0 ")):
+        if not header.cards and (len(record) < RECORD or not record.strip(b"\0 ")):
             # What follows the last HDU does not count (FITS standard, section 3.5).
-            return {}
+            return None
         if len(record) < RECORD:
             break
         text = record.decode("latin-1")
-        if not cards and number and not text.startswith("XTENSION"):
-            return {}
+        if not header.cards and number and not text.startswith("XTENSION"):
+            return None
+        header.total = _add(header.total, record)
         for start in range(0, RECORD, CARD):
             key, value = text[start : start + 8].rstrip(), text[start + 8 : start + CARD]
             if key == "END":
-                return cards
+                return header
             if value.startswith("= "):
-                cards[key] = value[2:].split("/")[0].strip().strip("'").strip()
+                header.cards[key] = value[2:].split("/")[0].strip().strip("'").strip()
     raise ValueError(f"the header of HDU {number} does not end")
 
 

@@ -70,6 +70,53 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def whole_numbers(texts: Iterable[object]) -> np.ndarray:
+    """Return a column of TARGETIDs, int64; raise ValueError unless they are, and not rounded."""
+    return not_rounded(np.array([whole_number(str(text)) for text in texts], dtype=np.int64))
+
+
+def not_rounded(targetids: np.ndarray) -> np.ndarray:
+    """Return TARGETIDs, int64 (n,); raise ValueError where all of them were rounded."""
+    to = rounding(targetids)
+    if to:
+        raise ValueError(f"all its TARGETIDs are rounded to {to}")
+    return targetids
+
+
+#: A spreadsheet keeps this many digits of a number.
+DIGITS = 15
+
+
+def rounding(targetids: np.ndarray) -> str:
+    """Return to what all TARGETIDs, int64 (n,), were rounded, or ''.
+
+    Less than one in a million tables looks so by chance. A rounded TARGETID may be that of
+    another target.
+    """
+    ids = np.unique(targetids)
+    for to, unit in ((f"{DIGITS} digits", _decimal_unit), ("double precision", _binary_unit)):
+        units = unit(ids)
+        if np.log10(units).sum() >= 6 and not (ids % units).any():
+            return to
+    return ""
+
+
+def _decimal_unit(targetids: np.ndarray) -> np.ndarray:
+    digits = np.char.str_len(np.abs(targetids).astype("U20"))
+    return 10 ** np.maximum(digits - DIGITS, 0)
+
+
+def _binary_unit(targetids: np.ndarray) -> np.ndarray:
+    return np.maximum(np.spacing(np.abs(targetids).astype(np.float64)), 1).astype(np.int64)
+
+
+def rounded(targetids: np.ndarray) -> np.ndarray:
+    """Return what spreadsheets and doubles make of TARGETIDs: rounded, or cut off."""
+    unit = _decimal_unit(targetids)
+    made = [targetids // unit * unit, (targetids + unit // 2) // unit * unit]
+    return np.concatenate([*made, targetids.astype(np.float64).astype(np.int64)])
+
+
 def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFrame":
     """Read a CSV with a column TARGETID, int64, and the `needed` columns.
 
@@ -79,9 +126,7 @@ def read_csv(path: str | Path, needed: Iterable[str], remedy: str) -> "pd.DataFr
     """
     table = read_any_csv(path, ("TARGETID", *needed), remedy)
     try:
-        table["TARGETID"] = np.array(
-            [whole_number(str(value)) for value in table["TARGETID"]], dtype=np.int64
-        )
+        table["TARGETID"] = whole_numbers(table["TARGETID"])
     except ValueError as error:
         raise InputError(path, f"is not the table wanted here ({error})", remedy) from error
     return table
@@ -218,7 +263,7 @@ def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
         if ".fits" in Path(path).name:
             found.append(_read_fits(path))
         else:
-            found.append(np.array(_read_text(path), dtype=np.int64))
+            found.append(_read_text(path))
     return np.unique(np.concatenate(found))
 
 
@@ -230,7 +275,7 @@ def _read_fits(path: str | Path) -> np.ndarray:
         return values.astype(np.int64)
 
 
-def _read_text(path: str | Path) -> list[int]:
+def _read_text(path: str | Path) -> np.ndarray:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
@@ -241,10 +286,10 @@ def _read_text(path: str | Path) -> list[int]:
             rows = list(reader)
             if any(None in row or None in row.values() for row in rows):
                 raise ValueError("its rows do not have the fields of its header")
-            return [
-                whole_number(row["TARGETID"]) for row in rows if row.get("STATUS") != NOT_INSPECTED
-            ]
-        return [whole_number(line) for line in lines]
+            return whole_numbers(
+                row["TARGETID"] for row in rows if row.get("STATUS") != NOT_INSPECTED
+            )
+        return whole_numbers(lines)
     except (OSError, ValueError) as error:
         raise InputError(
             path, f"is not a list of TARGETIDs ({error})", "write plain digits, one per line"

@@ -15,7 +15,7 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import boss, pool
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import read_columns, whole_number
+from quasarnet_al.spectra.tables import not_rounded, read_columns, rounded, whole_numbers
 
 #: Labels count when the mean quality of their inspections is at least this
 #: (Alexander et al. 2023, section 3).
@@ -212,8 +212,8 @@ def read(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame, one row per TARGETID (int64, the index), with SPECTYPE (QSO, GALAXY, STAR),
     Z, BAL (1, 0, -1 unknown), QUALITY (0 to 4, NaN where there is none) and REASON, which
-    is empty where the row is a label and else says why it is not. `attrs["taken"]` says
-    what was taken from which column. Whether a quasar has broad absorption lines is known
+    is empty where the row is a label and else says why it is not. `attrs` has the `path`, and
+    what was `taken` from which column. Whether a quasar has broad absorption lines is known
     only where a column BAL says so, or SDSS's flag and balnicity agree: comments are not
     read.
 
@@ -241,7 +241,7 @@ def read(path: str | Path) -> pd.DataFrame:
     table = _one_per_object(rows)
     unsure = (table["REASON"] == "") & ~(table["QUALITY"] >= MIN_QUALITY)
     table.loc[unsure, "REASON"] = "unsure label"
-    table.attrs["taken"] = "; ".join(taken)
+    table.attrs |= {"taken": "; ".join(taken), "path": str(path)}
     return table
 
 
@@ -405,10 +405,10 @@ def _identity(path: str | Path, columns: Columns) -> np.ndarray:
 
 def _whole_numbers(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind in "iu":
-        return values.astype(np.int64)
+        return not_rounded(values.astype(np.int64))
     if values.dtype.kind != "O":
         raise ValueError(f"{name} is not a column of whole numbers")
-    return np.array([whole_number(str(value)) for value in values], dtype=np.int64)
+    return whole_numbers(values)
 
 
 def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
@@ -467,6 +467,10 @@ def label(
     Returns
     -------
     spectra, catalog, labels of the labelled spectra, and how many were left out by reason
+
+    Raises
+    ------
+    InputError where there are spectra and none gets a label
     """
     row = truth.reindex(catalog["TARGETID"])
     reason = row["REASON"].fillna("not in truth").to_numpy(dtype=object)
@@ -485,4 +489,27 @@ def label(
     labels["BAL"] = row["BAL"].to_numpy()
     names, counts = np.unique(reason[~accepted].astype(str), return_counts=True)
     dropped = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    if len(catalog) and not accepted.any():
+        left_out = ", ".join(f"{count} {name}" for name, count in dropped.items())
+        raise InputError(
+            truth.attrs["path"],
+            f"has a label for none of the {len(catalog)} spectra of {origin or 'the set'} "
+            f"({left_out}){_why_none(catalog['TARGETID'], truth.index.to_numpy())}",
+            REMEDY,
+        )
     return spectra[accepted], catalog[accepted], labels, dropped
+
+
+def _why_none(targetids: np.ndarray, known: np.ndarray) -> str:
+    """Say why a truth table probably has none of the targets; '' where it has some."""
+    if np.isin(targetids, known).any():
+        return ""
+    if np.isin(rounded(targetids), known).any():
+        return ": its TARGETIDs are rounded"
+    sdss, desi = "numbers of SDSS spectra or objects", "DESI's TARGETIDs"
+    ours, theirs = (
+        sdss if 0 < np.median(ids) < boss.LARGEST else desi for ids in (targetids, known)
+    )
+    if len(known) and ours != theirs:
+        return f": its identifiers are {theirs}, those of the spectra {ours}"
+    return f": its {len(known)} targets are of another survey, program or tile"

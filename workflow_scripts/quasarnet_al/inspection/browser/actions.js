@@ -1,7 +1,7 @@
 import { contradiction, EMPTY, isComplete, isEmpty } from "./answers.js";
 import { C_KM_S, CLASSES, ISSUES, round4, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
 import { $, banner, D, N, toast, unbanner } from "./document.js";
-import { refine } from "./match.js";
+import { CLEAR, refine } from "./match.js";
 import { answerOf, candidates, change, current, left, matched, refresh, sawEnsemble, schedule, session, settings, shownTemplate, snapshot, spectrum, takeBack, TEMPLATES, view } from "./state.js";
 
 // What an inspector can do: go to a spectrum, choose a redshift, answer.
@@ -15,6 +15,7 @@ export function setZ(z, { quiet = false, keepClass = false } = {}) {
     return;
   }
   view.z = Math.abs(z) < 1e-9 ? 0 : z;
+  view.refused = "";
   if (!quiet) {
     view.touched = true;
     view.candidate = -1;
@@ -23,10 +24,22 @@ export function setZ(z, { quiet = false, keepClass = false } = {}) {
   refresh();
 }
 
-export function typeZ(text) {
-  const z = typedRedshift(text);
+// A redshift that was typed is meant, also where it is the one that was shown.
+export function takeZ() {
+  const text = view.typed.z;
+  if (text === undefined) return;
+  delete view.typed.z;
+  const z = typedRedshift(text), isShown = () => z !== null && Math.abs(z - view.z) <= 4e-5;
   if (z === null) toast(`"${text}" is not a number; z stays ${view.z.toFixed(4)}`);
-  else if (Math.abs(z - view.z) > 4e-5) setZ(z);
+  else if (isShown()) view.touched = true;
+  else setZ(z);
+  view.refused = isShown() ? "" : text;
+}
+
+// Leave the fields without taking what was typed.
+export function forgetTyped() {
+  view.typed = {};
+  $("comment").value = answerOf(view.index).comment;
 }
 
 export function chooseCandidate(at, quiet = false) {
@@ -54,11 +67,15 @@ export function fitHere() {
 
 // ---------------------------------------------------------------- answers
 
-// No answer is taken from somebody unknown, or about a spectrum that was not drawn yet.
+// No answer is taken from somebody unknown, about a spectrum that nobody can have seen yet (a key
+// that bounces, a double click), or in place of a redshift that was typed and refused.
+const LOOK = 200;
+export const canSee = () => view.drawn === view.index && performance.now() - view.since >= LOOK;
 function canAnswer() {
   if (!session.inspector) return false;
-  if (view.drawn === view.index) return true;
-  toast("Not recorded: the spectrum was not drawn yet");
+  if (canSee() && !view.refused) return true;
+  toast(view.refused ? `Not recorded: "${view.refused}" was not taken as a redshift. Again records z = ${view.z.toFixed(4)}` : "Not recorded: the spectrum was not on the screen yet");
+  view.refused = "";
   return false;
 }
 
@@ -81,10 +98,12 @@ function record(fields, before) {
   } else if (completes) advance();
 }
 
-// After an answer that contradicts redrock or the ensemble: what they say, once for each
-// spectrum, and a flag for redrock. Never before an answer.
+// After an answer that contradicts redrock or the ensemble (where there is neither, what fits best
+// here): what they say, once for each spectrum, and a flag for redrock. Never before an answer.
 const told = new Set();
 const MAJORITY = 2 / 3;
+// Fits to the network's pixels place a redshift no better.
+const NEAR = 0.01;
 function secondOpinion(index) {
   unbanner("opinion");
   const a = answerOf(index), { redrock, ensemble, targetid } = D.spectra[index];
@@ -103,6 +122,11 @@ function secondOpinion(index) {
     if (share > MAJORITY) says.push(`${Math.round(100 * share)} % of the ensemble ${a.spectype === "QSO" ? "do not see" : "see"} a quasar`);
     else if (a.spectype === "QSO" && other !== null && Math.abs(other - a.z) > 0.05 * (1 + a.z)) says.push(`the ensemble's mean redshift is ${other.toFixed(2)}`);
     if (says.some((text) => text.includes("ensemble"))) sawEnsemble(targetid);
+  }
+  if (!redrock && !ensemble) {
+    const [best, ...others] = matched(index), agrees = ({ spectype, z }) => spectype === a.spectype && Math.abs(z - a.z) < NEAR * (1 + a.z);
+    const behind = Math.min(...others.filter(agrees).map((other) => other.behind));
+    if (best && !agrees(best) && behind > CLEAR) says.push(`a ${best.spectype} at z = ${best.z.toFixed(4)} fits better ("${best.name}")`);
   }
   if (!says.length) return;
   told.add(targetid);
@@ -181,14 +205,15 @@ export function toggleIssue(letter) {
 }
 
 export function clearAnswer() {
-  if (isEmpty(answerOf(view.index))) return;
+  if (isEmpty(answerOf(view.index)) || !canAnswer()) return;
   change(view.index, { ...EMPTY });
   toast("Answer cleared; U brings it back");
 }
 
 export function commitComment() {
-  const text = $("comment").value.trim();
-  if (session.ready && session.inspector && text !== answerOf(view.index).comment) change(view.index, { comment: text }, { keepShown: true });
+  const text = view.typed.comment?.trim();
+  delete view.typed.comment;
+  if (text !== undefined && session.inspector && text !== answerOf(view.index).comment) change(view.index, { comment: text }, { keepShown: true });
 }
 
 export function undoLast() {
@@ -210,7 +235,7 @@ export function go(index) {
   if (index < 0 || index >= N) return;
   commitComment();
   unbanner("contradiction");
-  Object.assign(view, { index, x: null, y: null, features: null, touched: false, spectype: "", candidate: -1, absorber: null, drawn: -1 });
+  Object.assign(view, { index, x: null, y: null, features: null, touched: false, spectype: "", candidate: -1, absorber: null, drawn: -1, typed: {}, refused: "" });
   closeLines();
   const a = answerOf(index), list = candidates(index), own = list.findIndex((c) => c.spectype === a.spectype);
   if (a.z !== null) Object.assign(view, { z: a.z, touched: true });

@@ -45,5 +45,8 @@ export class Undo {
 
   pop() { return this.#steps.pop(); }
 
-  clear() { this.#steps.length = 0; }
+  // What somebody else changed meanwhile is not theirs to take back.
+  forget(index) { this.#steps = this.#steps.filter((step) => step.index !== index); }
+
+  clear() { this.#steps = []; }
 }

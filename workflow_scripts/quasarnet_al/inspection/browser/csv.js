@@ -1,4 +1,4 @@
-import { contradiction, isComplete } from "./answers.js";
+import { contradiction, differs, isComplete } from "./answers.js";
 import { CLASSES, ISSUES, plural, round4, STAR_Z, Z_MAX, Z_MIN } from "./base.js";
 
 // The CSV of a page: what prospect writes, and three columns more (vi.py). Pure.
@@ -89,7 +89,7 @@ export function readCsv(text, targetids) {
   for (const name of ["TARGETID", "VI_quality", "VI_z", "VI_spectype"]) {
     if (!header.includes(name)) return { error: `The file has no column ${name}, so it is not a VI table.` };
   }
-  const here = new Set(targetids), rows = [], refused = [];
+  const here = new Set(targetids), found = new Map(), rows = [], refused = [];
   let elsewhere = 0;
   lines.slice(1).forEach((line, at) => {
     let fields = splitRecord(line, delimiter);
@@ -99,10 +99,16 @@ export function readCsv(text, targetids) {
     if (!fields || fields.length !== header.length) return refused.push(`row ${at + 1}: broken line`);
     const cell = Object.fromEntries(header.map((name, i) => [name, fields[i].trim().replace(/^'(?='*[=+\-@])/, "")]));
     if (!here.has(cell.TARGETID)) { elsewhere += 1; return undefined; }
-    const found = answerIn(cell);
-    if (typeof found === "string") return refused.push(`row ${at + 1}: ${found}`);
-    return rows.push([cell.TARGETID, cell.VI_scanner || "", found]);
+    const answer = answerIn(cell);
+    if (typeof answer === "string") return refused.push(`row ${at + 1}: ${answer}`);
+    found.set(cell.TARGETID, [...(found.get(cell.TARGETID) || []), [cell.VI_scanner || "", answer]]);
+    return undefined;
   });
+  // A page cannot choose between the answers of several people, or of one who changed them.
+  for (const [targetid, [[name, answer], ...others]] of found) {
+    if (others.some(([, other]) => differs(other, answer))) refused.push(`${targetid}: ${others.length + 1} different answers`);
+    else rows.push([targetid, name, answer]);
+  }
   return { rows, refused, elsewhere };
 }
 

@@ -32,8 +32,9 @@ export async function importFile(file) {
   const found = readCsv(text, indexOfTarget.keys());
   if (found.error) { banner("import", `${file.name}: ${found.error}`); return; }
   const list = found.rows.map(([targetid, name, answer]) => ({ index: indexOfTarget.get(targetid), name, answer }));
-  const fresh = list.filter(({ index }) => isEmpty(answerOf(index)));
-  const differing = list.filter(({ index, answer }) => !isEmpty(answerOf(index)) && differs(answer, answerOf(index)));
+  // What was answered here and withdrawn comes back only where that is asked for.
+  const fresh = list.filter(({ index, answer }) => !answerOf(index).time && !isEmpty(answer));
+  const differing = list.filter(({ index, answer }) => answerOf(index).time && differs(answer, answerOf(index)));
   const names = [...new Set(list.map(({ name }) => name))].filter((name) => name && name !== session.inspector);
   const take = (taken) => {
     for (const { index, answer } of taken) change(index, answer, { keepShown: true });

@@ -1,12 +1,13 @@
 import { clamp, MEANING } from "./base.js";
 import { $, element, N, rows, toast } from "./document.js";
-import { chooseCandidate, clearAnswer, closeLines, cycleBal, fitHere, go, nextUnlabelled, recordZ, setClass, setQuality, step, templateNames, toggleAbsorber, toggleIssue, undoLast } from "./actions.js";
+import { chooseCandidate, clearAnswer, closeLines, cycleBal, fitHere, forgetTyped, go, nextUnlabelled, recordZ, setClass, setQuality, step, templateNames, toggleAbsorber, toggleIssue, undoLast } from "./actions.js";
 import { download } from "./files.js";
 import { openGallery } from "./gallery.js";
+import { nameOfKey } from "./layout.js";
 import { markNext, moveMark, nameByKey } from "./mouse.js";
 import { pan, resetView, zoom, zoomFlux } from "./plot.js";
 import { toggle, toggleEnsemble } from "./side.js";
-import { answerOf, keepSettings, settings, view } from "./state.js";
+import { keepSettings, settings, view } from "./state.js";
 
 // The keyboard: what each key does, on whatever layout, and the list of keys.
 
@@ -66,18 +67,6 @@ const SHIFTED = {
 // What a held key may do again and again. Nothing here records anything.
 const REPEATED = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "n", "p", "w", ",", "."]);
 
-// The key whatever the layout: digits whatever Shift says (AZERTY), letters of other scripts by
-// their place on the keyboard, comma and point by either.
-export function nameOfKey({ key, code, shiftKey }) {
-  if (/^[0-9?/,.]$/.test(key)) return key;
-  const digit = /^Digit([0-9])$/.exec(code);
-  if (digit && !shiftKey) return digit[1];
-  if (key.length > 1 || /^[a-z]$/i.test(key)) return key.length > 1 ? key : key.toLowerCase();
-  const letter = /^Key([A-Z])$/.exec(code);
-  if (letter && key > "\u007f") return letter[1].toLowerCase();
-  return { Comma: ",", Period: "." }[code] || key;
-}
-
 // Whether the control in focus needs this key itself.
 function keepsKey(control, key) {
   if (!control) return false;
@@ -91,13 +80,13 @@ export function onKey(event) {
   const key = nameOfKey(event), shift = event.shiftKey, control = event.target.closest?.("input, select, button, a");
   if (document.querySelector("dialog[open]")) {
     for (const [id, keys] of [["keys", ["?", "h"]], ["gallery", ["i"]]]) {
-      if ($(id).open && keys.includes(key) && !control?.matches("input, select")) { event.preventDefault(); $(id).close(); }
+      if ($(id).open && keys.includes(key) && !event.repeat && !control?.matches("input, select")) { event.preventDefault(); $(id).close(); }
     }
     return;
   }
   if (control?.matches("input[type=text]")) { inField(event, control, key); return; }
   if (event.ctrlKey || event.metaKey) {
-    if (key === "z" && !event.repeat) { event.preventDefault(); undoLast(); }
+    if (key === "z" && !shift && !event.altKey && !event.repeat) { event.preventDefault(); undoLast(); }
     return;
   }
   if (keepsKey(control, event.key)) return;
@@ -109,9 +98,9 @@ export function onKey(event) {
 }
 
 function inField(event, field, key) {
-  if (event.key !== "Enter" && key !== "Escape") return;
+  if (key !== "Enter" && key !== "Escape") return;
   event.preventDefault();
-  if (key === "Escape") field.value = field.id === "z" ? view.z.toFixed(4) : answerOf(view.index).comment;
+  if (key === "Escape") forgetTyped();
   field.blur();
 }
 

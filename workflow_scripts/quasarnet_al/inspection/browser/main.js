@@ -2,14 +2,14 @@ import { isComplete } from "./answers.js";
 import { plural, typedRedshift, Z_MAX } from "./base.js";
 import { readColours } from "./canvas.js";
 import { $, banner, D, on, toast } from "./document.js";
-import { commitComment, go, setZ, typeZ } from "./actions.js";
+import { commitComment, go, setZ, takeZ } from "./actions.js";
 import { download, importFile } from "./files.js";
 import { placeOf } from "./gallery.js";
 import { buildHelp, onKey, openHelp } from "./keys.js";
 import { mouse } from "./mouse.js";
 import { draw } from "./plot.js";
 import { build, show, showLegend } from "./side.js";
-import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, renameTo, schedule, session, settings, stores, view, watchOtherTabs } from "./state.js";
+import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, renameTo, schedule, session, settings, view, watchOtherTabs } from "./state.js";
 
 // The start of the page: what listens to what.
 
@@ -21,20 +21,37 @@ function leaveAfterMouse(control) {
   control.addEventListener("change", () => { if (byMouse) control.blur(); });
 }
 
+// A click answers about the spectrum on which its button went down, and that is the first click
+// of a double click: the next spectrum may be on the screen before the second.
+function sameSpectrum(box) {
+  let pressedOn = -1;
+  box.addEventListener("mousedown", (event) => { if (event.detail < 2) pressedOn = view.index; }, true);
+  box.addEventListener("click", (event) => {
+    if (!event.detail || view.index === pressedOn) return;
+    event.stopPropagation();
+    toast("Not recorded: the click began on another spectrum");
+  }, true);
+}
+
 function listen() {
   addEventListener("keydown", onKey);
+  for (const id of ["classes", "qualities", "flags"]) sameSpectrum($(id));
   addEventListener("beforeunload", (event) => {
     commitComment();
-    if (!stores() && JSON.stringify(answers) !== session.downloaded) event.preventDefault();
+    if (!session.kept && JSON.stringify(answers) !== session.downloaded) event.preventDefault();
   });
   addEventListener("hashchange", goToAddress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
   new ResizeObserver(schedule).observe($("stage"));
+  $("comment").addEventListener("input", () => { view.typed.comment = $("comment").value; });
   $("comment").addEventListener("blur", commitComment);
-  $("z").addEventListener("input", () => on($("z"), typedRedshift($("z").value) === null, "bad"));
+  $("z").addEventListener("input", () => {
+    view.typed.z = $("z").value;
+    on($("z"), typedRedshift(view.typed.z) === null, "bad");
+  });
   $("z").addEventListener("blur", () => {
     on($("z"), false, "bad");
-    typeZ($("z").value);
+    takeZ();
     refresh();
   });
   $("z-slider").addEventListener("input", () => setZ(Math.exp(($("z-slider").value / 1000) * Math.log(1 + Z_MAX)) - 1));
@@ -60,12 +77,15 @@ function listen() {
 
 function askName() {
   $("name").value = session.inspector;
+  $("who").returnValue = "";
   $("who").showModal();
 }
 
 // Answers belong to who gave them: another name opens the answers of that name.
 async function named() {
-  const name = $("name").value.trim().replace(/\s+/g, " "), before = session.inspector;
+  const before = session.inspector;
+  // Escape leaves the name as it was.
+  const name = $("who").returnValue ? $("name").value.trim().replace(/\s+/g, " ") : before;
   if (!/[\p{L}\p{N}]/u.test(name)) {
     if (name) toast("A name needs a letter or a digit");
     if (!before) askName();

@@ -143,6 +143,20 @@ export function matches(s, templates) {
   return s.matches;
 }
 
+// Differences of chi^2 below which a fit is ambiguous (redrock's ZWARN of a small Delta chi^2: 3
+// standard deviations of noise), and above which it is clear (5).
+const AMBIGUOUS = 9;
+export const CLEAR = 25;
+
+// How a fit compares with the others, in short and in words: chi^2 is `behind` that of the best
+// fit, or, for the best itself (0), `next` is that of the one after it.
+export function confidence(behind, next) {
+  const sigmas = (gap) => `Δχ² ${gap.toFixed(1)}, ${Math.sqrt(gap).toFixed(1)} standard deviations of noise`;
+  if (behind > 0) return { short: `Δχ² ${behind.toFixed(0)}`, words: `${sigmas(behind)} worse than the best fit` };
+  const words = next === Infinity ? "nothing else fits" : `${sigmas(next)} better than the next fit`;
+  return { short: next < AMBIGUOUS ? "ambiguous" : next < CLEAR ? "likely" : "clear", words };
+}
+
 // Continuum and features of a template at log10(1 + z), on pixels of `step` dex from 3600 A.
 function modelAt(t, logZ, step, size) {
   return [t.continuum, t.features].map((values) => Float64Array.from({ length: size }, (_, i) => {

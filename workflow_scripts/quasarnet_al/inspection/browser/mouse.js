@@ -76,11 +76,13 @@ export function mouse() {
   }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
-    press = { x: event.offsetX, view: [frame.x0, frame.x1], box: event.shiftKey, moved: false };
+    press = { index: view.index, x: event.offsetX, view: [frame.x0, frame.x1], box: event.shiftKey, moved: false };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
     readout(event.offsetX);
+    // Released outside of the window, or another spectrum by now.
+    if (press && (!event.buttons || press.index !== view.index)) press = null;
     if (!press) return;
     if (Math.abs(event.offsetX - press.x) > 3) press.moved = true;
     if (!press.moved) return;
@@ -99,8 +101,9 @@ export function mouse() {
   });
   canvas.addEventListener("pointerup", (event) => {
     if (!press) return;
-    const { x, box, moved } = press;
+    const { index, x, box, moved } = press;
     press = null;
+    if (index !== view.index) return;
     if (!moved) {
       if (event.detail < 2 && event.offsetX > PLOT.left && event.offsetX < frame.right) mark(wavelengthAt(event.offsetX));
     } else if (box) {
@@ -108,6 +111,7 @@ export function mouse() {
       if (ends[1] - ends[0] > 15) setView(...ends);
     }
   });
+  canvas.addEventListener("pointercancel", () => { press = null; });
   canvas.addEventListener("dblclick", () => { closeLines(); resetView(); });
   canvas.addEventListener("pointerleave", () => { $("readout").textContent = ""; });
   $("overview").addEventListener("pointerdown", moveWindow);

@@ -35,7 +35,7 @@ export function draw() {
   drawAxes(g, width, height);
   drawOverview(s, c, x0, x1);
   drawPanels(frame.model, PLOT.left, PLOT.right);
-  view.drawn = view.index;
+  if (view.drawn !== view.index) Object.assign(view, { drawn: view.index, since: performance.now() });
 }
 
 // What is beneath the spectrum: sky, atmosphere, zero, lines.

@@ -3,6 +3,7 @@ import { clamp, CLASSES, ISSUES, MEANING, Z_MAX } from "./base.js";
 import { $, button, D, element, keycap, N, on, pressed, rows, toast } from "./document.js";
 import { chooseCandidate, cycleBal, fitHere, go, nextUnlabelled, offered, recordZ, setClass, setQuality, step, templateNames, toggleIssue, undoLast } from "./actions.js";
 import { showEnsemble } from "./ensemble.js";
+import { confidence } from "./match.js";
 import { frame } from "./plot.js";
 import { drawScan } from "./scan.js";
 import { answerOf, answers, arms, candidates, current, ensembleAllowed, ensembleVisible, keepSettings, left, sawEnsemble, schedule, session, settings, shownTemplate, TEMPLATES, view } from "./state.js";
@@ -179,10 +180,10 @@ function showCandidates() {
   $("candidates").replaceChildren(element("h2", {}, "candidates ", element("span", {}, keycap("C"), " ", keycap("V"))));
   if (!list.length) $("candidates").append(element("p", { className: "hidden-note", textContent: TEMPLATES.length ? "no template fits" : "none; mark a feature (M or click)" }));
   list.forEach((c, at) => {
-    const note = c.source === "template" ? fitNote(list, c) : c.note || "";
+    const note = c.source === "template" ? fitNote(list, c) : { short: c.note || "", words: "" };
     const label = c.source === "template" ? c.name : c.source.startsWith("redrock") ? `${c.source} ${c.spectype}` : c.source;
-    const node = button("", "", () => chooseCandidate(at));
-    node.append(element("i", {}), element("span", { textContent: label }), element("b", { textContent: c.z.toFixed(4) }), element("small", { textContent: note }));
+    const node = button("", "", () => chooseCandidate(at), note.words);
+    node.append(element("i", {}), element("span", { textContent: label }), element("b", { textContent: c.z.toFixed(4) }), element("small", { textContent: note.short }));
     if (c.spectype) node.classList.add(c.spectype);
     pressed(node, at === view.candidate);
     $("candidates").append(node);
@@ -194,11 +195,9 @@ function showCandidates() {
   requestAnimationFrame(() => drawScan(scan));
 }
 
-// Redrock warns of a best fit that is less than 9 in χ² before the next (SMALL_DELTA_CHI2).
 function fitNote(list, c) {
-  if (c.behind >= 0.5) return `Δχ² ${c.behind.toFixed(0)}`;
-  const next = Math.min(...list.filter((other) => other.source === "template" && other !== c).map((other) => other.behind));
-  return next < 9 ? "ambiguous" : "best fit";
+  const others = list.filter((other) => other.source === "template" && other !== c);
+  return confidence(c.behind, Math.min(...others.map((other) => other.behind)));
 }
 
 function showObject(record) {

@@ -8,10 +8,11 @@ import { fromLocalStorage, Store } from "./store.js";
 // Everything that changes while the page is open, and where it is kept.
 
 export const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, network: false, sky: true, full: false, arms: false, advance: true, ensemble: D.blind, template: "auto" };
-export const session = { inspector: "", ready: false, downloaded: "{}" };
+export const session = { inspector: "", ready: false, downloaded: "{}", kept: true };
 // What is looked at. `spectype` is the class of the candidate that z was taken from, `drawn`
-// the spectrum that the screen shows.
-export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, absorber: null, drawn: -1 };
+// the spectrum that the screen shows, `since` when it was first drawn. `typed` is what stands in
+// the fields and was not taken yet, `refused` a typed redshift that could not be taken.
+export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, absorber: null, drawn: -1, since: 0, typed: {}, refused: "" };
 export const answers = {};
 export const seen = new Set();
 export const undo = new Undo();
@@ -142,13 +143,12 @@ export function sawEnsemble(targetid) {
 // ---------------------------------------------------------------- keeping
 
 // Answers are kept under the batch and the name of who gave them.
-const prefix = (name = session.inspector) => `${D.title}\n${D.hash}\n${name.normalize("NFC").toLowerCase()}\n`;
-export const stores = () => store.works;
-let warned = false;
+const plainName = (name) => name.normalize("NFC").toLowerCase();
+const prefix = (name = session.inspector) => `${D.title}\n${D.hash}\n${plainName(name)}\n`;
 async function keep(write) {
-  if ((await write) || warned) return;
-  warned = true;
-  banner("storage", "This browser does not keep answers for this page: download the CSV before you close it.");
+  if ((await write) || !session.kept) return;
+  session.kept = false;
+  banner("storage", "This browser no longer keeps answers to this page (no storage, or none left): download the CSV before you close it.");
 }
 
 export function keepSettings() {
@@ -169,9 +169,15 @@ function absorb(theirs) {
 }
 
 // What another tab or window of this browser answers meanwhile.
-const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("quasarnet-al");
+let channel = null;
+try {
+  channel = new BroadcastChannel("quasarnet-al");
+} catch {
+  // A browser that forbids storage forbids this too.
+}
 function otherTab(changed) {
   if (!changed.length) return;
+  for (const index of changed) undo.forget(index);
   banner("tabs", `This page is open in another tab or window too. Both keep their answers; for one spectrum the newer counts. From there came: ${changed.map((i) => i + 1).join(", ")}.`);
   hooks.elsewhere(changed);
 }
@@ -196,13 +202,23 @@ function takeSettings(saved) {
   if (!["none", "redrock"].includes(settings.template) && !TEMPLATES.some((t) => t.name === settings.template)) settings.template = "auto";
 }
 
+// The inspector of this tab, whoever works in another one meanwhile.
+function nameOfTab(name) {
+  try {
+    if (name) sessionStorage.setItem("quasarnet-al/inspector", name);
+    return sessionStorage.getItem("quasarnet-al/inspector");
+  } catch {
+    return null;
+  }
+}
+
 // Open the store, and what an earlier page kept in localStorage.
 export async function openStore() {
   const old = fromLocalStorage(`quasarnet-al/${D.title}/${D.hash}`);
   await store.open();
   if (!store.works) keep(false);
   takeSettings((await store.setting("settings")) ?? old.settings);
-  const name = (await store.setting("inspector")) ?? old.inspector;
+  const name = nameOfTab() || ((await store.setting("inspector")) ?? old.inspector);
   if (old.count) {
     const owner = prefix(old.inspector), { answers: newer } = await store.load(owner);
     const kept = await Promise.all([
@@ -225,11 +241,12 @@ export async function openFor(name) {
   absorb(kept);
   for (const targetid of ensembles) seen.add(targetid);
   for (const record of D.spectra) {
-    const mine = (record.decided || []).filter((d) => d.inspector.toLowerCase() === name.toLowerCase()).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
+    const mine = (record.decided || []).filter((d) => plainName(d.inspector) === plainName(name)).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
     for (const decided of mine) absorb({ [record.targetid]: decided });
   }
   session.downloaded = JSON.stringify(answers);
   keep(store.putSetting("inspector", name));
+  nameOfTab(name);
   if (broken) banner("broken", `${plural(broken, "stored answer")} of this page could not be read and ${broken === 1 ? "is" : "are"} left out.`);
 }
 
