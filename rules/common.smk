@@ -9,7 +9,7 @@ import math
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
 
@@ -23,7 +23,7 @@ SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.ch
 CHECKS = LABELLED.keys() - SETS.keys()
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
-#: Options of all programs that turn line confidences into classes.
+#: Options of the programs that judge what line confidences are turned into.
 CLASSIFICATION = options.words(Classification, config["classification"])
 #: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []
@@ -37,6 +37,12 @@ def memory(amount, per_thread=0, per_mb=0):
         return (amount + per_thread * threads + by_size) * attempt
 
     return megabytes
+
+
+def broken_in_job():
+    """Largest fraction of the files of one job that may be broken: the pool is judged as a whole,
+    by check_pool."""
+    return 1 if config["pool"]["broken"] else 0
 
 
 def training_memory(wildcards, input, attempt):
@@ -79,6 +85,10 @@ def judging_sets():
     """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
     gate = any(labelled.gate for labelled in SETS.values())
     return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+
+
+#: The files of the labelled sets and of those that judge.
+SET_FILES = [f"results/{config['run']}/labelled/{name}.fits" for name in SETS] + judging_sets()
 
 
 def two_digits(numbers):

@@ -38,8 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     best = networks[losses.index(min(losses))]
     spectra, _, labels = pool.read_labelled(args.validation)
     classification = options.from_arguments(Classification, args)
-    found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     seen = scores.combine(scores.lines_of_members([best], spectra))
+    best = calibration.balanced(best, seen, labels)
+    found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     reliability = calibration.measure(seen, labels, classification)
     write_network(args.output, best, provenance() | reliability.attribute())
     summary = {

@@ -49,6 +49,10 @@ PROGRAMS = {
         "--weights {weights} {other_weights} --coadd {coadd} --output @qn.fits",
         {"weights": corpus.WEIGHTS, "other_weights": corpus.WEIGHTS, "coadd": corpus.COADD},
     ),
+    "classify_spectra.afterburner": (
+        "--weights {ensemble} --coadd {coadd} --format afterburner --output @qso_qn.fits",
+        {},
+    ),
     "classify_spectra.pool": (
         "--weights {weights} --pool {pool} --output @qn.fits",
         {"pool": corpus.POOL},
@@ -64,6 +68,11 @@ PROGRAMS = {
     "fit_som": (
         "--pool {pool} {other_pool} --rows 2 --columns 2 --epochs 1 --output @som.h5",
         {"pool": corpus.POOL, "other_pool": corpus.POOL},
+    ),
+    "check_pool": (
+        "--pool {pool} {other_pool} --output @files.csv",
+        # Of pool files the headers alone.
+        {"pool": corpus.FITS, "other_pool": {"no SPECTRA": corpus.POOL["no SPECTRA"]}},
     ),
     "map_spectra": (
         "--som {som} --pool {pool} --output @map.fits",
@@ -182,7 +191,7 @@ PROGRAMS = {
     "report_round": (
         "--run t --metrics {metrics} --summary {summary} --selection {selection} "
         "--scores {scores} --map {map} --pool {pool} --som {som} --batch {batch} "
-        "--batch-pool {batch_pool} "
+        "--batch-pool {batch_pool} --sets {set} "
         "--labels {labels} --agreement {agreement} --stopping {stopping} --flaws {flaws} "
         "--benchmarks {folder} --seed 1 --output @report.html",
         {
@@ -203,7 +212,8 @@ PROGRAMS = {
     ),
     "report_run": (
         "--run t --metrics {metrics} --summaries {summary} --agreements {agreement} "
-        "--stopping {stopping} --curve @curve.csv --figure @curve.png --report @report.html",
+        "--stopping {stopping} --pool {pool} --sets {set} "
+        "--curve @curve.csv --figure @curve.png --report @report.html",
         {
             "metrics": corpus.JSON,
             "summary": corpus.JSON,

@@ -297,7 +297,7 @@ SELECTION = FITS | {
 }
 QN = FITS | {
     "no TARGETID": edit(QN=without("TARGETID")),
-    "no IS_QSO": edit(QN=without("IS_QSO")),
+    "no C_LYA": edit(QN=without("C_LYA")),
     "no TARGET_RA": edit(QN=without("TARGET_RA")),
     "a redshift NaN": edit(QN=put("Z_QN", np.nan)),
     "a confidence text": edit(QN=retyped("C_LYA", "U8")),
@@ -443,6 +443,9 @@ CURVE = {k: v for k, v in CSV.items() if k != "no TARGETID"} | {
     "no labels": renamed("labels"),
     "labels text": cells("labels", "many"),
     "the metric text": cells("average_precision", "high"),
+    "the metric empty": cells("average_precision", ""),
+    "the metric infinite": cells("average_precision", "inf"),
+    "labels empty": cells("labels", ""),
     "no baseline": lines(lambda table: [table[0], *table[5:]]),
     "no rows": lines(lambda table: table[:1]),
 }

@@ -1,11 +1,20 @@
 """Calibration of class probabilities and redshifts whose error is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from helpers.networks import random_network
 from quasarnet_al.judging import calibration
 from quasarnet_al.judging.calibration import Calibration
-from quasarnet_al.network.lines import Classification, Lines, combined_redshift
+from quasarnet_al.network.inference import predict
+from quasarnet_al.network.lines import (
+    Classification,
+    Lines,
+    combined_redshift,
+    line_redshifts,
+)
 
 
 def sample(count=20_000, seed=0):
@@ -111,3 +120,41 @@ def test_few_quasars_share_their_error():
     found, labels = seen(60)
     measured = calibration.measure(found, labels, Classification())
     assert len(set(measured.redshift_kms)) == 1
+
+
+def test_the_broad_absorption_output_calls_as_many_as_there_are():
+    """And the six lines stay as they are."""
+    spectra = np.random.default_rng(4).normal(size=(300, 443)).astype(np.float32)
+    network = random_network(layers=3)
+    before = line_redshifts(*predict(network, spectra), network.grid)
+    labels = np.zeros(300, [("SPECTYPE", "U6"), ("BAL", "i2")])
+    labels["SPECTYPE"], labels["BAL"] = "QSO", -1
+    labels["BAL"][:200] = np.random.default_rng(5).random(200) < 0.2
+    moved = calibration.balanced(network, before, labels)
+    after = line_redshifts(*predict(moved, spectra), network.grid)
+    assert (after.c_bal[:200] > 0.5).sum() == (labels["BAL"] == 1).sum()
+    np.testing.assert_array_equal(after.c, before.c)
+    np.testing.assert_array_equal(after.z, before.z)
+    # In the order that they had.
+    order = np.argsort(before.c_bal, kind="stable")
+    assert (np.diff(after.c_bal[order]) >= -1e-6).all()
+
+
+def test_without_broad_absorption_there_is_nothing_to_balance():
+    network = random_network(layers=3)
+    labels = np.zeros(3, [("SPECTYPE", "U6"), ("BAL", "i2")])
+    found = Lines(np.zeros((3, 6)), np.zeros((3, 6)), np.zeros(3))
+    assert calibration.balanced(network, found, labels) is network
+
+
+def test_columns_of_networks_that_nobody_calibrated_are_unknown():
+    found, _ = seen(5)
+    network = random_network(layers=3)
+    known = dataclasses.replace(
+        network, attributes=calibration.measure(*seen(), Classification()).attribute()
+    )
+    for networks in ([network], [known, known]):
+        columns = calibration.columns(networks, found)
+        assert np.isnan(columns["P_QSO"]).all() and np.isnan(columns["Z_ERR"]).all()
+    columns = calibration.columns([known], found)
+    assert np.isfinite(columns["P_QSO"]).all() and (columns["Z_ERR"] > 0).all()

@@ -9,8 +9,8 @@ classes cost in `lines.class_probabilities`, where "no quasar" weighs c_thresh /
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from quasarnet_al.judging import metrics, votes
 from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
 from quasarnet_al.network import lines
 from quasarnet_al.network.lines import Classification, Lines
+from quasarnet_al.network.weights import Network
 
 #: Probabilities below this count as this.
 SMALLEST = 1e-6
@@ -174,6 +175,30 @@ def measure(found: Lines, labels: np.ndarray, classification: Classification) ->
     return Reliability(*cuts, fit(probabilities, truth), tuple(errors))
 
 
+def balanced(network: Network, found: Lines, labels: np.ndarray) -> Network:
+    """Return the network with a BAL output that misses as many as it invents at a cut of `BAL_CUT`.
+
+    The loss gives the one box with the trough the weight of the 12 without, so confidences above
+    0.5 begin where one spectrum in 13 has one. The bias of the boxes moves them, and nothing else.
+
+    Parameters
+    ----------
+    found : the lines that the network sees in n spectra it did not learn from
+    labels : with SPECTYPE and BAL, (n,)
+    """
+    known = (labels["SPECTYPE"] == "QSO") & (labels["BAL"] >= 0)
+    count = int((labels["BAL"][known] == 1).sum())
+    if not 0 < count < known.sum():
+        return network
+    # As many are called as there are.
+    cut = np.sort(found.c_bal[known].astype(np.float64))[-count - 1 : -count + 1 or None].mean()
+    cut = np.clip(cut, 1e-6, 1 - 1e-6)
+    # A cut of 0.5 is a logit of zero.
+    output = network.boxes[-1]
+    moved = output.bias - np.float32(np.log(cut / (1 - cut)))
+    return replace(network, boxes=[*network.boxes[:-1], replace(output, bias=moved)])
+
+
 def of_network(attributes: Mapping[str, object]) -> Reliability | None:
     """Return the reliability that a network's attributes hold; None where they do not."""
     if ATTRIBUTE not in attributes:
@@ -195,3 +220,19 @@ def of_network(attributes: Mapping[str, object]) -> Reliability | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the attribute {ATTRIBUTE!r} cannot be read ({error})") from error
+
+
+def columns(networks: Sequence[Network], found: Lines) -> dict[str, np.ndarray]:
+    """Return the columns P_QSO and Z_ERR, (n,), of spectra in which networks see the lines `found`.
+
+    They are NaN where nobody has measured the reliability: in other weights, and in an ensemble,
+    whose members are each calibrated for themselves.
+    """
+    reliability = of_network(networks[0].attributes) if len(networks) == 1 else None
+    if reliability is None:
+        unknown = np.full(len(found.c), np.nan, np.float32)
+        return {"P_QSO": unknown, "Z_ERR": unknown}
+    return {
+        "P_QSO": reliability.probability(found).astype(np.float32),
+        "Z_ERR": reliability.redshift_error(found).astype(np.float32),
+    }

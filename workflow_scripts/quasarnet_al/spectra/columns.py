@@ -58,6 +58,8 @@ COLUMNS = {
     "C_BAL": Column("f4", "confidence of the broad absorption line"),
     **{f"Z_{name}": Column("f4", f"redshift if the line is {name}") for name in LINES},
     "Z_QN": Column("f4", "mean redshift of the lines that agree"),
+    "Z_ERR": Column("f4", "1 sigma, if the lines are right; NaN: not known"),
+    "P_QSO": Column("f4", "calibrated probability; NaN: not known"),
     "Z_MEAN": Column("f4", "mean over members that see a quasar, or all"),
     "Z_STD": Column("f4", "standard deviation over the same members"),
     "IS_QSO": Column("?", "enough lines exceed the confidence cut"),

@@ -13,12 +13,12 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from quasarnet_al.core.files import InputError, read_json, write_json
+from quasarnet_al.core.files import InputError, read_json, set_aside, write_json
 from quasarnet_al.inspection import handed_in
 from quasarnet_al.inspection.handed_in import HandedIn, printable
 from quasarnet_al.tasks.registry import TASKS
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 DISCARDED = "discarded"
 #: The keys of the config by which a round is made; they are recorded with its batch.
 RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: Figures of all rounds have one cut and one validation set, or they could not be compared: they
+#: follow the config, as long as the ensemble is there.
+METRICS = ["metrics.json"]
+#: Keys of these sections on which no batch depends.
+APART = {"classification": {"catalogue_cut"}}
 #: What select_batch makes: no rule makes it again once people have answered.
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
@@ -213,6 +218,28 @@ class Campaign:
                     "copy it back, or discard its answers with workflow_scripts/discard_answers.py",
                 )
 
+    def set_aside(self, planned: Collection[str]) -> None:
+        """Move what an earlier plan made and this one does not make aside, as `files.set_aside`.
+
+        Chunks of the pool (`planned` names all that are planned, the catalogue's too), of its maps
+        and of the scores, and teams of members. A frozen round keeps what it was made of.
+        """
+        run = Path("results", self.run)
+        kept = {*planned, *(name for number in self.frozen for name in self.tiles(number))}
+        made = read_json(self._made) if self._made.exists() else {}
+        for name in made.keys() - kept:
+            set_aside(run / "pool", f"{name}.fits", [])
+        for fit in {self.fit(number) for number in self.numbers}:
+            rounds = {*self.frozen, *self.numbers}
+            tiles = {name for n in rounds if self.fit(n) == fit for name in self.tiles(n)}
+            set_aside(run / "som" / fit, "*.fits", [f"{name}.fits" for name in tiles])
+        for number in set(self.numbers) - set(self.frozen):
+            folder = self.results(number)
+            scores = [f"{name}.fits" for name in self.tiles(number)]
+            set_aside(folder / "scores", "*.fits", scores)
+            teams = [f"team-{team}.h5" for team in self.teams(number)]
+            set_aside(folder / "train", "team-*.h5", teams)
+
     def gone(self, number: int) -> dict[str, Path]:
         """Return the recorded files that people's folder no longer holds, and their copies."""
         return handed_in.gone(self.record_of(number), self.answers(number).files)
@@ -369,7 +396,7 @@ class Campaign:
     def record_text(self, number: int) -> str:
         """Return what is recorded with a round's batch, as JSON."""
         settings = self.settings(number)
-        record: dict[str, object] = {"settings": {key: settings[key] for key in RECORDED}}
+        record: dict[str, object] = {"settings": {k: _chosen_by(settings, k) for k in RECORDED}}
         record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
         return json.dumps(record, sort_keys=True)
 
@@ -402,7 +429,7 @@ class Campaign:
             [f"weights/member-{member}.h5" for member in self.members(number)],
             ["ensemble.h5"],
             [f"scores/{tiles}.fits" for tiles in self.tiles(number)],
-            ["metrics.json"],
+            METRICS,
             [*CHOICE, "round.json"],
         ]
 
@@ -417,6 +444,8 @@ class Campaign:
         for number in numbers:
             folder = self.results(number)
             for files in self._made_by(number):
+                if files == METRICS and not everything and (folder / "ensemble.h5").exists():
+                    continue
                 there = [file for file in files if (folder / file).exists()]
                 if there == files and "/" in files[0]:
                     # One pattern for a folder that is whole: it may have thousands of files.
@@ -567,13 +596,11 @@ class Campaign:
         """Say what looks so wrong that inspecting the batch of a round would be wasted work."""
         lines, metrics = [], self.results(number) / "metrics.json"
         if metrics.exists():
-            found = read_json(metrics)
-            if "completeness" in found and not found["completeness"]:
-                lines.append(
-                    f"warning: the ensemble of round {number} finds none of the {found['quasars']} "
-                    f"quasars of the validation set (see {metrics}): check its training set and "
-                    "recipe before anybody inspects the batch"
-                )
+            lines += [
+                f"warning: the ensemble of round {number} {sign} (see {metrics}): check its "
+                "training set and recipe before anybody inspects the batch"
+                for sign in _has_learnt_nothing(read_json(metrics))
+            ]
         batch = self.results(number) / "batch.csv"
         if batch.exists() and self.settings(number)["batch"]["acquisition"] != "random":
             with batch.open(encoding="utf-8", newline="") as file:
@@ -604,7 +631,8 @@ class Campaign:
         changes = []
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
-                changes += [f"{key}.{k}" for k in value if value[k] != now[key].get(k)]
+                chosen_by = _chosen_by(now, key)
+                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -682,6 +710,26 @@ class Campaign:
                 continue
             found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
+
+
+def _has_learnt_nothing(metrics: dict) -> list[str]:
+    """Return the signs in the metrics of an ensemble that it has learnt nothing."""
+    signs = []
+    if "completeness" in metrics and not metrics["completeness"]:
+        signs.append(f"finds none of the {metrics['quasars']} quasars of the validation set")
+    if metrics.get("selected") and metrics["selected"] == metrics["spectra"] > metrics["quasars"]:
+        signs.append(f"takes all {metrics['spectra']} spectra of the validation set for quasars")
+    if metrics.get("doubted") and metrics["doubted"] == metrics["training_spectra"]:
+        signs.append("agrees with no label of its own training set")
+    return signs
+
+
+def _chosen_by(settings: dict, key: str) -> Any:
+    """Return a section of the config, or a key, as far as a batch depends on it."""
+    value = settings[key]
+    if not isinstance(value, dict):
+        return value
+    return {name: value[name] for name in value if name not in APART.get(key, ())}
 
 
 def _digest(path: Path) -> str:
