@@ -4,7 +4,7 @@ import { $, D } from "./document.js";
 import { templateCurve } from "./match.js";
 import { drawPanels } from "./panels.js";
 import { fluxRange, fullRange, indexOf, pixelEdge, sampled } from "./spectra.js";
-import { arms, curve, pipelineModel, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
+import { arms, current, curve, pipelineModel, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
 
 // The large plot of a spectrum and the strip of the whole spectrum above it.
 
@@ -92,7 +92,7 @@ function drawSpectrum(g) {
   // Pixels of a model lie every 1.6 A from 3600.4 A (production.py).
   if (own) frame.model = sampled(own, 3600.4, 1.6, s.wavelength);
   else frame.model = t ? templateCurve(s, t, view.z) : null;
-  frame.modelName = own ? "redrock's model" : t ? t.name : "";
+  frame.modelName = own ? `redrock's model${current().computed ? ", computed from its coefficients" : ""}` : t ? t.name : "";
   if (!frame.model) return;
   g.strokeStyle = ink.template;
   g.lineWidth = 1.3;
