@@ -292,7 +292,7 @@ def mock_templates() -> list[Record]:
     models = [
         ("quasar composite", "QSO", quasar_composite(wavelength)),
         ("quasar, red", "QSO", quasar_composite(wavelength, "qso_red")),
-        ("quasar, broad absorption", "QSO", quasar_composite(wavelength, "qso_bal")),
+        ("quasar, BAL", "QSO", quasar_composite(wavelength, "qso_bal")),
         ("quasar, narrow lines", "QSO", quasar_composite(wavelength, "qso_type2")),
         ("galaxy, passive", "GALAXY", galaxy_template(wavelength, "lrg")),
         ("galaxy, star-forming", "GALAXY", galaxy_template(wavelength, "elg")),
