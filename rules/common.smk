@@ -4,10 +4,12 @@
 `quasarnet_al.workflow`.
 """
 
+import math
+
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
 
@@ -21,21 +23,20 @@ SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.ch
 CHECKS = LABELLED.keys() - SETS.keys()
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
-#: Options of all programs that turn line confidences into classes.
+#: Options of the programs that judge what line confidences are turned into.
 CLASSIFICATION = options.words(Classification, config["classification"])
 #: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []
 
 
-def by_attempt(amount, per_thread=0):
-    """Memory (MB) or time limit (minutes) of a job; each retry gets as much again."""
-    return lambda wildcards, threads, attempt: (amount + per_thread * threads) * attempt
+def memory(amount, per_thread=0, per_mb=0):
+    """Memory (MB) of a job, by its threads and its input; each retry gets as much again."""
 
+    def megabytes(wildcards, input, threads, attempt):
+        by_size = math.ceil(per_mb * input.size_mb) if per_mb else 0
+        return (amount + per_thread * threads + by_size) * attempt
 
-def judging_sets():
-    """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
-    gate = any(labelled.gate for labelled in SETS.values())
-    return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+    return megabytes
 
 
 def training_memory(wildcards, input, attempt):
@@ -43,11 +44,41 @@ def training_memory(wildcards, input, attempt):
     return cost.training_memory(input.size_mb) * attempt
 
 
-def training_time(recipe, networks):
-    """Time limit (minutes) of a job that trains networks by a recipe of the config."""
-    return lambda wildcards, input, attempt: (
-        cost.training_minutes(recipe, networks, input.size_mb) * attempt
-    )
+def time_limit(rule, seconds):
+    """Time limit (minutes) of a job; `seconds(wildcards, input)` says how long it should work."""
+    return lambda wildcards, input, attempt: (cost.limit(rule, seconds(wildcards, input)) * attempt)
+
+
+def spectra_of(input):
+    """About how many spectra a job reads."""
+    return cost.spectra_in(input.size_mb)
+
+
+def extraction_memory(wildcards, threads, attempt):
+    """Memory (MB) of a job that reads a chunk of tiles."""
+    tiles = len(PLACES[wildcards.tiles].tiles)
+    return (2000 + 400 * threads + cost.TILE_MEMORY * tiles) * attempt
+
+
+def extraction(wildcards, input):
+    """Seconds in which the coadds of a chunk of tiles are read."""
+    return len(PLACES[wildcards.tiles].tiles) * cost.TILE_SECONDS
+
+
+def scoring(networks):
+    """Seconds in which networks are applied to all spectra that a job reads."""
+    return lambda wildcards, input: cost.scoring_seconds(networks, spectra_of(input))
+
+
+def training(recipe, networks):
+    """Seconds in which networks are trained on what a job reads, by a section of the config."""
+    return lambda wildcards, input: cost.training_seconds(recipe, networks, spectra_of(input))
+
+
+def judging_sets():
+    """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
+    gate = any(labelled.gate for labelled in SETS.values())
+    return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
 
 
 def two_digits(numbers):

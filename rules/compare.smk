@@ -44,9 +44,12 @@ rule train_variant:
     threads: config["ensemble"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=lambda wildcards, input, attempt: training_time(
-            VARIANTS[wildcards.variant], config["compare"]["seeds"]
-        )(wildcards, input, attempt),
+        runtime=time_limit(
+            "train_variant",
+            lambda wildcards, input: training(
+                VARIANTS[wildcards.variant], config["compare"]["seeds"]
+            )(wildcards, input),
+        ),
     params:
         seeds=list(range(config["compare"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),

@@ -21,8 +21,8 @@ rule evaluate_ensemble:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 100),
-        runtime=by_attempt(30),
+        mem_mb=memory(2000, 100, per_mb=4),
+        runtime=time_limit("evaluate_ensemble", scoring(config["ensemble"]["members"])),
     params:
         task=config["task"],
         classification=CLASSIFICATION,

@@ -20,7 +20,9 @@ rule start_arms:
     threads: config["ensemble"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=training_time(config["ensemble"], config["ensemble"]["members"]),
+        runtime=time_limit(
+            "start_arms", training(config["ensemble"], config["ensemble"]["members"])
+        ),
     params:
         members=list(range(config["ensemble"]["members"])),
         checkpoints=subpath(output.trained, parent=True),
@@ -59,12 +61,14 @@ rule run_arm:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(240),
+        mem_mb=training_memory,
+        runtime=time_limit(
+            "run_arm", lambda wildcards, input: cost.arm_seconds(config, wildcards.arm)
+        ),
     params:
         strategy=lambda wildcards: options.words(Strategy, ARMS[wildcards.arm]),
         size=lambda wildcards: ARMS[wildcards.arm]["size"],
-        experiment=config["experiment"],
+        rounds=config["experiment"]["rounds"],
         classification=CLASSIFICATION,
         recipe=options.words(Recipe, config["ensemble"]),
         task=config["task"],
@@ -75,7 +79,7 @@ rule run_arm:
             --arm {wildcards.arm} \
             {params.strategy} \
             --seed {wildcards.seed} \
-            --rounds {params.experiment[rounds]} \
+            --rounds {params.rounds} \
             --size {params.size} \
             --start {input.start:q} \
             --training {input.training:q} \
@@ -114,14 +118,15 @@ rule compare_arms:
     conda:
         "../envs/cpu.yaml"
     params:
-        experiment=config["experiment"],
+        metric=config["experiment"]["metric"],
+        baseline=config["experiment"]["baseline"],
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/compare_arms.py \
             --curves {input.curves:q} \
-            --metric {params.experiment[metric]:q} \
-            --baseline {params.experiment[baseline]} \
+            --metric {params.metric:q} \
+            --baseline {params.baseline} \
             --seed {params.seed} \
             --arms {output.arms:q} \
             --figure {output.figure:q} \

@@ -18,8 +18,8 @@ rule extract_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 400),
-        runtime=by_attempt(60),
+        mem_mb=extraction_memory,
+        runtime=time_limit("extract_spectra", extraction),
     params:
         chunk=lambda wildcards: PLACES[wildcards.tiles],
         tiles=lambda wildcards: list(PLACES[wildcards.tiles].tiles),
@@ -52,8 +52,13 @@ rule extract_labelled:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(4000, 400),
-        runtime=by_attempt(60),
+        mem_mb=memory(4000, 400, per_mb=2),
+        runtime=time_limit(
+            "extract_labelled",
+            lambda wildcards, input: cost.labelled_seconds(
+                config, config["labelled"][wildcards.set]
+            ),
+        ),
     params:
         source=lambda wildcards: list(LABELLED[wildcards.set].arguments),
         grid=config["grid"],

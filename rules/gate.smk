@@ -19,8 +19,8 @@ rule extract_sky:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 400),
-        runtime=by_attempt(60),
+        mem_mb=extraction_memory,
+        runtime=time_limit("extract_sky", extraction),
     params:
         chunk=lambda wildcards: CHUNKS[wildcards.tiles],
         tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
@@ -66,13 +66,15 @@ rule compare_weights:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(8000, 100),
-        runtime=by_attempt(120),
+        mem_mb=memory(8000, 100, per_mb=2),
+        runtime=time_limit("compare_weights", scoring(2)),
     params:
         gate=config["gate"],
         allowed=[f"{check}={loss}" for check, loss in config["gate"]["allowed"].items()],
         in_bins=[f"{check}={loss}" for check, loss in config["gate"]["allowed_in_bins"].items()],
-        classification=config["classification"],
+        classification=options.words(
+            Classification, config["classification"], "n_thresh", "z_split"
+        ),
         seed=config["seed"],
     shell:
         """
@@ -83,8 +85,7 @@ rule compare_weights:
             --pool @<(printf '%s\\n' {input.pool:q}) \
             --sky @<(printf '%s\\n' {input.sky:q}) \
             --cut {params.gate[cut]} \
-            --n-thresh {params.classification[n_thresh]} \
-            --z-split {params.classification[z_split]} \
+            {params.classification} \
             --wanted-purity {params.gate[wanted_purity]} \
             --redshift-edges {params.gate[redshift_edges]} \
             --snr-edges {params.gate[snr_edges]} \

@@ -27,7 +27,7 @@ rule train_release:
     threads: config["release"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=training_time(config["release"], config["release"]["seeds"]),
+        runtime=time_limit("train_release", training(config["release"], config["release"]["seeds"])),
     params:
         seeds=list(range(config["release"]["seeds"])),
         checkpoints=subpath(output.trained, parent=True),

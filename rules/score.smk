@@ -18,12 +18,14 @@ rule score_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 100),
-        runtime=by_attempt(60),
+        mem_mb=memory(2000, 100, per_mb=4),
+        runtime=time_limit("score_spectra", scoring(config["ensemble"]["members"])),
     params:
         task=config["task"],
-        classification=CLASSIFICATION,
-        seed=config["seed"],
+        classification=lambda wildcards: options.words(
+            Classification, settings(wildcards)["classification"], *VOTING
+        ),
+        seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python workflow_scripts/score_spectra.py \

@@ -34,11 +34,13 @@ rule select_batch:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(8000),
-        runtime=by_attempt(30),
+        mem_mb=memory(2000, per_mb=1),
+        runtime=time_limit(
+            "select_batch", lambda wildcards, input: spectra_of(input) / cost.SELECT_RATE
+        ),
     params:
         selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
-        seed=config["seed"],
+        seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python workflow_scripts/select_batch.py \

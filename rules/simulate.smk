@@ -16,8 +16,13 @@ rule simulate_survey:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(3000),
-        runtime=by_attempt(60),
+        mem_mb=memory(3000),
+        runtime=time_limit(
+            "simulate_survey",
+            lambda wildcards, input: (
+                cost.mock_spectra(config["mock"][wildcards.survey]) / cost.MOCK_RATE
+            ),
+        ),
     params:
         root=subpath(output.truth, parent=True),
         survey=lambda wildcards: config["mock"][wildcards.survey],

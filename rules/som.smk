@@ -20,8 +20,8 @@ rule fit_som:
         "../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=by_attempt(4000, 200),
-        runtime=by_attempt(60 if config["som"]["engine"] == "batch" else 720),
+        mem_mb=memory(4000, 200),
+        runtime=time_limit("fit_som", lambda *_: cost.fitting_seconds(config["som"])),
     params:
         som=lambda wildcards: options.words(MapOptions, settings_of_fit(wildcards)["som"]),
         seed=som_seed,
@@ -50,8 +50,10 @@ rule map_spectra:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=by_attempt(2000, 100),
-        runtime=by_attempt(30),
+        mem_mb=memory(2000, 100, per_mb=4),
+        runtime=time_limit(
+            "map_spectra", lambda wildcards, input: spectra_of(input) / cost.MAP_RATE
+        ),
     shell:
         """
         python workflow_scripts/map_spectra.py \

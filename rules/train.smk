@@ -21,13 +21,16 @@ rule train_members:
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
         mem_mb=training_memory,
-        runtime=training_time(config["ensemble"], config["ensemble"]["members_per_team"]),
+        runtime=time_limit(
+            "train_members",
+            training(config["ensemble"], config["ensemble"]["members_per_team"]),
+        ),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
-        seed=lambda wildcards: [config["seed"], int(wildcards.round)],
+        seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],
     shell:
         """
         python workflow_scripts/train_members.py \

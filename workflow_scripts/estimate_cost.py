@@ -15,8 +15,6 @@ from quasarnet_al.workflow import cost
 from quasarnet_al.workflow.plan import check
 
 ROOT = Path(__file__).parents[1]
-#: Part of a node that a job is charged for: 32 of 256 threads in `shared`, or all of it.
-CPU_SHARE, GPU_SHARE = cost.node_share(32), 1
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,23 +38,19 @@ def main(argv: list[str] | None = None) -> None:
 
     config = read(args.configfile)
     training = args.training_spectra or count(config, args.spectra_per_tile)
-    seconds = cost.job_seconds(config, args.spectra_per_tile, training)
-    if args.benchmarks:
-        seconds = cost.recorded_seconds(args.benchmarks, seconds)
-    packed = cost.jobs_of_round(config, args.round)
-    unpacked = cost.jobs_of_round(cost.unpack(config), args.round)
-    row = "{:<18} {:>6} {:>9} {:>12} {:>11} {:>11}".format
-    print(row("step", "jobs", "unpacked", "min per job", "CPU node h", "GPU node h"))
-    total = [0.0, 0.0]
-    for rule in filter(packed.get, cost.RULES):
-        wall = seconds.get(rule, 0) + cost.OVERHEAD
-        gpu = rule == "train_members"
-        hours = packed[rule] * wall * (GPU_SHARE if gpu else CPU_SHARE) / 3600
-        total[gpu] += hours
-        parts = [f"{hours * part:.2f}" for part in (not gpu, gpu)]
-        print(row(rule, packed[rule], unpacked[rule], f"{wall / 60:.1f}", *parts))
-    sums = [sum(packed.values()), sum(unpacked.values()), "", *(f"{hours:.2f}" for hours in total)]
-    print(row("round", *sums))
+    expected = cost.job_seconds(config, args.spectra_per_tile, training)
+    recorded = cost.recorded_seconds(args.benchmarks, expected) if args.benchmarks else {}
+    row = "{:<18} {:>6} {:>9} {:>12} {:>12} {:>11} {:>11}".format
+    units = ("min per job", "limit (min)", "CPU node h", "GPU node h")
+    print(row("step", "jobs", "unpacked", *units))
+    jobs = unpacked = cpu = gpu = 0.0
+    for step in cost.steps(config, args.round, expected, recorded):
+        hours = step.cpu_node_hours, step.gpu_node_hours
+        minutes = f"{step.minutes:.1f}", step.limit or "-"
+        print(row(*step[:3], *minutes, *(f"{part:.2f}" for part in hours)))
+        jobs, unpacked = jobs + step.jobs, unpacked + step.unpacked
+        cpu, gpu = cpu + hours[0], gpu + hours[1]
+    print(row("round", f"{jobs:.0f}", f"{unpacked:.0f}", "", "", f"{cpu:.2f}", f"{gpu:.2f}"))
 
 
 def count(config: dict, spectra_per_tile: float) -> float:
@@ -65,7 +59,7 @@ def count(config: dict, spectra_per_tile: float) -> float:
     for name, size in sizes.items():
         known = f"{size:.0f} training spectra" if size == size else "not there yet, not counted"
         print(f"labelled.{name}: {known}")
-    return sum(size for size in sizes.values() if size == size)
+    return cost.training_spectra(sizes)
 
 
 def read(path: str | Path) -> dict:

@@ -51,8 +51,9 @@ def test_hours_follow_what_a_run_recorded(config, tmp_path, capsys):
     estimate_cost.main(["--configfile", "dr1.yaml", "--benchmarks", str(folder)])
     rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
     # 12 jobs of 900 s on an eighth of a node; 8 of an hour on a GPU node.
-    assert rows["extract_spectra"] == ["12", "3000", "15.0", "0.38", "0.00"]
-    assert rows["train_members"] == ["8", "30", "60.0", "0.00", "8.00"]
+    assert rows["extract_spectra"] == ["12", "3000", "15.0", "26", "0.38", "0.00"]
+    assert rows["train_members"] == ["8", "30", "60.0", "31", "0.00", "8.00"]
+    assert rows["select_batch"][:4] == ["1", "1", "0.3", "-"]
 
 
 def test_missing_record_says_what_to_do(config, tmp_path):

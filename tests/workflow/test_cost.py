@@ -57,11 +57,51 @@ def test_limits_of_a_training_follow_from_the_size_of_its_set(tmp_path):
     size = path.stat().st_size / 1e6
     assert size * 1e6 / cost.SPECTRUM_BYTES == pytest.approx(count, rel=0.2)
     recipe = {"epochs": 10, "min_steps": 0, "batch_size": 256}
-    assert cost.training_minutes(recipe, 4, size) == 31
+    spectra = cost.spectra_in(size)
+    assert cost.limit("train_members", cost.training_seconds(recipe, 4, spectra)) == 31
     # 450,000 spectra: ten epochs on each of four GPUs, eight times one after another.
-    limit = cost.training_minutes(recipe, 32, 900)
-    assert limit == 30 + 2 * 8 * 10 * 450_000 / cost.TRAINING_RATE / 60 == 150
+    limit = cost.limit("train_members", cost.training_seconds(recipe, 32, cost.spectra_in(900)))
+    shown = 10 * 450_000 / cost.TRAINING_RATE
+    assert limit == 30 + 3 * 8 * (cost.NETWORK_SECONDS + shown) / 60 == 216
     assert 4950 < cost.training_memory(900) < 8000
+
+
+def test_limits_of_other_steps():
+    """Three times what the work should take, and a quarter of an hour."""
+    assert cost.limit("score_spectra", cost.scoring_seconds(32, 1_000_000)) == 15 + 40
+    som = {"epochs": 10, "sample": 300_000, "engine": "batch"}
+    assert cost.limit("fit_som", cost.fitting_seconds(som)) == 15 + 3
+    assert cost.limit("fit_som", cost.fitting_seconds(som | {"engine": "minisom"})) == 15 + 1000
+
+
+def test_a_strategy_trains_on_one_gpu_in_each_of_its_rounds():
+    mock = {"tiles": [1], "petals": 10, "targets_per_petal": 500}
+    config = {
+        "run": "none",
+        "mock": {"pool": mock, "start": mock},
+        "pool": {"sources": [{"survey": "pool"}]},
+        "labelled": {"start": {"survey": "start", "validation": 0.2, "check": False}},
+        "ensemble": {"members": 8, "epochs": 10, "min_steps": 0, "batch_size": 256},
+        "experiment": {"rounds": 5, "arms": {"entropy": {"size": 200}}},
+    }
+    # 4,000 spectra at the start and 1,000 labels at the end, eight networks, one after another.
+    trained = 8 * (cost.NETWORK_SECONDS + 10 * 5_000 / cost.TRAINING_RATE)
+    assert cost.arm_seconds(config, "entropy") == 5 * (trained + 8 * 5_000 / cost.SCORE_RATE)
+    config["ensemble"]["min_steps"] = 10_000
+    assert cost.arm_seconds(config, "entropy") > 5 * 8 * 10_000 * 256 / cost.TRAINING_RATE
+
+
+def test_a_labelled_set_is_read_at_the_rate_of_its_kind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        (tmp_path / f"spec-1-2-{number}.fits").touch()
+    (tmp_path / "data.fits").write_bytes(bytes(2_000_000))
+    seconds = cost.labelled_seconds
+    assert seconds({}, {"boss": "spec-*.fits"}) == pytest.approx(3 * cost.SPEC_SECONDS)
+    assert seconds({}, {"training_data": "data.fits"}) == pytest.approx(2 * cost.MB_SECONDS)
+    assert seconds({}, {"training_data": "gone.fits"}) == 0
+    tiles = {"root": "x", "layout": "cumulative", "tiles": ["1/20210101", "2/20210101"]}
+    assert seconds({"run": "x"}, tiles) == 2 * cost.TILE_SECONDS
 
 
 def test_training_spectra_are_counted(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.workflow.cost import TRAINING_OVERHEAD
+from quasarnet_al.workflow import cost
 
 #: Snakemake's SLURM plugin names the jobs of a process by a UUID, after a prefix if one was given.
 _NAME = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -115,10 +115,11 @@ def refuse_limits(requests: Iterable[Request]) -> None:
             limits[name] = _minutes(limit)
     for request in requests:
         allowed = limits.get(str(request.qos))
-        # The time of a training follows from its input, which may not be there yet.
+        # The time of a job follows from its input, which may not be there yet.
         minutes, said = request.minutes, f"{request.minutes}"
         if not isinstance(minutes, int):
-            minutes, said = TRAINING_OVERHEAD + 1, f"more than {TRAINING_OVERHEAD}"
+            least = cost.limit(request.rule, 0)
+            minutes, said = least + 1, f"more than {least}"
         if allowed and minutes > allowed:
             raise InputError(
                 f"QOS {request.qos}",
