@@ -31,7 +31,7 @@ export function draw() {
   drawSpectrum(g);
   drawMarks(g);
   g.restore();
-  for (const label of labels) if (label.lane !== null) drawLabel(g, label);
+  drawLabels(g, labels.filter((label) => label.lane !== null));
   drawAxes(g, width, height);
   drawOverview(s, c, x0, x1);
   drawPanels(frame.model, PLOT.left, PLOT.right);
@@ -161,14 +161,23 @@ function lineLabels(X, x0, x1) {
   return list;
 }
 
-function drawLabel(g, label) {
-  const y = PLOT.top - 4 - label.lane * 12;
-  g.strokeStyle = g.fillStyle = label.colour;
+// The names of lines above the plot, each on paper, so that no line runs through it.
+function drawLabels(g, labels) {
+  const yOf = (label) => PLOT.top - 4 - label.lane * 12;
   g.lineWidth = 0.7;
-  line(g, label.x, PLOT.top, label.x, y + 1);
-  g.font = `${label.major ? "600 " : ""}11px ${FONT}`;
+  for (const label of labels) {
+    g.strokeStyle = label.colour;
+    line(g, label.x, PLOT.top, label.x, yOf(label) + 1);
+  }
   g.textAlign = "center";
-  g.fillText(label.name, label.textX, y);
+  g.strokeStyle = ink.paper;
+  g.lineWidth = 4;
+  for (const label of labels) {
+    g.font = `${label.major ? "600 " : ""}11px ${FONT}`;
+    g.strokeText(label.name, label.textX, yOf(label));
+    g.fillStyle = label.colour;
+    g.fillText(label.name, label.textX, yOf(label));
+  }
 }
 
 function drawAxes(g, width, height) {
