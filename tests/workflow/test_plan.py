@@ -54,6 +54,9 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()
         content["data"] = "data"
     for source in [*content.get("pool", {}).get("sources", []), *content["labelled"].values()]:
+        if "tile_list" in source:
+            Path("list.txt").write_text("2\n")
+            source["tile_list"] = "list.txt"
         if "tile_table" in source:  # stands at NERSC
             source["tile_table"] = "tiles.csv"
             Path("tiles.csv").write_text(
