@@ -21,9 +21,9 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released
   network, `comparison` two sets of weights, and `experiment` the query strategies.
 * `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
-  `production` of DESI says of them; `handed_in` records what inspectors hand in, `vi` reads it,
-  `merge` makes labels from it, and `agreement` compares inspectors. `prospect` writes files for
-  another viewer.
+  `production` of DESI says of them and the model of `redrock`; `handed_in` records what inspectors
+  hand in, `vi` reads it, `merge` makes labels from it, and `agreement` compares inspectors.
+  `prospect` writes files for another viewer.
 * `tasks`: what differs between `quasar` and `digits` (`task`, `registry`), the `team` of members
   that one job trains, and a `study` of query strategies.
 * `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
