@@ -632,7 +632,9 @@ class Campaign:
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
                 chosen_by = _chosen_by(now, key)
-                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
+                # What an older version did not record is not known to have changed.
+                both = chosen_by.keys() & value.keys()
+                changes += [f"{key}.{k}" for k in sorted(both) if value[k] != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -656,6 +658,10 @@ class Campaign:
                 f"gone: {folder}/{printable(name)}: was handed in; its copy is {copy}"
                 for name, copy in self.gone(number).items()
             ]
+            lines += [
+                f"no answer: {folder}/{printable(name)}: {reason}"
+                for name, reason in self._without_answers(number)
+            ]
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
                 name, line, _, reason = answers.refused[0]
@@ -669,6 +675,19 @@ class Campaign:
                     f"targets that are not in this batch: {elsewhere[0]}"
                 )
         return lines
+
+    def _without_answers(self, number: int) -> list[tuple[str, str]]:
+        """Return the files of a round in which nothing is answered or refused, and why."""
+        answers, found = self.answers(number), []
+        refused = {name for name, *_ in answers.refused}
+        for name in (file.name for file in answers.files if file.name not in refused):
+            if answers.rows is None:
+                continue
+            quality = answers.rows["QUALITY"][answers.rows["FILE"] == name]
+            if (quality < 0).all():
+                rows = f"none of its {len(quality)} rows has a VI_quality"
+                found.append((name, rows if len(quality) else "it has a header and no rows"))
+        return found
 
     def _elsewhere(self, number: int) -> list[str]:
         """Return where each answer is that is not about the round's batch, and the reason."""
