@@ -60,7 +60,7 @@ pytestmark = [
 own_slurm = pytest.mark.skipif(CLUSTER != "quasarnet-al", reason="needs to rule over the nodes")
 
 
-def eventually(check, seconds: float = 600, pause: float = 0.2):
+def eventually(check, seconds: float = 1800, pause: float = 0.2):
     """Call `check` until it returns something true, and return that.
 
     The time limit ends a test that hangs; it is far above what a busy machine needs.
@@ -102,7 +102,7 @@ class Head:
     def text(self) -> str:
         return self.output.read_text()
 
-    def end(self, seconds: float = 900) -> int:
+    def end(self, seconds: float = 3600) -> int:
         return self.process.wait(seconds)
 
     def submitted(self) -> list[str]:
