@@ -21,15 +21,11 @@ rule classify_spectra:
     resources:
         mem_mb=memory(2000, 100, per_mb=4),
         runtime=time_limit("classify_spectra", scoring(config["ensemble"]["members"])),
-    params:
-        classification=config["classification"],
     shell:
         """
         python workflow_scripts/classify_spectra.py \
             --weights {input.weights:q} \
             --pool {input.pool:q} \
-            --c-thresh {params.classification[catalogue_cut]} \
-            --n-thresh {params.classification[n_thresh]} \
             --threads {threads} \
             --output {output.table:q} >{log} 2>&1
         """
@@ -48,10 +44,15 @@ rule write_catalog:
     localrule: True
     conda:
         "../envs/cpu.yaml"
+    params:
+        cut=config["classification"]["catalogue_cut"],
+        lines=config["classification"]["n_thresh"],
     shell:
         """
         python workflow_scripts/write_catalog.py \
             --tables @<(printf '%s\\n' {input.tables:q}) \
+            --c-thresh {params.cut} \
+            --n-thresh {params.lines} \
             --output {output.catalog:q} 2>&1 | tee {log}
         """
 

@@ -9,7 +9,7 @@ import math
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
 
@@ -23,7 +23,7 @@ SETS = {name: labelled for name, labelled in LABELLED.items() if not labelled.ch
 CHECKS = LABELLED.keys() - SETS.keys()
 ARMS = config["experiment"]["arms"]
 VARIANTS = config["compare"]["variants"]
-#: Options of all programs that turn line confidences into classes.
+#: Options of the programs that judge what line confidences are turned into.
 CLASSIFICATION = options.words(Classification, config["classification"])
 #: Targets that the rules of a task add to what `snakemake` builds.
 TASK_TARGETS = []

@@ -68,7 +68,7 @@ rule run_arm:
     params:
         strategy=lambda wildcards: options.words(Strategy, ARMS[wildcards.arm]),
         size=lambda wildcards: ARMS[wildcards.arm]["size"],
-        experiment=config["experiment"],
+        rounds=config["experiment"]["rounds"],
         classification=CLASSIFICATION,
         recipe=options.words(Recipe, config["ensemble"]),
         task=config["task"],
@@ -79,7 +79,7 @@ rule run_arm:
             --arm {wildcards.arm} \
             {params.strategy} \
             --seed {wildcards.seed} \
-            --rounds {params.experiment[rounds]} \
+            --rounds {params.rounds} \
             --size {params.size} \
             --start {input.start:q} \
             --training {input.training:q} \
@@ -118,14 +118,15 @@ rule compare_arms:
     conda:
         "../envs/cpu.yaml"
     params:
-        experiment=config["experiment"],
+        metric=config["experiment"]["metric"],
+        baseline=config["experiment"]["baseline"],
         seed=config["seed"],
     shell:
         """
         python workflow_scripts/compare_arms.py \
             --curves {input.curves:q} \
-            --metric {params.experiment[metric]:q} \
-            --baseline {params.experiment[baseline]} \
+            --metric {params.metric:q} \
+            --baseline {params.baseline} \
             --seed {params.seed} \
             --arms {output.arms:q} \
             --figure {output.figure:q} \

@@ -72,7 +72,9 @@ rule compare_weights:
         gate=config["gate"],
         allowed=[f"{check}={loss}" for check, loss in config["gate"]["allowed"].items()],
         in_bins=[f"{check}={loss}" for check, loss in config["gate"]["allowed_in_bins"].items()],
-        classification=config["classification"],
+        classification=options.words(
+            Classification, config["classification"], "n_thresh", "z_split"
+        ),
         seed=config["seed"],
     shell:
         """
@@ -83,8 +85,7 @@ rule compare_weights:
             --pool @<(printf '%s\\n' {input.pool:q}) \
             --sky @<(printf '%s\\n' {input.sky:q}) \
             --cut {params.gate[cut]} \
-            --n-thresh {params.classification[n_thresh]} \
-            --z-split {params.classification[z_split]} \
+            {params.classification} \
             --wanted-purity {params.gate[wanted_purity]} \
             --redshift-edges {params.gate[redshift_edges]} \
             --snr-edges {params.gate[snr_edges]} \

@@ -22,8 +22,10 @@ rule score_spectra:
         runtime=time_limit("score_spectra", scoring(config["ensemble"]["members"])),
     params:
         task=config["task"],
-        classification=CLASSIFICATION,
-        seed=config["seed"],
+        classification=lambda wildcards: options.words(
+            Classification, settings(wildcards)["classification"], *VOTING
+        ),
+        seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python workflow_scripts/score_spectra.py \

@@ -40,7 +40,7 @@ rule select_batch:
         ),
     params:
         selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
-        seed=config["seed"],
+        seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python workflow_scripts/select_batch.py \

@@ -30,7 +30,7 @@ rule train_members:
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
-        seed=lambda wildcards: [config["seed"], int(wildcards.round)],
+        seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],
     shell:
         """
         python workflow_scripts/train_members.py \

@@ -125,6 +125,7 @@ def test_no_judge_is_a_teacher(tmp_path):
     # The same objects by other numbers, and the same numbers by other objects.
     second = write_set(tmp_path / "b.fits", targetid + 500, targetid // 2 + 1000)
     third = write_set(tmp_path / "c.fits", targetid, targetid + 9000)
+    others = write_set(tmp_path / "d.fits", targetid + 5000, targetid + 20000, "STAR")
     validation = tmp_path / "validation.fits"
     words = ["--labelled", first, second, third, "--fraction", "0.4", "0", "0", "--seed", "1"]
     assemble_validation.main([*words, "--output", str(validation)])
@@ -134,11 +135,11 @@ def test_no_judge_is_a_teacher(tmp_path):
     batch = write_set(tmp_path / "batch.fits", targetid, targetid)
     table = "".join(f"{t},QSO,2.0,-1,1\n" for t in targetid)
     (tmp_path / "labels.csv").write_text("TARGETID,SPECTYPE,Z,BAL,ACCEPTED\n" + table)
-    words = ["--labelled", first, second, third, "--batch-pool", batch]
+    words = ["--labelled", first, second, third, others, "--batch-pool", batch]
     words += ["--labels", str(tmp_path / "labels.csv"), "--validation", str(validation)]
     assemble_training.main([*words, "--output", str(tmp_path / "training.fits")])
     teachers = pool.read_labelled(tmp_path / "training.fits")[2]
-    assert set(teachers["ORIGIN"]) == {"a", "b", "c", "inspection"}
+    assert set(teachers["ORIGIN"]) == {"a", "b", "c", "d", "inspection"}
     assert not set(judges["OBJECT"]) & set(teachers["OBJECT"])
     assert not set(judges["TARGETID"]) & set(teachers["TARGETID"])
 

@@ -42,6 +42,14 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(
             args.labelled[0], "leaves nothing to train on", "lower labelled.*.validation"
         )
+    taught = set(made.labels["SPECTYPE"][made.labels["WEIGHT"] > 0].tolist())
+    if len(taught) < 2 or taught.isdisjoint(TASKS[args.task].needed):
+        raise InputError(
+            args.labelled[0],
+            f"and the other labelled sets teach {' and '.join(sorted(taught)) or 'nothing'} alone, "
+            "from which no network learns to tell it from others",
+            "add a labelled set with other classes",
+        )
     pool.write(args.output, made.spectra, made.catalog, grid, made.labels, dropped)
     print(sets.report(args.output, made.labels["ORIGIN"].tolist(), dropped, wrong))
 

@@ -1,15 +1,22 @@
-"""Run QuasarNET on a coadd or a pool file: redshifts, line confidences, classes.
+"""Run QuasarNET on coadds or a pool file: redshifts, line confidences, classes.
 
-Several weights files are taken as an ensemble: mean confidences, median redshifts.
+Several networks are taken as an ensemble: mean confidences, median redshifts. The table QN has a
+row per spectrum that was classified; `--format afterburner` writes the table that DESI's pipeline
+has of a coadd (qso_qn-*.fits), with NaN where nothing was classified.
 """
+
+import json
+from functools import partial
 
 import numpy as np
 
-from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.core.files import InputError
+from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
-from quasarnet_al.spectra import desi, pool
+from quasarnet_al.spectra import afterburner, desi, pool
+from quasarnet_al.spectra.extraction import extract_all
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import write_fits
 
@@ -19,49 +26,55 @@ KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--weights", nargs="+", required=True, help="QuasarNP weights (HDF5)")
+    parser.add_argument(
+        "--weights", nargs="+", required=True, help="QuasarNP weights, or an ensemble.h5 (HDF5)"
+    )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--coadd", help="DESI coadd file")
+    source.add_argument("--coadd", nargs="+", help="DESI coadd files")
     source.add_argument("--pool", help="pool file (FITS)")
     parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadd"
+        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds"
     )
     parser.add_argument(
-        "--c-thresh", type=float, default=0.95, help="confidence above which a line counts"
-    )
+        "--c-thresh", type=float, help="confidence above which a line counts, for a column IS_QSO; "
+        "without it the table has none"
+    )  # fmt: skip
     parser.add_argument(
         "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
     )
+    parser.add_argument(
+        "--format", choices=("table", "afterburner"), default="table", help="columns of the output"
+    )
     parser.add_argument("--threads", type=positive, default=1, help="number of threads")
-    parser.add_argument("--output", required=True, help="table QN (FITS)")
+    parser.add_argument("--output", required=True, help="table QN, or QN_RR (FITS)")
     args = parser.parse_args(argv)
+    if args.format == "afterburner" and len(args.coadd or ()) != 1:
+        raise InputError("--format afterburner", "is a table of one coadd", "give one --coadd")
 
     networks = read_networks(args.weights)
     grid = networks[0].grid
     if args.coadd:
-        extraction = desi.extract(args.coadd, grid, args.targets)
-        spectra, catalog = extraction.spectra, extraction.catalog
+        read = partial(desi.extract, grid=grid, targets=args.targets)
+        found = extract_all(read, args.coadd, 0, args.threads, tell=partial(progress, unit="files"))
+        spectra, catalog = found.spectra, found.catalog
+        print("left out:", json.dumps(dict(sorted(found.dropped.items()))), found.report())
     else:
         spectra, catalog = pool.read(args.pool, grid)
     c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
-    columns = {name: catalog[name] for name in KEPT}
-    for number, name in enumerate(LINES):
-        columns |= {f"C_{name}": c[:, number], f"Z_{name}": z[:, number]}
-    columns["Z_QN"] = best_redshift(c, z)
-    columns["C_BAL"] = c_bal
-    columns["IS_QSO"] = is_qso(c, args.c_thresh, args.n_thresh)
-    write_fits(
-        args.output,
-        "QN",
-        columns,
-        attributes={
-            "weights": " ".join(args.weights),
-            "c_thresh": args.c_thresh,
-            "n_thresh": args.n_thresh,
-        },
-    )
-    count = int(np.sum(columns["IS_QSO"]))
-    print(f"{args.output}: {len(catalog)} spectra, {count} quasars")
+    cut = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
+    quasar = is_qso(c, **cut) if cut else None
+    if args.format == "afterburner":
+        name = afterburner.EXTENSION
+        columns = afterburner.columns(args.coadd[0], catalog["ROW"], c, z, best_redshift(c, z))
+    else:
+        name, columns = "QN", {name: catalog[name] for name in KEPT}
+        for number, line in enumerate(LINES):
+            columns |= {f"C_{line}": c[:, number], f"Z_{line}": z[:, number]}
+        columns |= {"Z_QN": best_redshift(c, z), "C_BAL": c_bal}
+        columns |= {} if quasar is None else {"IS_QSO": quasar}
+    write_fits(args.output, name, columns, attributes={"weights": " ".join(args.weights)} | cut)
+    count = "" if quasar is None else f", {int(np.sum(quasar))} quasars"
+    print(f"{args.output}: {len(catalog)} spectra{count}")
 
 
 if __name__ == "__main__":

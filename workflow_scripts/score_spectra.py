@@ -4,7 +4,7 @@ from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.learning import scores
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.weights import read_ensemble
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--ensemble", required=True, help="ensemble file (HDF5)")
     parser.add_argument("--pool", required=True, help="pool file (FITS)")
-    options.add_arguments(parser, Classification)
+    options.add_arguments(parser, Classification, *VOTING)
     parser.add_argument(
         "--seed", type=int, default=0, help="random seed of the acquisition function `random`"
     )

@@ -1,24 +1,30 @@
 """Join tables of classify_spectra.py into one catalogue of quasars, one row per object.
 
 An object that was observed more than once is represented by the exposure with the best S/N,
-and is in the catalogue if it is a quasar there.
+and is in the catalogue if it is a quasar there, by the confidence cut that is given here.
 """
 
 import numpy as np
 
-from quasarnet_al.core.program import command_line, program
-from quasarnet_al.spectra import hdus
+from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.network.lines import is_qso
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
 
 #: Columns that must be finite numbers, and the others.
 NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
-OTHERS = ("TARGET_RA", "TARGET_DEC", "IS_QSO", *(f"Z_{name}" for name in LINES))
+OTHERS = ("TARGET_RA", "TARGET_DEC", *(f"Z_{name}" for name in LINES))
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--tables", nargs="+", required=True, help="tables QN (FITS)")
+    parser.add_argument(
+        "--c-thresh", type=float, default=0.95, help="confidence above which a line counts"
+    )
+    parser.add_argument(
+        "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
+    )
     parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
     args = parser.parse_args(argv)
 
@@ -28,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
     _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)
     objects = rows[first]
-    quasar = objects["IS_QSO"].astype(bool)
+    confidence = np.stack([objects[f"C_{name}"] for name in LINES], axis=1)
+    quasar = is_qso(confidence, args.c_thresh, args.n_thresh)
     objects, exposures = objects[quasar], exposures[quasar]
     columns = {name: objects[name] for name in ("TARGETID", "TARGET_RA", "TARGET_DEC")}
     columns |= {"Z": objects["Z_QN"], "TILEID": objects["TILEID"], "SNR": objects["SNR"]}
@@ -36,10 +43,8 @@ def main(argv: list[str] | None = None) -> None:
         columns |= {f"C_{name}": objects[f"C_{name}"], f"Z_{name}": objects[f"Z_{name}"]}
     columns |= {"C_BAL": objects["C_BAL"], "IS_BAL": objects["C_BAL"] > 0.5}
     columns["EXPOSURES"] = exposures.astype(np.int32)
-    with hdus.opened(args.tables[0], "a table QN", "make it with classify_spectra.py") as fits:
-        made = fits["QN"].read_header()
-    kept = {name: made[name] for name in ("C_THRESH", "N_THRESH") if name in made}
-    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, kept)
+    cut = {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
+    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, cut)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

@@ -49,6 +49,10 @@ PROGRAMS = {
         "--weights {weights} {other_weights} --coadd {coadd} --output @qn.fits",
         {"weights": corpus.WEIGHTS, "other_weights": corpus.WEIGHTS, "coadd": corpus.COADD},
     ),
+    "classify_spectra.afterburner": (
+        "--weights {ensemble} --coadd {coadd} --format afterburner --output @qso_qn.fits",
+        {},
+    ),
     "classify_spectra.pool": (
         "--weights {weights} --pool {pool} --output @qn.fits",
         {"pool": corpus.POOL},

@@ -297,7 +297,7 @@ SELECTION = FITS | {
 }
 QN = FITS | {
     "no TARGETID": edit(QN=without("TARGETID")),
-    "no IS_QSO": edit(QN=without("IS_QSO")),
+    "no C_LYA": edit(QN=without("C_LYA")),
     "no TARGET_RA": edit(QN=without("TARGET_RA")),
     "a redshift NaN": edit(QN=put("Z_QN", np.nan)),
     "a confidence text": edit(QN=retyped("C_LYA", "U8")),

@@ -165,3 +165,26 @@ def test_nothing_that_judges_teaches_and_the_gate_has_a_share_of_its_own(tmp_pat
     for number, place in enumerate(places):
         for other in places[number + 1 :]:
             assert not place & other
+
+
+@pytest.mark.parametrize(
+    ("spectype", "z", "alone"),
+    [
+        ("QSO", 2.0, "QSO"),
+        ("STAR", 0.0, "STAR"),
+        (["STAR", "GALAXY"] * 20, 0.0, "GALAXY and STAR"),
+        (["QSO", "STAR"] * 20, 2.0, "QSO"),  # the stars have no weight
+    ],
+)
+def test_a_training_set_without_quasars_or_of_quasars_alone_is_refused(
+    spectype, z, alone, tmp_path
+):
+    judges = part(np.arange(2), ["QSO", "STAR"], [2.0, 0.0], ra=[100, 101])
+    teaches = part(np.arange(40) + 10, spectype, z, ra=np.arange(40))
+    if alone == "QSO":
+        teaches.labels["WEIGHT"][teaches.labels["SPECTYPE"] != "QSO"] = 0
+    words = ["--labelled", write(tmp_path, "set", teaches)]
+    words += ["--validation", write(tmp_path, "validation", judges)]
+    with pytest.raises(InputError, match=f"teach {alone} alone"):
+        assemble_training.main([*words, "--output", str(tmp_path / "training.fits")])
+    assert not (tmp_path / "training.fits").exists()

@@ -36,8 +36,22 @@ def test_filters(table, tmp_path):
     chosen = tmp_path / "list.txt"
     chosen.write_text("80605\n3\n")
     assert tiles.read_tiles(table, "cumulative", tile_list=chosen) == every[2:]
+    # Of a list of tiles the config may take some.
+    assert tiles.read_tiles(table, "cumulative", ["main"], tile_list=chosen) == every[2:3]
     with pytest.raises(InputError, match="no tile that the config asks for"):
-        tiles.read_tiles(table, "cumulative", ["sv2"])
+        tiles.read_tiles(table, "cumulative", ["sv1"], ["bright"])
+
+
+def test_what_the_table_lacks_is_refused(table, tmp_path):
+    """A typo would leave tiles out without a word."""
+    chosen = tmp_path / "list.txt"
+    chosen.write_text("3\n80606\n2\n10 11 12 13 14 15\n")
+    with pytest.raises(InputError) as error:
+        tiles.read_tiles(table, "cumulative", tile_list=chosen)
+    assert "has no TILEID 10, 11, 12, 13, 14 and 2 more; leave them out of" in str(error.value)
+    for words in (["main", "sv2"], []), ([], ["dark", "drak"]):
+        with pytest.raises(InputError, match=r"has no (SURVEY sv2|PROGRAM drak); leave"):
+            tiles.read_tiles(table, "cumulative", *words)
 
 
 def test_exposures(tmp_path):

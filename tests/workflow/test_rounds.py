@@ -13,7 +13,7 @@ import discard_answers
 import record_round
 from helpers.answers import write_answers
 from helpers.paths import ROOT
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import InputError, write_json
 from quasarnet_al.workflow.plan import check
 from quasarnet_al.workflow.rounds import CHOICE, Campaign, command_to_go_on
 
@@ -192,7 +192,16 @@ def test_the_command_to_go_on_keeps_what_was_typed(typed, command):
 def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
     select(1, 11, 12, 13, 14)
     assert campaign().warnings(1) == []
-    (RESULTS / "round-01/metrics.json").write_text('{"completeness": 0.0, "quasars": 40}')
+    metrics = {"completeness": 0.5, "quasars": 40, "spectra": 90, "selected": 89, "doubted": 7}
+    metrics |= {"training_spectra": 8}
+    for change, sign in (
+        ({}, ""),
+        ({"selected": 90}, "takes all 90 spectra of the validation set for quasars"),
+        ({"doubted": 8}, "agrees with no label of its own training set"),
+        ({"completeness": 0.0, "selected": 0}, "finds none of the 40 quasars"),
+    ):
+        write_json(RESULTS / "round-01/metrics.json", metrics | change)
+        assert [sign in line for line in campaign().warnings(1)] == [True] * bool(sign)
     batch = RESULTS / "round-01/batch.csv"
     batch.write_text("RANK,MINIBATCH,TARGETID,SCORE\n1,1,11,0\n2,1,12,0\n3,2,13,0\n4,2,14,0\n")
     nothing, equal = campaign().warnings(1)

@@ -8,7 +8,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
 * `spectra`: `desi` and `boss` read spectra, `rebin` puts them on the pixels of a `grid` and
   normalises them, `pool` keeps them with their catalogue, and `truth` and `sets` join them with
   labels. `extraction` counts what is left out, `columns` defines every column, `tables` reads and
-  writes tables, `hdus` opens files of others, and `tiles` reads a production's list of tiles.
+  writes tables, `afterburner` is a table of DESI's pipeline, `hdus` opens files of others, and
+  `tiles` reads a production's list of tiles.
 * `mock`: a mock `survey`, made from `templates`.
 * `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
   them; `lines` derives lines, redshifts and classes from their output. `targets` turns labels into

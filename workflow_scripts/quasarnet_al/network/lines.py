@@ -99,6 +99,11 @@ def class_probabilities(
     return weight / weight.sum(axis=1, keepdims=True)
 
 
+#: The options of `Classification` on which votes and scores depend; metrics and catalogues depend
+#: on all of them.
+VOTING = ("c_thresh", "n_thresh", "z_split")
+
+
 @dataclass(frozen=True)
 class Classification:
     """From line confidences to classes: the config's `classification`."""
@@ -110,4 +115,10 @@ class Classification:
     z_split: float = option(
         Z_SPLIT, "redshift that separates the classes low-z quasar and high-z quasar", above=0
     )
-    catalogue_cut: float = option(0.5, "confidence cut of the headline metrics", above=0, below=1)
+    catalogue_cut: float = option(
+        0.5,
+        "confidence cut of the headline metrics and of the catalogue; scores and batches do not "
+        "depend on it",
+        above=0,
+        below=1,
+    )

@@ -147,13 +147,15 @@ def read_network(path: str | os.PathLike, layout: Layout = QUASARNP) -> Any:
 
 
 def read_networks(paths: Sequence[str | os.PathLike], layout: Layout = QUASARNP) -> list[Any]:
-    """Read the networks of one ensemble, a file each.
+    """Read the networks of one ensemble, from files of one network each and from those of `pack`.
 
     Raises `InputError` where one cannot be read, or differs from the first in its grid.
     """
-    networks = []
+    networks: list[Any] = []
     for path in paths:
-        networks.append(read_network(path, layout))
+        with _opened(path) as file:
+            packed = "members" in file
+        networks += read_ensemble(path, layout) if packed else [read_network(path, layout)]
         _refuse_mixed(path, networks)
     return networks
 

@@ -248,6 +248,22 @@ def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
 _open = partial(hdus.opened, what="a DESI coadd", remedy="fetch it again from the production")
 
 
+def redrock_of(coadd: Path) -> Path | None:
+    """Return the redrock file beside a coadd, packed in any way, or None where there is none."""
+    if not coadd.name.startswith("coadd-"):
+        return None
+    stem = coadd.name.split(".fits")[0].replace("coadd-", "redrock-", 1)
+    paths = [coadd.with_name(stem + packing) for packing in PACKINGS]
+    return next((path for path in paths if path.exists()), None)
+
+
+def read_hdu(path: Path, name: str) -> np.ndarray:
+    """Return an HDU of a file of a production; raise `InputError` where it cannot be read."""
+    what = "a redrock file" if path.name.startswith("redrock-") else "a DESI coadd"
+    with _open(path, what=what) as fits:
+        return _read(path, fits, name)
+
+
 def _read(path: Path, fits: hdus.Fits, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd file")
@@ -456,19 +472,11 @@ def _rebin(
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
-    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd; say whether there is one.
-
-    It may be packed in another way than the coadd.
-    """
-    if not coadd.name.startswith("coadd-"):
-        return False
-    stem = coadd.name.split(".fits")[0].replace("coadd-", "redrock-", 1)
-    paths = [coadd.with_name(stem + packing) for packing in PACKINGS]
-    path = next((path for path in paths if path.exists()), None)
+    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd; say whether there is one."""
+    path = redrock_of(coadd)
     if path is None:
         return False
-    with _open(path, what="a redrock file") as fits:
-        redshifts = _read(path, fits, "REDSHIFTS")
+    redshifts = read_hdu(path, "REDSHIFTS")
     wanted = {name: CATALOG[name] for name in ("TARGETID", "Z", "ZWARN", "SPECTYPE")}
     try:
         redshifts = check_columns(redshifts, wanted)

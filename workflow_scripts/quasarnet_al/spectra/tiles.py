@@ -1,7 +1,7 @@
 """The tables of a production that list its tiles: the sample sheet of a run."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from quasarnet_al.core.files import InputError
@@ -43,15 +43,21 @@ def read_tiles(
 
     Raises
     ------
-    InputError for a table that cannot be read, that lacks a column, or of which no row is left
+    InputError for a table that cannot be read, that lacks a column, or of which no row is left,
+    and for a value of `surveys`, `programs` or `tile_list` that no row has
     """
     columns = {"cumulative": ("TILEID", "LASTNIGHT"), "perexp": ("TILEID", "EXPID", "NIGHT")}
     if layout not in columns:
         raise InputError(path, f"has no tiles of the layout {layout}", "name the tiles one by one")
     night = columns[layout][-1]
     wanted = _tile_list(tile_list) if tile_list else None
+    rows = _rows(path, [*columns[layout], "SURVEY", "PROGRAM"])
+    for name, values in (("SURVEY", surveys), ("PROGRAM", programs)):
+        _refuse_absent(path, name, set(values) - {row[name] for row in rows}, "the config")
+    asked = {str(tile) for tile in wanted or ()}
+    _refuse_absent(path, "TILEID", asked - {row["TILEID"] for row in rows}, tile_list)
     found = set()
-    for number, row in enumerate(_rows(path, [*columns[layout], "SURVEY", "PROGRAM"]), start=1):
+    for number, row in enumerate(rows, start=1):
         if (surveys and row["SURVEY"] not in surveys) or (
             programs and row["PROGRAM"] not in programs
         ):
@@ -71,6 +77,14 @@ def read_tiles(
     return [name for _, name in sorted(found)]
 
 
+def _refuse_absent(path: str | Path, column: str, absent: set[str], asked: object) -> None:
+    """Raise `InputError` where values that `asked` names are in no row of the table."""
+    if absent:
+        some = ", ".join(sorted(absent, key=lambda value: (len(value), value))[:5])
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        raise InputError(path, f"has no {column} {some}{more}", f"leave them out of {asked}")
+
+
 def _tile_list(path: str | Path) -> set[int]:
     try:
         return {int(line) for line in Path(path).read_text().split()}
@@ -80,7 +94,7 @@ def _tile_list(path: str | Path) -> set[int]:
         ) from error
 
 
-def _rows(path: str | Path, columns: Sequence[str]) -> Iterable[dict[str, str]]:
+def _rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return the rows of a table as text by column."""
     # Only here: a run without such a table starts faster.
     from quasarnet_al.spectra.tables import read_columns

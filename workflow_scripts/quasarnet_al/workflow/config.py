@@ -127,19 +127,21 @@ def _fault(error: jsonschema.ValidationError) -> str:
 
 
 def _filled(value: Any, rules: dict) -> Any:
-    """Fill defaults, also of keys of objects that are themselves absent."""
+    """Fill defaults, also of keys of objects that are themselves absent.
+
+    Keys get the order of the schema: in which order they were written is no reason to run a job
+    again. What a person names (sets, surveys, arms) keeps its order.
+    """
     if rules.get("type") == "object" and isinstance(value, dict):
-        for key, inner in rules.get("properties", {}).items():
-            if key not in value and "default" in inner:
-                value[key] = json.loads(json.dumps(inner["default"]))
-            if key in value:
-                value[key] = _filled(value[key], inner)
-        inner = rules.get("additionalProperties")
-        if isinstance(inner, dict):
-            for key in value.keys() - rules.get("properties", {}).keys():
-                value[key] = _filled(value[key], inner)
+        known, others = rules.get("properties", {}), rules.get("additionalProperties")
+        defaults = {key: inner["default"] for key, inner in known.items() if "default" in inner}
+        value = json.loads(json.dumps(defaults)) | value
+        named = [key for key in value if key not in known]
+        return {key: _filled(value[key], known[key]) for key in known if key in value} | {
+            key: _filled(value[key], others if isinstance(others, dict) else {}) for key in named
+        }
     if rules.get("type") == "array" and isinstance(value, list) and "items" in rules:
-        value = [_filled(item, rules["items"]) for item in value]
+        return [_filled(item, rules["items"]) for item in value]
     return value
 
 

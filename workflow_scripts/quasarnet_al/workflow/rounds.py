@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quasarnet_al.core.files import InputError, read_json, write_json
 from quasarnet_al.inspection import handed_in
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 DISCARDED = "discarded"
 #: The keys of the config by which a round is made; they are recorded with its batch.
 RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: Figures of all rounds have one cut and one validation set, or they could not be compared: they
+#: follow the config, as long as the ensemble is there.
+METRICS = ["metrics.json"]
+#: Keys of these sections on which no batch depends.
+APART = {"classification": {"catalogue_cut"}}
 #: What select_batch makes: no rule makes it again once people have answered.
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
@@ -371,7 +376,7 @@ class Campaign:
     def record_text(self, number: int) -> str:
         """Return what is recorded with a round's batch, as JSON."""
         settings = self.settings(number)
-        record: dict[str, object] = {"settings": {key: settings[key] for key in RECORDED}}
+        record: dict[str, object] = {"settings": {k: _chosen_by(settings, k) for k in RECORDED}}
         record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
         return json.dumps(record, sort_keys=True)
 
@@ -404,7 +409,7 @@ class Campaign:
             [f"weights/member-{member}.h5" for member in self.members(number)],
             ["ensemble.h5"],
             [f"scores/{tiles}.fits" for tiles in self.tiles(number)],
-            ["metrics.json"],
+            METRICS,
             [*CHOICE, "round.json"],
         ]
 
@@ -419,6 +424,8 @@ class Campaign:
         for number in numbers:
             folder = self.results(number)
             for files in self._made_by(number):
+                if files == METRICS and not everything and (folder / "ensemble.h5").exists():
+                    continue
                 there = [file for file in files if (folder / file).exists()]
                 if there == files and "/" in files[0]:
                     # One pattern for a folder that is whole: it may have thousands of files.
@@ -569,13 +576,11 @@ class Campaign:
         """Say what looks so wrong that inspecting the batch of a round would be wasted work."""
         lines, metrics = [], self.results(number) / "metrics.json"
         if metrics.exists():
-            found = read_json(metrics)
-            if "completeness" in found and not found["completeness"]:
-                lines.append(
-                    f"warning: the ensemble of round {number} finds none of the {found['quasars']} "
-                    f"quasars of the validation set (see {metrics}): check its training set and "
-                    "recipe before anybody inspects the batch"
-                )
+            lines += [
+                f"warning: the ensemble of round {number} {sign} (see {metrics}): check its "
+                "training set and recipe before anybody inspects the batch"
+                for sign in _has_learnt_nothing(read_json(metrics))
+            ]
         batch = self.results(number) / "batch.csv"
         if batch.exists() and self.settings(number)["batch"]["acquisition"] != "random":
             with batch.open(encoding="utf-8", newline="") as file:
@@ -606,7 +611,8 @@ class Campaign:
         changes = []
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
-                changes += [f"{key}.{k}" for k in value if value[k] != now[key].get(k)]
+                chosen_by = _chosen_by(now, key)
+                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -686,6 +692,26 @@ class Campaign:
                 continue
             found.append((f"{self.root}/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
+
+
+def _has_learnt_nothing(metrics: dict) -> list[str]:
+    """Return the signs in the metrics of an ensemble that it has learnt nothing."""
+    signs = []
+    if "completeness" in metrics and not metrics["completeness"]:
+        signs.append(f"finds none of the {metrics['quasars']} quasars of the validation set")
+    if metrics.get("selected") and metrics["selected"] == metrics["spectra"] > metrics["quasars"]:
+        signs.append(f"takes all {metrics['spectra']} spectra of the validation set for quasars")
+    if metrics.get("doubted") and metrics["doubted"] == metrics["training_spectra"]:
+        signs.append("agrees with no label of its own training set")
+    return signs
+
+
+def _chosen_by(settings: dict, key: str) -> Any:
+    """Return a section of the config, or a key, as far as a batch depends on it."""
+    value = settings[key]
+    if not isinstance(value, dict):
+        return value
+    return {name: value[name] for name in value if name not in APART.get(key, ())}
 
 
 def _digest(path: Path) -> str:
