@@ -68,6 +68,7 @@ wildcard_constraints:
 
 include: "rules/common.smk"
 include: f"rules/{config['task']}.smk"
+include: "rules/pool.smk"
 include: "rules/assemble.smk"
 include: "rules/train.smk"
 include: "rules/som.smk"
@@ -112,6 +113,8 @@ onstart:
         print(old, file=sys.stderr)
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
+        if not RESTORES:
+            CAMPAIGN.set_aside(PLACES)
         CAMPAIGN.record(merged)
         slurm.refuse(Path.cwd(), config["run"], submitted)
     except InputError as error:

@@ -54,8 +54,9 @@ def main(argv: list[str] | None = None) -> None:
     networks = read_networks(args.weights)
     grid = networks[0].grid
     if args.coadd:
-        read = partial(desi.extract, grid=grid, targets=args.targets)
-        found = extract_all(read, args.coadd, 0, args.threads, tell=partial(progress, unit="files"))
+        read = partial(desi.extract, targets=args.targets)
+        tell = partial(progress, unit="files")
+        found = extract_all(read, args.coadd, grid, 0, args.threads, tell=tell)
         spectra, catalog = found.spectra, found.catalog
         print("left out:", json.dumps(dict(sorted(found.dropped.items()))), found.report())
     else:

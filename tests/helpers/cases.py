@@ -69,6 +69,11 @@ PROGRAMS = {
         "--pool {pool} {other_pool} --rows 2 --columns 2 --epochs 1 --output @som.h5",
         {"pool": corpus.POOL, "other_pool": corpus.POOL},
     ),
+    "check_pool": (
+        "--pool {pool} {other_pool} --output @files.csv",
+        # Of pool files the headers alone.
+        {"pool": corpus.FITS, "other_pool": {"no SPECTRA": corpus.POOL["no SPECTRA"]}},
+    ),
     "map_spectra": (
         "--som {som} --pool {pool} --output @map.fits",
         {"som": corpus.SOM, "pool": corpus.POOL},
@@ -186,7 +191,7 @@ PROGRAMS = {
     "report_round": (
         "--run t --metrics {metrics} --summary {summary} --selection {selection} "
         "--scores {scores} --map {map} --pool {pool} --som {som} --batch {batch} "
-        "--batch-pool {batch_pool} "
+        "--batch-pool {batch_pool} --sets {set} "
         "--labels {labels} --agreement {agreement} --stopping {stopping} --flaws {flaws} "
         "--benchmarks {folder} --seed 1 --output @report.html",
         {
@@ -207,7 +212,8 @@ PROGRAMS = {
     ),
     "report_run": (
         "--run t --metrics {metrics} --summaries {summary} --agreements {agreement} "
-        "--stopping {stopping} --curve @curve.csv --figure @curve.png --report @report.html",
+        "--stopping {stopping} --pool {pool} --sets {set} "
+        "--curve @curve.csv --figure @curve.png --report @report.html",
         {
             "metrics": corpus.JSON,
             "summary": corpus.JSON,

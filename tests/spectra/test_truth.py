@@ -269,6 +269,23 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path, columns, named):
         read(tmp_path, {"TARGETID": ids(2)} | rows)
 
 
+@pytest.mark.parametrize("other", ["Z_RR", "Z_QN", "Z_VI", "z_pipe", "Redrock_z"])
+@pytest.mark.parametrize("more", [{}, {"ZWARN": 0}, {"QUALITY": 4}])
+def test_a_class_beside_two_redshifts_is_refused(tmp_path, other, more):
+    """Part of a quasar catalogue: redrock's class, the catalogue's redshift, redrock's redshift."""
+    columns = {"TARGETID": ids(2), "Z": [1.3, 2.4], "SPECTYPE": ["GALAXY", "QSO"], **more}
+    assert len(read(tmp_path, columns)) == 2
+    with pytest.raises(InputError, match=f"has Z, {other.upper()}, and SPECTYPE"):
+        read(tmp_path, columns | {other: [0.3, 2.4]})
+    # Whoever gave the class of a list of quasars, it is QSO.
+    del columns["SPECTYPE"]
+    if not more:
+        assert labels(read(tmp_path, columns | {other: [0.3, 2.4]})) == {
+            0: ("QSO", 1.3),
+            1: ("QSO", 2.4),
+        }
+
+
 def test_a_column_named_twice_is_refused(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text(f"TARGETID,Z,SPECTYPE,Z\n{FIRST},2.0,QSO,1.0\n")

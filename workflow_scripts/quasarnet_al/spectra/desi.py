@@ -187,7 +187,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
     if not _add_redrock(path, catalog):
         notes["without redrock"] = [str(path)]
-    return Extraction(image[good], catalog, dropped, notes)
+    return Extraction(image[good], catalog, dropped, 1, notes)
 
 
 def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:

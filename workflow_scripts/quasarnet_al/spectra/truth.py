@@ -189,6 +189,11 @@ JUDGES = (
         optional=True,
     ),
 )
+#: Redshifts of others than the judge of `Z`: beside them a class may be of either.
+OTHER_REDSHIFTS = (
+    *("Z_RR", "Z_QN", "Z_VI", "Z_PIPE", "Z_PCA", "Z_NEW", "Z_QSO", "Z_BEST", "Z_TRUE"),
+    "REDROCK_Z",
+)
 #: Identifiers of a spectrum or of its object, in the order of preference.
 IDENTITIES = (("TARGETID",), ("PLATE", "MJD", "FIBERID"), ("CATALOGID",))
 #: Says which of an object's rows in a production's catalogue is the best.
@@ -198,6 +203,7 @@ OTHERS = {
     "BAL_FLAG_VI",
     "BI_CIV",
     PRIMARY,
+    *OTHER_REDSHIFTS,
     *(name for names in IDENTITIES for name in names),
 }
 WANTED = frozenset(OTHERS.union(*(judge.columns() for judge in JUDGES)))
@@ -280,6 +286,15 @@ def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
                     f"has {' and '.join(there)}, of two judges, and one Z",
                     "leave out the columns of one of them",
                 )
+    others = [name for name in OTHER_REDSHIFTS if name in columns]
+    if found[0].rank in (PIPELINE, TABLE) and found[0].spectype and others:
+        spectype = _first(found[0].spectype, columns)
+        raise InputError(
+            path,
+            f"has Z, {' and '.join(others)}, and {spectype}, which may belong to either",
+            f"leave out {' and '.join(others)} if {spectype} and Z are of the same judge; begin a "
+            "quasar catalogue's name with QSO_cat",
+        )
     return found
 
 

@@ -49,7 +49,7 @@ function choice(label, name, options) {
 
 // A number of the page or a TARGETID; Enter goes there.
 function goTo() {
-  const field = element("input", { type: "text", size: 12, placeholder: "number or TARGETID" });
+  const field = element("input", { type: "text", size: 18, placeholder: "number or TARGETID" });
   field.setAttribute("aria-label", "go to a number or TARGETID");
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;

@@ -130,7 +130,8 @@ async function start() {
   mouse();
   listen();
   watchOtherTabs();
-  if (!session.inspector) askName();
+  if (session.inspector) toast(`Answers are ${session.inspector}'s; the button with the name changes that`);
+  else askName();
   olderBatch();
   document.documentElement.dataset.ready = "yes";
 }
