@@ -280,10 +280,27 @@ def test_a_class_beside_two_redshifts_is_refused(tmp_path, other, more):
     # Whoever gave the class of a list of quasars, it is QSO.
     del columns["SPECTYPE"]
     if not more:
-        assert labels(read(tmp_path, columns | {other: [0.3, 2.4]})) == {
-            0: ("QSO", 1.3),
-            1: ("QSO", 2.4),
+        found = read(tmp_path, columns | {other: [0.3, 2.4]}, name="my_qsos")
+        assert labels(found) == {0: ("QSO", 1.3), 1: ("QSO", 2.4)}
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"),
+    [("LRG_NGC_clustering.dat", "LSS"), ("truth", None), ("zcat", "ZCATALOG")],
+)
+def test_a_table_without_a_class_is_not_one_of_quasars_unsaid(tmp_path, name, extension):
+    """Catalogues of galaxies have the same two columns."""
+    columns = {"TARGETID": ids(2), "Z": [0.7, 0.9], "WEIGHT": [1.0, 1.1]}
+    with pytest.raises(InputError, match="one of quasars if its name says QSO"):
+        read(tmp_path, columns, extension, name)
+    for right in ("QSO_NGC_clustering.dat", "my-quasars"):
+        assert labels(read(tmp_path, columns, extension, right)) == {
+            0: ("QSO", 0.7),
+            1: ("QSO", 0.9),
         }
+    flagged = columns | {"IS_QSO": [True, False]}
+    assert labels(read(tmp_path, flagged, extension, "qsos")) == {0: ("QSO", 0.7)}
+    assert labels(read(tmp_path, flagged, extension, "QSO_cat_x")) == {0: ("QSO", 0.7)}
 
 
 def test_a_column_named_twice_is_refused(tmp_path):
@@ -339,7 +356,7 @@ def test_a_rounded_targetid_is_no_label(tmp_path):
 def test_a_table_of_rounded_targetids_is_refused(tmp_path, extension, rounding):
     """Some of them are those of other targets."""
     targets = FIRST + 13 * np.arange(30)
-    columns = {"TARGETID": targets, "Z": 2.0 + np.arange(30) / 100}
+    columns = {"TARGETID": targets, "SPECTYPE": ["QSO"] * 30, "Z": 2.0 + np.arange(30) / 100}
     assert len(read(tmp_path, columns, extension)) == 30
     with pytest.raises(InputError, match="all its TARGETIDs are rounded to"):
         read(tmp_path, columns | {"TARGETID": rounding(targets)}, extension)
