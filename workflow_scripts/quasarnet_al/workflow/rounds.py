@@ -117,6 +117,8 @@ class Campaign:
     def __init__(self, config: dict):
         self.config = config
         self.run = config["run"]
+        #: The folder of people's labels.
+        self.root = Path(config["labels"])
         self._answers: dict[int, Answers] = {}
         self._settings: dict[int, dict] = {}
 
@@ -128,7 +130,7 @@ class Campaign:
 
     def labels(self, number: int) -> Path:
         """The folder into which people put the CSV files of a round."""
-        return Path("labels", self.run, f"round-{number:02d}")
+        return self.root / self.run / f"round-{number:02d}"
 
     def page(self, number: int) -> str:
         """How the titles of a round's pages begin."""
@@ -246,7 +248,7 @@ class Campaign:
 
     def _handed_in_rounds(self) -> list[int]:
         """Return the numbers of the rounds for which people have handed in anything."""
-        folder = Path("labels", self.run)
+        folder = self.root / self.run
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         found = sorted(int(name[-2:]) for name in names if re.fullmatch(r"round-\d\d", name))
         return [number for number in found if number and not self.is_oracle_round(number)]
@@ -706,19 +708,21 @@ class Campaign:
     def _misplaced(self) -> list[tuple[str, str]]:
         """Return entries of the folders of labels that no rule reads, and why."""
         found = []
-        for path in _entries(Path("labels")):
+        for path in _entries(self.root):
             name = printable(path.name)
             if not path.is_dir():
-                found.append((f"labels/{name}", f"files belong into labels/{self.run}/round-NN/"))
+                found.append(
+                    (f"{self.root}/{name}", f"files belong into {self.root}/{self.run}/round-NN/")
+                )
             elif path.name != self.run and _alike(path.name, self.run):
-                found.append((f"labels/{name}/", f"the run is called {self.run}"))
-        for path in _entries(Path("labels", self.run)):
+                found.append((f"{self.root}/{name}/", f"the run is called {self.run}"))
+        for path in _entries(self.root / self.run):
             name = printable(path.name)
             if name == DISCARDED:
                 continue
             number = int(name[-2:]) if re.fullmatch(r"round-\d\d", name) else 0
             if not path.is_dir():
-                reason = f"files belong into labels/{self.run}/round-NN/"
+                reason = f"files belong into {self.root}/{self.run}/round-NN/"
             elif not number:
                 reason = "folders are called round-01, round-02 ..."
             elif self.is_oracle_round(number):
@@ -727,7 +731,7 @@ class Campaign:
                 reason = f"there is no round {number} yet"
             else:
                 continue
-            found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
+            found.append((f"{self.root}/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
 
 

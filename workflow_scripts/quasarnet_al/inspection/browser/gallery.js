@@ -56,7 +56,7 @@ function goTo() {
     event.preventDefault();
     const index = placeOf(field.value);
     if (index >= 0) leave(index);
-    else field.value = "";
+    else $("counts").textContent = `"${field.value}" is not a number of this page, nor a TARGETID on it`;
   });
   return field;
 }
