@@ -132,9 +132,9 @@ PROGRAMS = {
         {"set": corpus.LABELLED},
     ),
     "train_members": (
-        "--training {set} --validation {validation} --members 0 --checkpoints @train "
-        "--output @trained.h5",
-        {"set": corpus.LABELLED, "validation": corpus.LABELLED},
+        "--training {set} --validation {validation} --start {weights} --layers 3 --filters 6 "
+        "--members 0 --checkpoints @train --output @trained.h5",
+        {"set": corpus.LABELLED, "validation": corpus.LABELLED, "weights": corpus.WEIGHTS},
     ),
     "evaluate_ensemble": (
         "--ensemble {ensemble} --validation {validation} --training {set} --round 1 "
@@ -263,6 +263,10 @@ PROGRAMS = {
         # Any file is kept as it is.
         {"labels": {name: corpus.ANYTHING[name] for name in corpus.UNREADABLE}},
     ),
+    "publish_pages": (
+        "--files {scores} {labels} --root / --output-dir @published",
+        {"labels": {name: corpus.ANYTHING[name] for name in corpus.UNREADABLE}},
+    ),
     "simulate_survey": (
         "--output @survey --tiles 1 --targets-per-petal 4 --fractions {fractions}",
         {"fractions": corpus.JSON},
@@ -308,7 +312,8 @@ def make_good(folder: Path) -> dict[str, Path]:
     table.loc[3:6, ["SPECTYPE", "Z"]] = ["STAR", 0.0]
     given["truth"] = folder / "truth.csv"
     table.to_csv(given["truth"], index=False)
-    networks = [random_network(layers=3, seed=seed) for seed in (0, 1)]
+    # As many units as a recipe has, so that a training can start from them.
+    networks = [random_network(layers=3, units=100, seed=seed) for seed in (0, 1)]
     for name, network in zip(("weights", "other_weights"), networks, strict=True):
         given[name] = folder / f"{network.name}.h5"
         weights.write_network(given[name], network, {})

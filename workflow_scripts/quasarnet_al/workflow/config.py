@@ -53,6 +53,9 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
     """Yield what is wrong between keys that are each allowed, and what to do."""
     task, batch, oracle = TASKS[config["task"]], config["batch"], config["oracle"]
     arms, variants = config["experiment"]["arms"], config["compare"]["variants"]
+    published, results = Path(config["publish"]).absolute(), Path("results").absolute()
+    if config["publish"] and published.is_relative_to(results):
+        yield f"publish: {config['publish']} is in results", "name a folder elsewhere"
     for name, variant in variants.items():
         unknown = {
             s for s in variant["sets"] if config["labelled"].get(s, {"check": True})["check"]
@@ -63,10 +66,21 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
                 "name it under labelled",
             )
     recipes = [config["ensemble"], config["release"], *variants.values()]
+    started = [recipe["start"] for recipe in recipes if recipe["start"]]
+    if started and not task.redshifts:
+        yield f"start: {started[0]!r} is a QuasarNET", f"leave it out of the task {config['task']}"
+    if config["ensemble"]["start"] and (arms or variants):
+        yield (
+            "experiment and compare train from random weights, but ensemble.start names others",
+            "leave out ensemble.start",
+        )
     if any(recipe["shift"] for recipe in recipes) and (
         config["grid"] != "log" or not task.redshifts
     ):
         yield "shift is possible on the log grid only", "set shift: 0 or grid: log"
+    varied = [key for key in ("noise", "tilt", "arm_offset") for r in recipes if r[key]]
+    if varied and not task.redshifts:
+        yield f"{varied[0]} varies spectra only", f"leave it out of the task {config['task']}"
     if arms and config["experiment"]["baseline"] not in arms:
         baseline = config["experiment"]["baseline"]
         yield (
