@@ -48,7 +48,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             seed=config["seed"],
         shell:
             """
-            python workflow_scripts/write_pages.py \
+            python "$QUASARNET_AL_PROGRAMS/write_pages.py" \
                 --batch {input.batch:q} \
                 --batch-pool {input.batch_pool:q} \
                 --title-prefix {params.title:q} \
@@ -93,7 +93,7 @@ rule write_adjudication:
         cutouts=config["inspection"]["cutouts"],
     shell:
         """
-        python workflow_scripts/write_adjudication.py \
+        python "$QUASARNET_AL_PROGRAMS/write_adjudication.py" \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
@@ -126,7 +126,7 @@ rule answer_by_oracle:
         ),
     shell:
         """
-        python workflow_scripts/answer_by_oracle.py \
+        python "$QUASARNET_AL_PROGRAMS/answer_by_oracle.py" \
             --batch {input.batch:q} \
             --truth {input.truth:q} \
             --minibatch {wildcards.minibatch} \
@@ -157,7 +157,7 @@ rule merge_labels:
         complete=lambda wildcards: settings(wildcards)["inspection"]["complete"],
     shell:
         """
-        python workflow_scripts/merge_labels.py \
+        python "$QUASARNET_AL_PROGRAMS/merge_labels.py" \
             --task {params.task} \
             --batch {input.batch:q} \
             --vi {input.oracle:q} {params.vi:q} {params.whole} \

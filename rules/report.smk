@@ -13,8 +13,8 @@ rule report_round:
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
         scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
-        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
-        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
+        map=tiles_of_round("{map}/{tiles}.fits"),
+        pool=tiles_of_round("<pool>/{tiles}.fits"),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
@@ -48,7 +48,7 @@ rule report_round:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/report_round.py \
+        python "$QUASARNET_AL_PROGRAMS/report_round.py" \
             --task {params.task} \
             --run {params.run:q} \
             --metrics {input.metrics:q} \
@@ -109,7 +109,7 @@ rule report_run:
         benchmarks=f"results/{config['run']}/benchmarks",
     shell:
         """
-        python workflow_scripts/report_run.py \
+        python "$QUASARNET_AL_PROGRAMS/report_run.py" \
             --task {params.task} \
             --run {params.run:q} \
             --metrics {input.metrics:q} \

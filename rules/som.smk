@@ -9,7 +9,7 @@ results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectru
 rule fit_som:
     """Fit the self-organizing map ({wildcards.fit})."""
     input:
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
     output:
         som="results/<run>/som/{fit}/som.h5",
     log:
@@ -27,7 +27,7 @@ rule fit_som:
         seed=som_seed,
     shell:
         """
-        python workflow_scripts/fit_som.py \
+        python "$QUASARNET_AL_PROGRAMS/fit_som.py" \
             --pool @<(printf '%s\\n' {input.pool:q}) \
             {params.som} \
             --seed {params.seed} \
@@ -40,7 +40,7 @@ rule map_spectra:
     """Find the best-matching units of the tiles {wildcards.tiles}."""
     input:
         som="results/<run>/som/{fit}/som.h5",
-        pool="results/<run>/pool/{tiles}.fits",
+        pool="<pool>/{tiles}.fits",
     output:
         map="results/<run>/som/{fit}/{tiles}.fits",
     log:
@@ -56,7 +56,7 @@ rule map_spectra:
         ),
     shell:
         """
-        python workflow_scripts/map_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/map_spectra.py" \
             --som {input.som:q} \
             --pool {input.pool:q} \
             --threads {threads} \
