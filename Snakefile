@@ -79,6 +79,7 @@ wildcard_constraints:
 
 include: "rules/common.smk"
 include: f"rules/{config['task']}.smk"
+include: "rules/pool.smk"
 include: "rules/assemble.smk"
 include: "rules/train.smk"
 include: "rules/som.smk"
@@ -130,6 +131,8 @@ onstart:
     ]
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
+        if not RESTORES:
+            CAMPAIGN.set_aside(PLACES)
         CAMPAIGN.record(merged)
         slurm.refuse(Path.cwd(), config["run"], submitted)
     except InputError as error:

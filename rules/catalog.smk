@@ -35,6 +35,7 @@ rule write_catalog:
     """Write the quasars of all tiles into one catalogue."""
     input:
         tables=expand("results/<run>/catalog/{tiles}.fits", tiles=CATALOG_CHUNKS),
+        checked=ancient("results/<run>/catalog/files.csv"),
     output:
         catalog="results/<run>/catalog.fits",
     log:

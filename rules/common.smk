@@ -39,6 +39,12 @@ def memory(amount, per_thread=0, per_mb=0):
     return megabytes
 
 
+def broken_in_job():
+    """Largest fraction of the files of one job that may be broken: the pool is judged as a whole,
+    by check_pool."""
+    return 1 if config["pool"]["broken"] else 0
+
+
 def training_memory(wildcards, input, attempt):
     """Memory (MB) of a job that trains, by the size of its input."""
     return cost.training_memory(input.size_mb) * attempt
@@ -79,6 +85,10 @@ def judging_sets():
     """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
     gate = any(labelled.gate for labelled in SETS.values())
     return [f"results/{config['run']}/{name}.fits" for name in ["validation", "gate"][: 1 + gate]]
+
+
+#: The files of the labelled sets and of those that judge.
+SET_FILES = [f"results/{config['run']}/labelled/{name}.fits" for name in SETS] + judging_sets()
 
 
 def two_digits(numbers):

@@ -24,7 +24,7 @@ rule extract_spectra:
         chunk=lambda wildcards: PLACES[wildcards.tiles],
         tiles=lambda wildcards: list(PLACES[wildcards.tiles].tiles),
         grid=config["grid"],
-        broken=config["pool"]["broken"],
+        broken=broken_in_job(),
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \

@@ -25,7 +25,7 @@ rule extract_sky:
         chunk=lambda wildcards: CHUNKS[wildcards.tiles],
         tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
         grid=config["grid"],
-        broken=config["pool"]["broken"],
+        broken=broken_in_job(),
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \

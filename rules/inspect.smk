@@ -43,6 +43,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
             blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
             cutouts=config["inspection"]["cutouts"],
+            templates=config["inspection"]["redrock_templates"],
             inspection=lambda wildcards: settings(wildcards)["inspection"],
             adjudication=lambda wildcards: "yes" if is_adjudicated(wildcards.round) else "no",
             seed=config["seed"],
@@ -57,6 +58,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --command "$QUASARNET_AL_COMMAND" \
                 --blind {params.blind} \
                 --cutouts={params.cutouts:q} \
+                --redrock-templates={params.templates:q} \
                 --inspectors {params.inspection[inspectors]} \
                 --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
@@ -91,6 +93,7 @@ rule write_adjudication:
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
         cutouts=config["inspection"]["cutouts"],
+        templates=config["inspection"]["redrock_templates"],
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/write_adjudication.py" \
@@ -101,6 +104,7 @@ rule write_adjudication:
             --input-root {params.roots:q} \
             --blind {params.blind} \
             --cutouts={params.cutouts:q} \
+            --redrock-templates={params.templates:q} \
             --som {input.som:q} \
             --vi {params.vi:q} \
             --labels {input.labels:q} \

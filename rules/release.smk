@@ -2,7 +2,8 @@
 
 results/<run>/release/quasarnet-<run>.h5     the weights, which QuasarNP can read
 results/<run>/release/release.json           all networks trained, and the validation of the one chosen
-results/<run>/release/check.csv              results on sets not used for training: snakemake check
+results/<run>/release/check.csv              results on sets not used for training, of these weights
+                                             and of `gate.incumbent`: snakemake check
 results/<run>/release/check_spectra.csv      the same by spectrum
 """
 
@@ -16,6 +17,7 @@ rule train_release:
             round=two_digits([len(labelled_rounds()) + 1]),
         ),
         validation="results/<run>/validation.fits",
+        start=config["release"]["start"] or [],
     output:
         trained="results/<run>/release/train/seeds.h5",
     log:
@@ -30,6 +32,7 @@ rule train_release:
         runtime=time_limit("train_release", training(config["release"], config["release"]["seeds"])),
     params:
         seeds=list(range(config["release"]["seeds"])),
+        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=options.words(Recipe, config["release"]),
         seed=config["seed"],
@@ -41,6 +44,7 @@ rule train_release:
             --no-bootstrap \
             --members {params.seeds} \
             --seed {params.seed} \
+            {params.start:q} \
             {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1
@@ -81,9 +85,11 @@ rule release:
 
 
 rule check_release:
-    """Test the released weights on spectra of known redshift not used for training."""
+    """Test the released weights, and those in use, on spectra not used for training."""
     input:
         weights=plan.release(config),
+        # The weights in use, to compare.
+        incumbent=config["gate"]["incumbent"] or [],
         training=expand(
             "results/<run>/round-{round}/training.fits",
             round=two_digits([len(labelled_rounds()) + 1]),
@@ -108,7 +114,7 @@ rule check_release:
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/check_release.py" \
-            --weights {input.weights:q} \
+            --weights {input.weights:q} {input.incumbent:q} \
             --training {input.training:q} \
             --labelled {input.labelled:q} \
             --cuts {params.classification[catalogue_cut]} {params.classification[c_thresh]} \

@@ -18,6 +18,7 @@ rule report_round:
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
+        sets=[*SET_FILES, "results/<run>/round-{round}/training.fits"],
         labels=if_labelled("labels.csv"),
         agreement=if_labelled("agreement.json"),
         stopping=if_labelled("stopping.json"),
@@ -61,6 +62,7 @@ rule report_round:
             {params.sparse} \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
+            --sets {input.sets:q} \
             --labels {input.labels:q} \
             --agreement {input.agreement:q} \
             --stopping {input.stopping:q} \
@@ -84,6 +86,11 @@ rule report_run:
             "results/<run>/round-{round}/stopping.json", round=two_digits(labelled_rounds())
         ),
         rounds=expand("results/<run>/round-{round}/report.html", round=two_digits(ROUNDS)),
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
+        sets=[
+            *SET_FILES,
+            *expand("results/<run>/round-{round}/training.fits", round=two_digits(ROUNDS)),
+        ],
     output:
         curve="results/<run>/learning_curve.csv",
         figure=report(
@@ -117,6 +124,8 @@ rule report_run:
             --agreements {input.agreements:q} \
             --stopping {input.stopping:q} \
             --rounds {input.rounds:q} \
+            --pool @<(printf '%s\\n' {input.pool:q}) \
+            --sets {input.sets:q} \
             --benchmarks {params.benchmarks:q} \
             --curve {output.curve:q} \
             --figure {output.figure:q} \

@@ -15,6 +15,7 @@ rule select_batch:
         scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
         map=tiles_of_round("{map}/{tiles}.fits"),
         pool=tiles_of_round("<pool>/{tiles}.fits"),
+        checked=ancient("<pool>/files.csv"),
         som=som_of_round,
         # Without the sets of `snakemake check`, which may be added later: the batch must not change.
         labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),

@@ -10,6 +10,8 @@ rule fit_som:
     """Fit the self-organizing map ({wildcards.fit})."""
     input:
         pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
+        # Only that the pool was checked: tiles that are added are no reason to run again.
+        checked=ancient("<pool>/files.csv"),
     output:
         som="results/<run>/som/{fit}/som.h5",
     log:

@@ -10,6 +10,7 @@ rule train_members:
     """Train team {wildcards.team} of round {wildcards.round}."""
     input:
         training="results/<run>/round-{round}/training.fits",
+        start=lambda wildcards: settings(wildcards)["ensemble"]["start"] or [],
     output:
         trained="results/<run>/round-{round}/train/team-{team}.h5",
     log:
@@ -28,6 +29,7 @@ rule train_members:
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
+        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
         seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],
@@ -38,6 +40,7 @@ rule train_members:
             --training {input.training:q} \
             --members {params.members} \
             --seed {params.seed} \
+            {params.start:q} \
             {params.recipe} \
             --checkpoints {params.checkpoints:q} \
             --output {output.trained:q} >{log} 2>&1

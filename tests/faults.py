@@ -8,11 +8,13 @@ tmpfs, so these two need root. Takes many times the config's own run.
 
 Then every program that writes files runs by itself on tmpfs of 4 to 64 kB (--only disk-sizes:
 these alone), and a second table says how often its outputs were whole, how often it refused with
-one line and left nothing, and which sizes did neither.
+one line and left nothing, and which sizes did neither. A third table (--only labels) says what
+comes of everything that people put into the folder of a round's labels.
 """
 
 import argparse
 import contextlib
+import io
 import os
 import random
 import shutil
@@ -29,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 from helpers.cases import make_good
 from helpers.forked import small_disk
 from helpers.full_disk import PAGE, WRITERS, sweep
+from helpers.label_cases import CASES, fault_of
 from helpers.workflow import checkout, digests
 
 #: What must be the same: all that a round is made of and all that it says. (The reports tell
@@ -191,6 +194,22 @@ def disk_sizes(root: Path) -> bool:
     return well
 
 
+def labels(root: Path) -> bool:
+    """Print what came of everything that people put into the folder of a round."""
+    root.mkdir()
+    print("| what people do | labels | what is told | verdict |")
+    print("| --- | --- | --- | --- |")
+    well = True
+    for number, (name, case) in enumerate(CASES.items()):
+        with contextlib.redirect_stdout(io.StringIO()):
+            fault = fault_of(name, root / f"{number}")
+        well &= not fault
+        status = ", ".join(f"{count} {word}" for word, count in case.status.items())
+        told = f"{status or 'as they were'} | {case.told}"
+        print(f"| {name} | {told} | {fault or 'as it should be'} |", flush=True)
+    return well
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -206,8 +225,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        if args.only == ["disk-sizes"]:
-            sys.exit(not disk_sizes(root))
+        alone = {"disk-sizes": disk_sizes, "labels": lambda root: labels(root / "labels")}
+        if args.only and set(args.only) <= alone.keys():
+            verdicts = [alone[name](root) for name in args.only]
+            sys.exit(not all(verdicts))
         undisturbed = Run(root / "undisturbed", args.config, args.run)
         begin = time.monotonic()
         status = undisturbed.finish()
@@ -240,6 +261,7 @@ def main() -> None:
             verdict = f"{len(other)} differ: {other[:5]}" if other else "the same"
             print(f"| {name} | {told} | {verdict} | {len(run.partial())} |", flush=True)
         if not args.only:
+            bad |= not labels(root / "labels")
             try:
                 bad |= not disk_sizes(root)
             except subprocess.CalledProcessError as error:

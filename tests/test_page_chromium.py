@@ -944,6 +944,40 @@ def test_no_key_or_click_answers_twice(context, few):
     assert page.errors == []
 
 
+def test_a_held_enter_clicks_a_button_once(context, fifty):
+    page = open_page(context, fifty[0])
+    page.locator("#qualities button").nth(0).focus()
+    until(page, "canSee()")
+    for _ in range(12):
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(60)
+    page.keyboard.up("Enter")
+    assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
+
+
+def test_what_is_not_on_the_page_is_told(context, few, tmp_path):
+    page = open_page(context, few[0])
+    page.goto(f"{few[0].as_uri()}#{FIRST + 100}")
+    page.locator("#banners", has_text=f"{FIRST + 100}, which is not on this page").wait_for()
+    press(page, "i")
+    page.locator("#gallery input").fill("7")
+    page.keyboard.press("Enter")
+    assert '"7" is not a number of this page' in page.locator("#counts").inner_text()
+    press(page, "Escape")
+    # Two files at once: none is passed over in silence.
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          for (const name of ["a.csv", "b.csv"]) dataTransfer.items.add(new File(["x"], name));
+          dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+        }"""
+    )
+    page.locator("#banners", has_text="drop one file at a time, not 2").wait_for()
+    # What fills in a form sends a key event without a key.
+    page.evaluate("document.body.dispatchEvent(new Event('keydown', { bubbles: true }))")
+    assert answers(page) == {} and page.errors == []
+
+
 def test_a_redshift_that_was_refused_is_not_passed_over(context, few):
     page = open_page(context, few[0])
     z = page.evaluate("view.z")
@@ -1239,6 +1273,9 @@ def test_what_the_production_knows_is_shown(context, production, tmp_path):
     assert "redrock's model" in page.locator("#legend").inner_text()
     value = page.evaluate("frame.model[1000]")
     assert value == pytest.approx((3600 + 800) / 1000, abs=0.002)
+    assert "computed" not in page.locator("#legend").inner_text()
+    page.evaluate("{ current().computed = true; schedule(); }")
+    until(page, "$('legend').textContent.includes('model, computed from its coefficients')")
     press(page, "z")
     page.keyboard.type("2.5")
     press(page, "Enter")

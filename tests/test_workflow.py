@@ -352,6 +352,47 @@ def test_release_and_gate(run):
         assert (folder / "results/tiny/gate" / name).exists()
 
 
+def test_replay_of_real_inspections(shared_data, tmp_path):
+    """config/edr-replay.yaml on the real spectra at hand, labelled as a merged VI table has it."""
+    folder = checkout(tmp_path)
+    listed = fitsio.read(shared_data / "desi" / "QSO_cat_fuji_dark_tile.fits.gz")
+    wanted = listed[listed["TILEID"] == 80693]
+    coadds = (shared_data / "desi" / "tiles").rglob("coadd-*-80693-*.fits")
+    here = np.concatenate([fitsio.read(path, ext="FIBERMAP")["TARGETID"] for path in coadds])
+    wanted = wanted[np.isin(wanted["TARGETID"], here)]
+    assert len(wanted) == 10
+    table = pd.DataFrame({"TARGETID": wanted["TARGETID"], "TILEID": 80693, "best_z": wanted["Z"]})
+    table["best_quality"], table["best_spectype"] = 4.0, "QSO"
+    table.loc[0, "best_quality"] = 999  # unresolved
+    table.to_csv(folder / "vi.csv", index=False)
+    config = yaml.safe_load((ROOT / "config/edr-replay.yaml").read_text())
+    # The one tile of the data is the pool; a mock survey is what was known, and what is judged on.
+    place = {"root": str(shared_data / "desi"), "layout": "cumulative", "targets": "all"}
+    config["pool"]["sources"] = [place | {"tiles": ["80693/20210204"]}]
+    config["mock"] = {
+        name: {"tiles": [tile], "targets_per_petal": 80} for name, tile in (("old", 8), ("new", 9))
+    }
+    config["labelled"] = {
+        "initial": {"survey": "old", "targets": "all"},
+        "judged": {"survey": "new", "targets": "all", "validation": 1},
+    }
+    config["oracle"]["truth"] = "vi.csv"
+    config["ensemble"] |= {"members": 2, "layers": 4, "filters": 4, "min_steps": 4, "threads": 1}
+    config["som"] = {"rows": 3, "columns": 3}
+    config["batch"] = {"size": 2, "minibatch": 2}
+    config["experiment"] |= {"seeds": 1, "rounds": 2}
+    config["experiment"]["arms"]["random-x5"]["size"] = 4
+    (folder / "replay.yaml").write_text(yaml.safe_dump(config))
+    snakemake(folder, "experiment", config="replay.yaml")
+    table = pd.read_csv(folder / "results/edr-replay/arms.csv")
+    bought = table.groupby("arm")["labels"].max()
+    assert bought.to_dict() == {
+        "random": 4, "random-x5": 8, "published": 4, "entropy": 4, "quasar-like": 4
+    }  # fmt: skip
+    log = (folder / "logs/edr-replay/run_arm/1/random.log").read_text()
+    assert "9 of 10 spectra can be bought by vi.csv" in log
+
+
 def small_letters(source, path):
     """Write an SDSS file as DR8 to DR15 have it: names of columns in small letters."""
     with fitsio.FITS(str(source)) as spec, fitsio.FITS(str(path), "rw", clobber=True) as fits:
@@ -379,9 +420,11 @@ labelled:
     # Sets to check do not make anything else again.
     assert times(folder, "results/tiny/round-*/batch.csv") == before
     table = pd.read_csv(folder / "results/tiny/release/check.csv")
-    assert table[["set", "cut", "quasars"]].values.tolist() == [
-        ["boss", 0.5, 39],
-        ["boss", 0.95, 39],
+    table = table[table["group"].isin(["boss", "all"])]
+    assert table[["weights", "group", "cut", "quasars"]].values.tolist() == [
+        ["results/tiny/release/quasarnet-tiny.h5", group, cut, 39]
+        for group in ("boss", "all")
+        for cut in (0.5, 0.95)
     ]
     assert len(pd.read_csv(folder / "results/tiny/release/check_spectra.csv")) == 39
     # It taught nothing, and validated nothing.

@@ -1,25 +1,24 @@
-"""Test weights on labelled sets not used for training; write tables by set and by spectrum."""
+"""Test weights on labelled sets not used for training; write tables by group and by spectrum.
 
-import numpy as np
-import pandas as pd
+Of several weights each is tested on the same spectra.
+"""
 
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import content_of
 from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.judging import metrics
-from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
-from quasarnet_al.network import inference
-from quasarnet_al.network.lines import best_redshift, line_redshifts
-from quasarnet_al.network.weights import read_network
+from quasarnet_al.judging import check
+from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.tables import write_csv
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--weights", required=True, help="network that QuasarNP can read (HDF5)")
+    parser.add_argument(
+        "--weights", nargs="+", required=True, help="networks that QuasarNP can read (HDF5)"
+    )
     parser.add_argument("--labelled", nargs="+", required=True, help="labelled sets (FITS)")
     parser.add_argument(
-        "--training", help="training set of the weights (FITS): its objects are left out"
+        "--training", help="training set of the first weights (FITS): its objects are left out"
     )
     parser.add_argument(
         "--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidence cuts"
@@ -27,38 +26,29 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
     )
-    parser.add_argument("--table", required=True, help="table with a row per set and cut (CSV)")
-    parser.add_argument("--spectra", required=True, help="table with a row per spectrum (CSV)")
+    parser.add_argument(
+        "--table", required=True, help="table with a row per network, group and cut (CSV)"
+    )
+    parser.add_argument(
+        "--spectra", required=True, help="table with a row per network and spectrum (CSV)"
+    )
     args = parser.parse_args(argv)
 
-    network = read_network(args.weights)
+    networks = dict(zip(args.weights, read_networks(args.weights), strict=True))
     learned = pool.read_labelled(args.training)[2] if args.training else pool.labels(0, "")
-    tables = []
-    for path in args.labelled:
-        spectra, catalog, labels = pool.read_labelled(path)
-        if spectra.shape[1] != network.grid.size:
-            raise InputError(
-                path, f"is on another grid than {args.weights}", "set the same grid for both"
-            )
-        known = np.isin(labels["OBJECT"], learned["OBJECT"])
-        known |= np.isin(labels["TARGETID"], learned["TARGETID"])
-        if known.any():
-            print(f"{path}: {known.sum()} spectra of objects in the training set are left out")
-        spectra, catalog, labels = spectra[~known], catalog[~known], labels[~known]
-        c, z, _ = line_redshifts(*inference.predict(network, spectra), network.grid)
-        table = pd.DataFrame({"SET": labels["ORIGIN"], "TARGETID": labels["TARGETID"]})
-        table["SPECTYPE"], table["Z"] = labels["SPECTYPE"], labels["Z"]
-        # The strongest line decides at n_thresh 1, the second strongest at 2 ...
-        table["CONFIDENCE"] = np.sort(c, axis=1)[:, -args.n_thresh]
-        table["Z_QN"] = best_redshift(c, z)
-        table["DZ"] = velocity(best_redshift(c, z), labels["Z"]) / LIGHT_SPEED
-        table["SNR"] = catalog["SNR"]
-        tables.append(table)
-    table = pd.concat(tables)
-    summary = metrics.found_in_sets(table, args.cuts)
+    with content_of(" ".join(args.weights), "release them again"):
+        table = check.spectra(networks, args.labelled, learned, args.n_thresh)
+    summary = check.check(table, args.cuts)
     for path, rows in ((args.spectra, table), (args.table, summary)):
         write_csv(path, rows, "%.6g")
     print(summary.to_string(index=False, float_format="%.4g"))
+    for weights, rows in table.groupby("WEIGHTS", sort=False):
+        again = check.repeats(rows, args.cuts[0])
+        print(
+            f"{weights}: of {again['objects']} objects with several spectra "
+            f"{again['same_class']} have one class; the redshifts of {again['pairs']} pairs "
+            f"are {again['apart_kms']:.0f} km/s apart (median)"
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, content_of, provenance, write_json
 from quasarnet_al.core.program import command_line, program
+from quasarnet_al.judging import calibration
+from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble, write_network
 from quasarnet_al.spectra import pool
@@ -34,13 +38,17 @@ def main(argv: list[str] | None = None) -> None:
     best = networks[losses.index(min(losses))]
     spectra, _, labels = pool.read_labelled(args.validation)
     classification = options.from_arguments(Classification, args)
+    seen = scores.combine(scores.lines_of_members([best], spectra))
+    best = calibration.balanced(best, seen, labels)
     found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
-    write_network(args.output, best, provenance())
+    reliability = calibration.measure(seen, labels, classification)
+    write_network(args.output, best, provenance() | reliability.attribute())
     summary = {
         "chosen": best.name,
         "rule": "smallest validation loss, of epochs and of seeds",
         "networks": {network.name: network.attributes for network in networks},
         "validation": found,
+        "reliability": asdict(reliability),
         "provenance": provenance(),
     }
     write_json(args.summary, summary)

@@ -7,19 +7,23 @@ has of a coadd (qso_qn-*.fits), with NaN where nothing was classified.
 
 import json
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import InputError, content_of
 from quasarnet_al.core.program import command_line, positive, program, progress
+from quasarnet_al.judging import calibration
 from quasarnet_al.learning import scores
-from quasarnet_al.network.lines import best_redshift, is_qso
+from quasarnet_al.network.lines import best_redshift, combined_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import afterburner, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import write_fits
 
+#: The network that comes with the programs.
+WEIGHTS = Path(__file__).parents[1] / "weights/quasarnet-mock.h5"
 #: Columns of the spectra's catalogue that the table has too.
 KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
 
@@ -27,7 +31,11 @@ KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument(
-        "--weights", nargs="+", required=True, help="QuasarNP weights, or an ensemble.h5 (HDF5)"
+        "--weights",
+        nargs="+",
+        default=[str(WEIGHTS)],
+        help="QuasarNP weights, or an ensemble.h5 (HDF5); without them those that come with the "
+        "programs, see docs/model-card.md",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", nargs="+", help="DESI coadd files")
@@ -54,13 +62,15 @@ def main(argv: list[str] | None = None) -> None:
     networks = read_networks(args.weights)
     grid = networks[0].grid
     if args.coadd:
-        read = partial(desi.extract, grid=grid, targets=args.targets)
-        found = extract_all(read, args.coadd, 0, args.threads, tell=partial(progress, unit="files"))
+        read = partial(desi.extract, targets=args.targets)
+        tell = partial(progress, unit="files")
+        found = extract_all(read, args.coadd, grid, 0, args.threads, tell=tell)
         spectra, catalog = found.spectra, found.catalog
         print("left out:", json.dumps(dict(sorted(found.dropped.items()))), found.report())
     else:
         spectra, catalog = pool.read(args.pool, grid)
-    c, z, c_bal = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
+    seen = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
+    c, z, c_bal = seen
     cut = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
     quasar = is_qso(c, **cut) if cut else None
     if args.format == "afterburner":
@@ -70,7 +80,9 @@ def main(argv: list[str] | None = None) -> None:
         name, columns = "QN", {name: catalog[name] for name in KEPT}
         for number, line in enumerate(LINES):
             columns |= {f"C_{line}": c[:, number], f"Z_{line}": z[:, number]}
-        columns |= {"Z_QN": best_redshift(c, z), "C_BAL": c_bal}
+        columns |= {"Z_QN": combined_redshift(c, z), "C_BAL": c_bal}
+        with content_of(args.weights[0], "release the weights again"):
+            columns |= calibration.columns(networks, seen)
         columns |= {} if quasar is None else {"IS_QSO": quasar}
     write_fits(args.output, name, columns, attributes={"weights": " ".join(args.weights)} | cut)
     count = "" if quasar is None else f", {int(np.sum(quasar))} quasars"

@@ -1,5 +1,6 @@
 """Compare query strategies: the labels that each needs, over those that the baseline needs."""
 
+import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError, write_bytes
@@ -40,9 +41,14 @@ def main(argv: list[str] | None = None) -> None:
     experiment.check_curves(curves)
     curves = curves.drop(columns="file")
     others = [name for name in experiment.FIGURES if name in curves and name != args.metric]
+    # As of broad absorption lines, where no label says whether there are any.
+    undefined = [name for name in others if not np.isfinite(curves[name]).all()]
+    if undefined:
+        print(f"not compared, as some rounds have no value: {', '.join(undefined)}")
     ratios = pd.concat(
         experiment.compare(curves, figure, args.baseline, args.seed)
         for figure in (args.metric, *others)
+        if figure not in undefined
     )
     for path, table in ((args.arms, curves), (args.output, ratios)):
         write_csv(path, table, "%.6g")
@@ -56,6 +62,10 @@ def _read(path: str, metric: str) -> pd.DataFrame:
         for name in {"seed", "labels", metric, *experiment.FIGURES} & set(curve):
             if curve.empty or curve[name].dtype.kind not in "fi":
                 raise ValueError(f"{name} is not a column of numbers")
+            # Other figures may be undefined.
+            needed = name not in experiment.FIGURES or name == metric
+            if needed and not np.isfinite(curve[name]).all():
+                raise ValueError(f"{name} has a value that is not a finite number")
         if curve.duplicated(["arm", "seed", "labels"]).any():
             raise ValueError("it has two rows of the same strategy, seed and number of labels")
     except ValueError as error:

@@ -53,11 +53,11 @@ def main(argv: list[str] | None = None) -> None:
         extraction, labels = boss.extract_training(args.training_data, args.truth)
     else:
         found = desi.find_all(args.input_root, args.layout, args.tile or ())
-        read = partial(desi.extract, grid=grid, targets=args.targets)
+        read = partial(desi.extract, targets=args.targets)
         paths = args.coadd or found.coadds
-        extraction = extract_all(read, paths, args.broken, args.threads, found.absent, tell)
+        extraction = extract_all(read, paths, grid, args.broken, args.threads, found.absent, tell)
         extraction.notes |= found.notes
-    dropped, record = Counter(extraction.dropped), {}
+    dropped, record = Counter(extraction.dropped), {"files": json.dumps(extraction.counts())}
     spectra, catalog = extraction.spectra, extraction.catalog
     if args.truth and not args.training_data:
         from quasarnet_al.spectra import truth  # pandas takes longer to start than the rest
@@ -69,7 +69,6 @@ def main(argv: list[str] | None = None) -> None:
         record["truth"] = f"{Path(args.truth).name}: {known.attrs['taken']}"
         print(f"labels, rows by judge: {record['truth']}")
     if extraction.notes:
-        record["files"] = json.dumps(extraction.counts())
         print(extraction.report())
     left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items())) or "none"
     if labels is not None and not len(labels):

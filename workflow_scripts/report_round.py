@@ -26,6 +26,9 @@ def main(argv: list[str] | None = None) -> None:
     options.add_arguments(parser, selection.Strategy, "outliers", "percentile")
     parser.add_argument("--batch", required=True, help="batch.csv")
     parser.add_argument("--batch-pool", required=True, help="batch.fits")
+    parser.add_argument(
+        "--sets", nargs="*", default=[], help="labelled, judging and training sets (FITS)"
+    )
     for name, file in (
         ("labels", "labels.csv"),
         ("agreement", "agreement.json"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from quasarnet_al.core.files import provenance, read_json, write_bytes, write_text
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.report import html, run, style
+from quasarnet_al.report.sets import read_and_left_out
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra.tables import write_csv
 from quasarnet_al.tasks.registry import TASKS
@@ -26,6 +27,10 @@ def main(argv: list[str] | None = None) -> None:
         ("rounds", "report of each round"),
     ):
         parser.add_argument(f"--{name}", nargs="*", default=[], help=files)
+    parser.add_argument("--pool", nargs="*", default=[], help="pool files (FITS)")
+    parser.add_argument(
+        "--sets", nargs="*", default=[], help="labelled, judging and training sets (FITS)"
+    )
     parser.add_argument("--benchmarks", help="folder of the run's benchmark files")
     parser.add_argument("--curve", required=True, help="learning curve (CSV)")
     parser.add_argument("--figure", required=True, help="learning curve (PNG)")
@@ -40,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         write_csv(args.curve, run.learning_curve(task, rounds), "%.5g")
         write_bytes(args.figure, style.draw(draw, rounds))
         content = run.report(task, rounds, selected, args.agreements, args.stopping)
+    content += read_and_left_out(args.pool, args.sets)
     folder = Path(args.report).parent
     links = [
         html.link(os.path.relpath(path, folder), f"round {entry['round']}")

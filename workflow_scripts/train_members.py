@@ -14,6 +14,7 @@ from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, at_once
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.network import recipe
+from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks import team
 from quasarnet_al.tasks.registry import TASKS
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--seed", nargs="+", type=int, default=[0], help="random seed of the run, and the round"
     )
+    parser.add_argument("--start", help="weights that the members go on from (HDF5)")
     options.add_arguments(parser, recipe.Recipe)
     parser.add_argument(
         "--no-bootstrap", action="store_true", help="train each member on the whole set"
@@ -50,10 +52,13 @@ def main(argv: list[str] | None = None) -> None:
         recipe=options.from_arguments(recipe.Recipe, args),
         bootstrap=not args.no_bootstrap,
         folder=Path(args.checkpoints),
+        start=args.start,
     )
     # Say what is wrong before any process starts.
     recipe.need_tensorflow()
-    pool.read_grid(*work.sets)
+    grid = pool.read_grid(*work.sets)
+    if work.start:
+        recipe.need_structure(read_network(work.start), work.start, work.recipe, grid)
     for path in work.sets:
         if not len(pool.read_labelled(path)[2]):
             raise InputError(path, "has no spectra", "label more")

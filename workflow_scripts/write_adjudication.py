@@ -15,7 +15,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     handed_in, *_ = vi.read_answers(args.vi)
-    batch = read_round(args.batch, args.batch_pool, args.input_root, args.som, args.cutouts)
+    batch = read_round(
+        args.batch, args.batch_pool, args.input_root, args.som, args.cutouts, args.redrock_templates
+    )
     common = pages.Common(args.title_prefix, batch.grid, args.blind == "yes", args.labels_dir)
     folder = Path(args.output_dir)
     waiting = pages.write_adjudication(

@@ -8,12 +8,13 @@ import numpy as np
 
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network.lines import is_qso
+from quasarnet_al.spectra.columns import COLUMNS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
 
 #: Columns that must be finite numbers, and the others.
 NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
-OTHERS = ("TARGET_RA", "TARGET_DEC", *(f"Z_{name}" for name in LINES))
+OTHERS = ("TARGET_RA", "TARGET_DEC", "P_QSO", "Z_ERR", *(f"Z_{name}" for name in LINES))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,13 +39,14 @@ def main(argv: list[str] | None = None) -> None:
     quasar = is_qso(confidence, args.c_thresh, args.n_thresh)
     objects, exposures = objects[quasar], exposures[quasar]
     columns = {name: objects[name] for name in ("TARGETID", "TARGET_RA", "TARGET_DEC")}
-    columns |= {"Z": objects["Z_QN"], "TILEID": objects["TILEID"], "SNR": objects["SNR"]}
+    columns |= {"Z": objects["Z_QN"], "Z_ERR": objects["Z_ERR"], "P_QSO": objects["P_QSO"]}
+    columns |= {"TILEID": objects["TILEID"], "SNR": objects["SNR"]}
     for name in LINES:
         columns |= {f"C_{name}": objects[f"C_{name}"], f"Z_{name}": objects[f"Z_{name}"]}
     columns |= {"C_BAL": objects["C_BAL"], "IS_BAL": objects["C_BAL"] > 0.5}
     columns["EXPOSURES"] = exposures.astype(np.int32)
     cut = {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
-    write_fits(args.output, "QSO_CAT", columns, {"Z": "redshift of the most confident line"}, cut)
+    write_fits(args.output, "QSO_CAT", columns, {"Z": COLUMNS["Z_QN"].meaning}, cut)
     print(f"{args.output}: {len(objects)} quasars among {len(first)} objects, {len(rows)} spectra")
 
 

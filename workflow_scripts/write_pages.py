@@ -30,6 +30,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cutouts", default="", help="folder of images <TARGETID>.jpg, shown with the spectra"
     )
+    parser.add_argument(
+        "--redrock-templates",
+        default="",
+        help="folder of redrock's templates, for its models where the production has none; "
+        "without it that of the variable RR_TEMPLATE_DIR",
+    )
     parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
     parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
     parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
@@ -63,7 +69,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     handed_in, *_ = vi.read_answers(args.vi)
-    batch = read_round(args.batch, args.batch_pool, args.input_root, args.som, args.cutouts)
+    batch = read_round(
+        args.batch, args.batch_pool, args.input_root, args.som, args.cutouts, args.redrock_templates
+    )
     if args.prospect:
         prospect.write(args.prospect, batch.catalog, args.input_root)
     minibatches = pages.repeats(batch.pages(), args.repeats, args.seed)

@@ -150,7 +150,7 @@ def check(tf, training, box, offset, weight) -> None:
     """Assert that both losses are the same."""
     rng = np.random.default_rng(1)
     logit, guess = rng.normal(0, 2, (2, *box.shape)).astype(np.float32)
-    ours = training.loss(*map(tf.constant, (box, offset, weight, logit, guess)))
+    ours = training.loss(training.Recipe(), *map(tf.constant, (box, offset, weight, logit, guess)))
     p = 1 / (1 + np.exp(-logit))
     theirs = sum(
         weight[:, k]

@@ -69,6 +69,11 @@ PROGRAMS = {
         "--pool {pool} {other_pool} --rows 2 --columns 2 --epochs 1 --output @som.h5",
         {"pool": corpus.POOL, "other_pool": corpus.POOL},
     ),
+    "check_pool": (
+        "--pool {pool} {other_pool} --output @files.csv",
+        # Of pool files the headers alone.
+        {"pool": corpus.FITS, "other_pool": {"no SPECTRA": corpus.POOL["no SPECTRA"]}},
+    ),
     "map_spectra": (
         "--som {som} --pool {pool} --output @map.fits",
         {"som": corpus.SOM, "pool": corpus.POOL},
@@ -127,9 +132,9 @@ PROGRAMS = {
         {"set": corpus.LABELLED},
     ),
     "train_members": (
-        "--training {set} --validation {validation} --members 0 --checkpoints @train "
-        "--output @trained.h5",
-        {"set": corpus.LABELLED, "validation": corpus.LABELLED},
+        "--training {set} --validation {validation} --start {weights} --layers 3 --filters 6 "
+        "--members 0 --checkpoints @train --output @trained.h5",
+        {"set": corpus.LABELLED, "validation": corpus.LABELLED, "weights": corpus.WEIGHTS},
     ),
     "evaluate_ensemble": (
         "--ensemble {ensemble} --validation {validation} --training {set} --round 1 "
@@ -186,7 +191,7 @@ PROGRAMS = {
     "report_round": (
         "--run t --metrics {metrics} --summary {summary} --selection {selection} "
         "--scores {scores} --map {map} --pool {pool} --som {som} --batch {batch} "
-        "--batch-pool {batch_pool} "
+        "--batch-pool {batch_pool} --sets {set} "
         "--labels {labels} --agreement {agreement} --stopping {stopping} --flaws {flaws} "
         "--benchmarks {folder} --seed 1 --output @report.html",
         {
@@ -207,7 +212,8 @@ PROGRAMS = {
     ),
     "report_run": (
         "--run t --metrics {metrics} --summaries {summary} --agreements {agreement} "
-        "--stopping {stopping} --curve @curve.csv --figure @curve.png --report @report.html",
+        "--stopping {stopping} --pool {pool} --sets {set} "
+        "--curve @curve.csv --figure @curve.png --report @report.html",
         {
             "metrics": corpus.JSON,
             "summary": corpus.JSON,
@@ -302,7 +308,8 @@ def make_good(folder: Path) -> dict[str, Path]:
     table.loc[3:6, ["SPECTYPE", "Z"]] = ["STAR", 0.0]
     given["truth"] = folder / "truth.csv"
     table.to_csv(given["truth"], index=False)
-    networks = [random_network(layers=3, seed=seed) for seed in (0, 1)]
+    # As many units as a recipe has, so that a training can start from them.
+    networks = [random_network(layers=3, units=100, seed=seed) for seed in (0, 1)]
     for name, network in zip(("weights", "other_weights"), networks, strict=True):
         given[name] = folder / f"{network.name}.h5"
         weights.write_network(given[name], network, {})

@@ -443,6 +443,9 @@ CURVE = {k: v for k, v in CSV.items() if k != "no TARGETID"} | {
     "no labels": renamed("labels"),
     "labels text": cells("labels", "many"),
     "the metric text": cells("average_precision", "high"),
+    "the metric empty": cells("average_precision", ""),
+    "the metric infinite": cells("average_precision", "inf"),
+    "labels empty": cells("labels", ""),
     "no baseline": lines(lambda table: [table[0], *table[5:]]),
     "no rows": lines(lambda table: table[:1]),
 }

@@ -32,6 +32,20 @@ def test_prospect_sample(shared_data):
     assert rows["INSPECTOR"].tolist() == ["Desi Arnaz"] * 2
 
 
+def test_prospect_accepts_redrock_with_a_quality_alone(tmp_path):
+    """As prospect 2.0.2 writes it for a page of `round-NN/prospect/`: 4, and nothing typed."""
+    path = tmp_path / "desi-vi_DESI_spectra_amy.csv"
+    path.write_text(
+        "TARGETID,TILEID,Spec_version,Redrock_version,Template_version,Redrock_spectype,Redrock_z,"
+        "Redrock_deltachi2,VI_scanner,VI_quality,VI_issue,VI_z,VI_spectype,VI_comment\n"
+        "39633559463397282,80693,0,0.15.4,-1,QSO,2.1166,500.0,amy,4,,,,\n"
+    )
+    rows, refused = read_vi(path)
+    (row,) = rows.itertuples()
+    assert (row.SPECTYPE, row.Z, row.QUALITY, row.INSPECTOR) == ("QSO", 2.1166, 4, "amy")
+    assert not refused
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(tmp_path, encoding, end):

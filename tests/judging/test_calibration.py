@@ -1,9 +1,20 @@
-"""Calibration of class probabilities whose error is known."""
+"""Calibration of class probabilities and redshifts whose error is known."""
+
+import dataclasses
 
 import numpy as np
+import pytest
 
+from helpers.networks import random_network
 from quasarnet_al.judging import calibration
 from quasarnet_al.judging.calibration import Calibration
+from quasarnet_al.network.inference import predict
+from quasarnet_al.network.lines import (
+    Classification,
+    Lines,
+    combined_redshift,
+    line_redshifts,
+)
 
 
 def sample(count=20_000, seed=0):
@@ -44,3 +55,106 @@ def test_spectra_of_an_object_are_in_the_same_half():
     objects = np.repeat(np.arange(20), 10)
     judged = calibration.judge(true, classes, objects)
     assert judged["spectra"] % 10 == 0 and 0 < judged["spectra"] < 200
+
+
+def seen(count=6000, seed=1):
+    """Lines (n, 6) that a network sees in quasars, one to four of them, and in stars.
+
+    The redshift of each line is off by 800 km/s (one sigma), so that of k lines by 800 / sqrt(k).
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(count, [("SPECTYPE", "U6"), ("Z", "f8")])
+    labels["SPECTYPE"] = np.where(rng.random(count) < 0.7, "QSO", "STAR")
+    quasar = labels["SPECTYPE"] == "QSO"
+    labels["Z"] = np.where(quasar, rng.uniform(0.5, 3.5, count), 0)
+    number = rng.integers(1, 5, count)
+    c = np.where(np.arange(6) < number[:, None], 0.97, 0.001)
+    c[~quasar] = 10 ** rng.uniform(-4, -0.2, (int((~quasar).sum()), 6))
+    z = (1 + labels["Z"][:, None]) * np.exp(rng.normal(0, 800 / 299792.458, (count, 6))) - 1
+    return Lines(c, z, np.zeros(count)), labels
+
+
+def test_redshift_errors_are_those_of_the_lines_that_agree():
+    found, labels = seen()
+    measured = calibration.measure(found, labels, Classification())
+    # One line; two; three or four, half each.
+    np.testing.assert_allclose(measured.redshift_kms, [800, 566, 430], rtol=0.06)
+    fresh, truth = seen(seed=2)
+    quasar = truth["SPECTYPE"] == "QSO"
+    error = combined_redshift(fresh.c, fresh.z) - truth["Z"]
+    ratio = np.abs(error / measured.redshift_error(fresh))[quasar]
+    assert np.mean(ratio < 1) == pytest.approx(0.683, abs=0.02)
+    assert np.mean(ratio < 2) == pytest.approx(0.954, abs=0.02)
+
+
+def test_probabilities_of_quasars_are_their_shares():
+    found, labels = seen()
+    measured = calibration.measure(found, labels, Classification())
+    fresh, truth = seen(seed=2)
+    p = measured.probability(fresh)
+    quasar = truth["SPECTYPE"] == "QSO"
+    for low, high in ((0, 0.2), (0.2, 0.8), (0.8, 1.01)):
+        here = (p >= low) & (p < high)
+        if here.sum() > 50:
+            assert quasar[here].mean() == pytest.approx(p[here].mean(), abs=0.05)
+    assert p[quasar].mean() > 0.9 > 0.3 > p[~quasar].mean()
+
+
+def test_reliability_is_kept_with_the_weights():
+    measured = calibration.measure(*seen(), Classification(c_thresh=0.9, n_thresh=2))
+    kept = measured.attribute()
+    assert calibration.of_network(kept) == measured
+    assert calibration.of_network({}) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"calibration": 1}', '{"redshift_kms": [1, 2]}', "nan"]
+)
+def test_a_damaged_reliability_is_refused(text):
+    with pytest.raises(ValueError, match="reliability"):
+        calibration.of_network({"reliability": text})
+
+
+def test_few_quasars_share_their_error():
+    """A bin of fewer than `ENOUGH` has no error of its own."""
+    found, labels = seen(60)
+    measured = calibration.measure(found, labels, Classification())
+    assert len(set(measured.redshift_kms)) == 1
+
+
+def test_the_broad_absorption_output_calls_as_many_as_there_are():
+    """And the six lines stay as they are."""
+    spectra = np.random.default_rng(4).normal(size=(300, 443)).astype(np.float32)
+    network = random_network(layers=3)
+    before = line_redshifts(*predict(network, spectra), network.grid)
+    labels = np.zeros(300, [("SPECTYPE", "U6"), ("BAL", "i2")])
+    labels["SPECTYPE"], labels["BAL"] = "QSO", -1
+    labels["BAL"][:200] = np.random.default_rng(5).random(200) < 0.2
+    moved = calibration.balanced(network, before, labels)
+    after = line_redshifts(*predict(moved, spectra), network.grid)
+    assert (after.c_bal[:200] > 0.5).sum() == (labels["BAL"] == 1).sum()
+    np.testing.assert_array_equal(after.c, before.c)
+    np.testing.assert_array_equal(after.z, before.z)
+    # In the order that they had.
+    order = np.argsort(before.c_bal, kind="stable")
+    assert (np.diff(after.c_bal[order]) >= -1e-6).all()
+
+
+def test_without_broad_absorption_there_is_nothing_to_balance():
+    network = random_network(layers=3)
+    labels = np.zeros(3, [("SPECTYPE", "U6"), ("BAL", "i2")])
+    found = Lines(np.zeros((3, 6)), np.zeros((3, 6)), np.zeros(3))
+    assert calibration.balanced(network, found, labels) is network
+
+
+def test_columns_of_networks_that_nobody_calibrated_are_unknown():
+    found, _ = seen(5)
+    network = random_network(layers=3)
+    known = dataclasses.replace(
+        network, attributes=calibration.measure(*seen(), Classification()).attribute()
+    )
+    for networks in ([network], [known, known]):
+        columns = calibration.columns(networks, found)
+        assert np.isnan(columns["P_QSO"]).all() and np.isnan(columns["Z_ERR"]).all()
+    columns = calibration.columns([known], found)
+    assert np.isfinite(columns["P_QSO"]).all() and (columns["Z_ERR"] > 0).all()

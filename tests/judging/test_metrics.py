@@ -1,7 +1,6 @@
 """Metrics, on cases whose numbers can be counted by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from quasarnet_al.judging import metrics
@@ -97,21 +96,6 @@ def test_average_precision():
     # Purity 1 where the first is selected, 2/3 where the third is; a third quasar is lost.
     assert metrics.average_precision(right, strength, 3) == pytest.approx((1 + 2 / 3) / 3)
     assert np.isnan(metrics.average_precision(right[:0], strength[:0], 0))
-
-
-def test_found_in_sets():
-    spectra = pd.DataFrame(
-        {
-            "SET": ["b"] * 4 + ["a"] * 2,
-            "SPECTYPE": ["QSO", "QSO", "QSO", "STAR", "QSO", "GALAXY"],
-            "CONFIDENCE": [0.99, 0.7, 0.99, 0.6, 0.4, 0.1],
-            "DZ": [-0.009, 0.0, 0.02, 0.0, 0.0, 0.0],
-        }
-    )
-    table = metrics.found_in_sets(spectra, [0.5, 0.95]).set_index(["set", "cut"])
-    assert table.loc[("b", 0.5)].tolist() == [3, 3, 2, pytest.approx(2 / 3), 1, 1]
-    assert table.loc[("b", 0.95)].tolist() == [3, 2, 1, pytest.approx(1 / 3), 1, 0]
-    assert table.loc[("a", 0.5)].tolist() == [1, 0, 0, 0, 1, 0]
 
 
 def test_discards():

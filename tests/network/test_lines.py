@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from quasarnet_al.network.lines import (
+    agreeing,
     best_redshift,
     class_probabilities,
     classes,
+    combined_redshift,
     is_qso,
     line_redshifts,
 )
@@ -100,3 +102,28 @@ def test_saturated_confidences_are_finite():
     z = np.array([[1, 1, 1, 1, 1, 1], [3, 1, 1, 1, 1, 1]], dtype=float)
     p = class_probabilities(c, z, 0.95, 1)
     np.testing.assert_allclose(p, [[1, 0, 0], [0, 0.5, 0.5]], atol=1e-5)
+
+
+def test_lines_that_agree_share_the_redshift():
+    """Weighted by their confidences, in ln(1 + z); a line elsewhere has no part in it."""
+    c = np.array([[0.9, 0.6, 0.0, 0.5, 0.0, 0.0]])
+    apart = np.array([0.0, 0.01, 0.0, 0.03, 0.0, 0.0])
+    z = 3.0 * np.exp(apart)[None] - 1
+    np.testing.assert_allclose(agreeing(c, z), [[0.9, 0.6, 0, 0, 0, 0]])
+    expected = 3.0 * np.exp(0.01 * 0.6 / 1.5) - 1
+    np.testing.assert_allclose(combined_redshift(c, z), expected, rtol=1e-12)
+
+
+def test_one_line_alone_gives_its_own_redshift():
+    np.testing.assert_allclose(combined_redshift(C[3:], Z[3:]), Z[3, 5])
+    nothing = np.zeros((1, 6))
+    np.testing.assert_allclose(combined_redshift(nothing, Z[:1]), best_redshift(nothing, Z[:1]))
+
+
+def test_combined_redshifts_are_more_precise():
+    """Of lines with independent errors, as by the mean of four."""
+    rng = np.random.default_rng(3)
+    z = 3.0 * np.exp(rng.normal(0, 0.002, (4000, 6))) - 1
+    c = np.repeat([[0.9, 0.9, 0.9, 0.91, 0, 0]], 4000, axis=0)
+    error = np.std(np.log((1 + combined_redshift(c, z)) / 3))
+    assert error == pytest.approx(0.002 / 2, rel=0.05)

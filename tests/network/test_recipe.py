@@ -6,9 +6,11 @@ import importlib.util
 import pytest
 
 import train_members
+from helpers.networks import random_network
 from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import recipe
+from quasarnet_al.spectra.grid import GRIDS, LOG
 
 
 def test_options_are_the_recipe():
@@ -32,3 +34,22 @@ def test_without_tensorflow_one_line_says_what_to_do(monkeypatch, tmp_path):
     arguments = ["--training", "t.fits", "--members", "0", "--checkpoints", str(tmp_path)]
     with pytest.raises(InputError, match="TensorFlow: is not in this environment; make it with"):
         train_members.main([*arguments, "--output", "x.h5"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fault"),
+    [
+        ({"layers": 4}, "has 6 layers of 3 filters and 8 units on the log grid, where the recipe"),
+        ({"filters": 4}, "has 6 layers of 3 filters .* has 6 of 4 and 8 on the log grid"),
+        ({"units": 9}, "has 6 layers of 3 filters .* has 6 of 3 and 9 on the log grid"),
+    ],
+)
+def test_a_start_of_another_structure_is_refused(wanted, fault):
+    network = random_network(layers=6, filters=3, units=8)
+    made = recipe.Recipe(**{"layers": 6, "filters": 3, "units": 8} | wanted)
+    with pytest.raises(InputError, match=f"start.h5: {fault}"):
+        recipe.need_structure(network, "start.h5", made, LOG)
+    same = recipe.Recipe(layers=6, filters=3, units=8)
+    recipe.need_structure(network, "start.h5", same, LOG)
+    with pytest.raises(InputError, match="on the linear grid"):
+        recipe.need_structure(network, "start.h5", same, GRIDS["linear"])

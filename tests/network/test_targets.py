@@ -56,32 +56,3 @@ def test_bootstrap_depends_on_its_seed_alone():
     assert (one != two).any()
     # A bootstrap sample holds 1 - 1/e of the set.
     assert len(np.unique(one)) / 1000 == pytest.approx(1 - np.exp(-1), abs=0.03)
-
-
-def test_moved_spectra_are_those_of_their_new_redshift():
-    """A line that was at one wavelength is where its new redshift puts it."""
-    grid, rng = GRIDS["log"], np.random.default_rng(3)
-    z = rng.uniform(1.8, 2.4, 300)
-    spectra = np.zeros((300, grid.size), np.float32)
-    pixel = grid.pixel(LINES["CIV"] * (1 + z)).astype(int)
-    spectra[np.arange(300), pixel] = 1
-    moved, elsewhere = targets.shift(spectra, z, 7, grid, rng)
-    assert len(np.unique(moved.argmax(axis=1) - pixel)) == 15  # all of -7 to 7 were drawn
-    expected = grid.pixel(LINES["CIV"] * (1 + elsewhere)).astype(int)
-    np.testing.assert_array_equal(moved.argmax(axis=1), expected)
-    assert moved.dtype == np.float32
-
-
-def test_moved_spectra_end_in_their_last_pixel():
-    spectra = np.arange(443, dtype=np.float32)[None].repeat(40, axis=0)
-    moved, z = targets.shift(spectra, np.zeros(40), 4, GRIDS["log"], np.random.default_rng(1))
-    by = np.round(np.log10(1 + z) / 1e-3).astype(int)
-    for row, pixels in zip(moved, by, strict=True):
-        np.testing.assert_array_equal(row, np.clip(np.arange(443) - pixels, 0, 442))
-
-
-def test_other_grids_cannot_be_moved():
-    with pytest.raises(ValueError, match="linear grid"):
-        targets.shift(
-            np.zeros((1, 458), np.float32), np.zeros(1), 1, GRIDS["linear"], np.random.default_rng()
-        )

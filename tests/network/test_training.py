@@ -1,10 +1,12 @@
 """Training: the published loss, and the same network whatever happens on the way."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from quasarnet_al.core import files
-from quasarnet_al.network import inference, targets, weights
+from quasarnet_al.network import augmentation, inference, targets, weights
 from quasarnet_al.spectra import grid, pool
 from quasarnet_al.tasks import registry, task
 
@@ -58,7 +60,8 @@ def test_loss_is_the_published_one(examples):
     rng = np.random.default_rng(1)
     logit = rng.normal(0, 2, box.shape).astype(np.float32)
     guess = rng.uniform(-0.1, 1.1, box.shape).astype(np.float32)
-    found = training.loss(*map(tf.constant, (box, offset, weight, logit, guess))).numpy()
+    tensors = [tf.constant(array) for array in (box, offset, weight, logit, guess)]
+    found = training.loss(training.Recipe(), *tensors).numpy()
     expected = sum(
         weight[:, line]
         * published_loss(
@@ -68,6 +71,9 @@ def test_loss_is_the_published_one(examples):
         for line in range(7)
     )
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    weighted = training.loss(training.Recipe(offset_weight=11), *tensors).numpy()
+    errors = (weight * (box * (offset - guess) ** 2).sum(axis=2)).sum(axis=1)
+    np.testing.assert_allclose(weighted, expected + 10 * errors, rtol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [4, 6])
@@ -89,6 +95,26 @@ def test_arrays_are_the_models(layers):
     assert {conv.padding for conv in network.convs} == {"valid" if layers == 4 else "same"}
 
 
+@pytest.mark.parametrize("layers", [4, 6])
+def test_a_training_starts_where_it_is_told(examples, layers):
+    """With a rate of nearly zero it ends there too, whatever the seed."""
+    spectra, wanted = examples
+    recipe = training.Recipe(layers=layers, filters=4, units=8, epochs=6, batch_size=16)
+    learnt, history = train_on(spectra, wanted, recipe, 1)
+    still = dataclasses.replace(recipe, epochs=1, learning_rate=1e-12)
+    session = training.Session(2, report=lambda line: None, start=learnt)
+    same, _ = training.train(training.Examples(spectra, wanted), grid.LOG, still, session)
+    for one, two in zip([*learnt.convs, learnt.common], [*same.convs, same.common], strict=True):
+        np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
+    for heads in ("boxes", "offsets"):
+        for one, two in zip(getattr(learnt, heads), getattr(same, heads), strict=True):
+            np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
+            np.testing.assert_allclose(one.bias, two.bias, atol=1e-6)
+    # And goes on from there.
+    _, later = training.train(training.Examples(spectra, wanted), grid.LOG, recipe, session)
+    assert later[0]["loss"] < history[0]["loss"]
+
+
 def test_it_learns(examples):
     spectra, wanted = examples
     recipe = training.Recipe(layers=4, filters=8, units=16, epochs=40, batch_size=16, dropout=0,
@@ -104,13 +130,13 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
     labels = pool.labels(len(spectra), "inspection")
     labels["SPECTYPE"], labels["Z"] = "QSO", 2.0
 
-    shift = targets.shift
+    shift = augmentation.shift
 
     def remember(*arguments):
         drawn.append(shift(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr(task.targets, "shift", remember)
+    monkeypatch.setattr(augmentation, "shift", remember)
     recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
     known = task.Labelled(spectra, labels, grid.LOG)
     for _ in range(2):

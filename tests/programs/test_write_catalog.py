@@ -20,6 +20,7 @@ def write_qn(path, targetid, snr, z, strongest, second=0.1):
     confidence = dict(zip(LINES, (second, strongest, 0, 0, 0, 0), strict=True))
     for name in LINES:
         columns |= {f"C_{name}": np.full(count, 1.0) * confidence[name], f"Z_{name}": np.array(z)}
+    columns |= {"P_QSO": np.array(strongest), "Z_ERR": np.array(z) / 1000}
     write_fits(path, "QN", columns | {"Z_QN": np.array(z), "C_BAL": np.linspace(0.2, 0.8, count)})
 
 
@@ -42,6 +43,8 @@ def test_the_exposure_with_the_best_signal_stands_for_its_object(catalog):
     rows, header = catalog("--c-thresh", "0.8")
     assert (rows["TARGETID"] - FIRST).tolist() == [1, 5]  # 3 is none where it is seen best
     assert rows["Z"].tolist() == [3.0, 2.1]
+    np.testing.assert_allclose(rows["Z_ERR"], [0.003, 0.0021])
+    assert rows["P_QSO"].tolist() == [0.9, 0.9]
     assert rows["EXPOSURES"].tolist() == [1, 2]
     assert rows["IS_BAL"].tolist() == [True, False]
     assert header["C_THRESH"] == 0.8
@@ -62,5 +65,5 @@ def test_columns_have_units_and_comments(catalog):
     assert header[f"TUNIT{number}"].strip() == "deg"
     column = rows.dtype.names.index("Z") + 1
     comments = {record["name"]: record["comment"] for record in header.records()}
-    assert comments[f"TTYPE{column}"] == "redshift of the most confident line"
+    assert comments[f"TTYPE{column}"] == "mean redshift of the lines that agree"
     assert "software" in {name.lower() for name in comments}

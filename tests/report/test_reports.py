@@ -112,10 +112,11 @@ def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
     report_round.main([*arguments, "--benchmarks", "took"])
     page = (tmp_path / "report.html").read_text()
     assert "waits for its labels" not in page
-    assert headings(page)[-4:] == [
+    assert headings(page)[-5:] == [
         "Labels against most votes",
         "Agreement between inspectors",
         "What the labels changed",
+        "What was read, taught and left out",
         "Cost of this round",
     ]
     assert "7 of 8 labels are accepted" in page
@@ -143,6 +144,33 @@ def test_the_run_links_its_rounds(round_files, tmp_path):
     assert '<a href="round-01/report.html">round 1</a>' in page
     assert page.count("<img") == len(DRAWINGS[task.name].figures)
     assert (tmp_path / "out/c.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_what_was_read_taught_and_left_out(round_files, tmp_path):
+    """By set and reason, in the report of a round and of the run."""
+    task, arguments = round_files
+    _, grid, spectra, _ = examples(task.name)
+    for name, origins in (("old", ["old"] * 3), ("round-01/training", ["old", "old", "vi"])):
+        labels = pool.labels(3, "xxx")
+        labels["ORIGIN"] = origins
+        left_out = {"redshift warning": 4} if name == "old" else {"in validation": 1}
+        record = {"files": '{"read": 6, "broken": 1}'} if name == "old" else {}
+        catalog = pool.catalog(3)
+        pool.write(f"{name}.fits", spectra[:3], catalog, grid, labels, left_out, record)
+    sets = ["--sets", "old.fits", "round-01/training.fits"]
+    report_round.main([*arguments, *sets])
+    tiles = [f"{tile}.fits" for tile in TILES]
+    lists = ["--metrics", "metrics.json", "--summaries", "selection.json", "--pool", *tiles, *sets]
+    outputs = ["--curve", "c.csv", "--figure", "c.png", "--report", "run.html"]
+    report_run.main(["--task", task.name, "--run", "r", *lists, *outputs])
+    for name in ("report.html", "run.html"):
+        page = (tmp_path / name).read_text().partition("What was read, taught and left out")[2]
+        rows = [re.findall("<td>(.*?)</td>", row) for row in page.split("<tr>")]
+        assert rows[1:] == [
+            ["pool", "", str(len(spectra)), "", ""],
+            ["old", "1 broken, 6 read", "3", "3 old", "4 redshift warning"],
+            ["training of round-01", "", "3", "2 old, 1 vi", "1 in validation"],
+        ]
 
 
 def test_metrics_that_no_figure_can_show_are_refused(round_files):

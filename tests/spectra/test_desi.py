@@ -113,6 +113,22 @@ def test_redrock_is_joined_by_targetid(tmp_path):
     assert catalog["ZWARN"].tolist() == [0] * 4
 
 
+def test_redrock_of_other_targets_is_none(tmp_path):
+    path = samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 4)
+    samples.write_redrock(tmp_path / "redrock-0-1-thru2.fits", np.arange(4))
+    assert extract(path).notes == {"without redrock": [str(path)]}
+
+
+def test_names_of_hdus_have_no_case(tmp_path):
+    expected = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 4))
+    path = tmp_path / "coadd-1-1-thru2.fits"
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits.write(None)
+        for name, data in ({"FIBERMAP": samples.fibermap(4)} | samples.arms(4)).items():
+            fits.write(data, extname=name.lower())
+    np.testing.assert_array_equal(extract(path).spectra, expected.spectra)
+
+
 @pytest.mark.parametrize(
     ("layout", "tile", "name"),
     [

@@ -233,3 +233,47 @@ def test_zeros_may_be_packed_as_densely_as_they_are(tmp_path):
             fits.write(np.zeros((500, 2881), "f4"), extname="A", compress=compress)
         with opened(path) as fits:
             assert not fits["A"].read().any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), packed=st.booleans())
+def test_a_file_that_ends_anywhere_is_refused(tmp_path_factory, data, packed):
+    """In a header too; only one that ends after an HDU cannot be told from a whole file."""
+    path = write(tmp_path_factory.getbasetemp() / "x.fits", A=np.ones((50, 60)), B=np.ones(700))
+    content = path.read_bytes()
+    with fitsio.FITS(str(path)) as fits:
+        ends = [(hdu.get_info()["data_start"], hdu.get_info()["data_end"]) for hdu in fits]
+    sizes = [0, 50 * 60 * 8, 700 * 8]
+    whole = [range(start + n, end + 1) for (start, end), n in zip(ends, sizes, strict=True)]
+    place = data.draw(st.one_of(*(st.integers(end - 60, end + 2900) for _, end in ends)))
+    place = min(place, len(content))
+    path.write_bytes(content[:place])
+    if packed:
+        path.write_bytes(gzip.compress(content)[: -1 - place % 50])
+    if not packed and any(place in part for part in whole):
+        with opened(path):
+            return
+    with pytest.raises(InputError, match=r"x\.fits: is not a coadd"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize("packed", [{}, {"compress": "RICE"}, {"compress": "GZIP"}])
+def test_an_image_with_blank_pixels_is_refused(tmp_path, packed):
+    """Integers have no NaN, and fitsio gives a blank pixel the value of its mark."""
+    path = tmp_path / "x.fits"
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits.write(None)
+        fits.write(np.full((20, 30), -32768, "i2"), extname="A", **packed)
+        fits["A"].write_key("BSCALE", 0.01)
+        fits["A"].write_key("BLANK", -32768)
+        fits.write(np.full((20, 30), np.nan, "f4"), extname="B", **packed)
+    with opened(path) as fits:
+        assert np.isnan(fits["B"].read()).all()
+    with pytest.raises(InputError, match="HDU A marks pixels as BLANK"), opened(path) as fits:
+        fits["A"].read()
+
+
+def test_names_of_hdus_have_no_case(tmp_path):
+    with opened(write(tmp_path / "x.fits", b_Flux=np.ones(3))) as fits:
+        assert fits.headers["B_FLUX"].shape() == (3,)
+        assert fits["B_FLUX"].read().sum() == 3

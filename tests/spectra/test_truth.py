@@ -269,6 +269,40 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path, columns, named):
         read(tmp_path, {"TARGETID": ids(2)} | rows)
 
 
+@pytest.mark.parametrize("other", ["Z_RR", "Z_QN", "Z_VI", "z_pipe", "Redrock_z"])
+@pytest.mark.parametrize("more", [{}, {"ZWARN": 0}, {"QUALITY": 4}])
+def test_a_class_beside_two_redshifts_is_refused(tmp_path, other, more):
+    """Part of a quasar catalogue: redrock's class, the catalogue's redshift, redrock's redshift."""
+    columns = {"TARGETID": ids(2), "Z": [1.3, 2.4], "SPECTYPE": ["GALAXY", "QSO"], **more}
+    assert len(read(tmp_path, columns)) == 2
+    with pytest.raises(InputError, match=f"has Z, {other.upper()}, and SPECTYPE"):
+        read(tmp_path, columns | {other: [0.3, 2.4]})
+    # Whoever gave the class of a list of quasars, it is QSO.
+    del columns["SPECTYPE"]
+    if not more:
+        found = read(tmp_path, columns | {other: [0.3, 2.4]}, name="my_qsos")
+        assert labels(found) == {0: ("QSO", 1.3), 1: ("QSO", 2.4)}
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"),
+    [("LRG_NGC_clustering.dat", "LSS"), ("truth", None), ("zcat", "ZCATALOG")],
+)
+def test_a_table_without_a_class_is_not_one_of_quasars_unsaid(tmp_path, name, extension):
+    """Catalogues of galaxies have the same two columns."""
+    columns = {"TARGETID": ids(2), "Z": [0.7, 0.9], "WEIGHT": [1.0, 1.1]}
+    with pytest.raises(InputError, match="one of quasars if its name says QSO"):
+        read(tmp_path, columns, extension, name)
+    for right in ("QSO_NGC_clustering.dat", "my-quasars"):
+        assert labels(read(tmp_path, columns, extension, right)) == {
+            0: ("QSO", 0.7),
+            1: ("QSO", 0.9),
+        }
+    flagged = columns | {"IS_QSO": [True, False]}
+    assert labels(read(tmp_path, flagged, extension, "qsos")) == {0: ("QSO", 0.7)}
+    assert labels(read(tmp_path, flagged, extension, "QSO_cat_x")) == {0: ("QSO", 0.7)}
+
+
 def test_a_column_named_twice_is_refused(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text(f"TARGETID,Z,SPECTYPE,Z\n{FIRST},2.0,QSO,1.0\n")
@@ -322,7 +356,7 @@ def test_a_rounded_targetid_is_no_label(tmp_path):
 def test_a_table_of_rounded_targetids_is_refused(tmp_path, extension, rounding):
     """Some of them are those of other targets."""
     targets = FIRST + 13 * np.arange(30)
-    columns = {"TARGETID": targets, "Z": 2.0 + np.arange(30) / 100}
+    columns = {"TARGETID": targets, "SPECTYPE": ["QSO"] * 30, "Z": 2.0 + np.arange(30) / 100}
     assert len(read(tmp_path, columns, extension)) == 30
     with pytest.raises(InputError, match="all its TARGETIDs are rounded to"):
         read(tmp_path, columns | {"TARGETID": rounding(targets)}, extension)

@@ -30,9 +30,17 @@ def test_spectra_without_a_label_are_left_out(tmp_path, capsys):
             "BEST_QUALITY": [4, 999, 3],
         }
     ).to_csv(truth, index=False)
-    labels, known = STUDY._labels(str(truth), catalog([9, 3, 2, 1]))
+    judged = np.zeros(0, int)
+    labels, known = STUDY._labels(str(truth), catalog([9, 3, 2, 1]), judged)
     np.testing.assert_array_equal(known, [False, True, False, True])
     assert labels["SPECTYPE"].tolist() == ["STAR", "QSO"] and labels["Z"].tolist() == [0.0, 2.1]
     assert "2 of 4 spectra" in capsys.readouterr().out
     with pytest.raises(InputError, match="no label for any target"):
-        STUDY._labels(str(truth), catalog([8, 9]))
+        STUDY._labels(str(truth), catalog([8, 9]), judged)
+    # Nobody may buy what the networks are judged on.
+    labels, known = STUDY._labels(str(truth), catalog([1, 3, 1]), np.array([1, 7]))
+    np.testing.assert_array_equal(known, [False, True, False])
+    assert labels["TARGETID"].tolist() == [3]
+    assert "2 of 3 spectra are of objects to judge on" in capsys.readouterr().out
+    with pytest.raises(InputError, match="not judged on"):
+        STUDY._labels(str(truth), catalog([1]), np.array([1]))

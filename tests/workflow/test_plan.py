@@ -55,12 +55,23 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         (tmp_path / "data" / "boss" / "spec-1-2-3.fits").touch()
         content["data"] = "data"
     for source in [*content.get("pool", {}).get("sources", []), *content["labelled"].values()]:
+        if "tile_list" in source:
+            Path("list.txt").write_text("2\n")
+            source["tile_list"] = "list.txt"
         if "tile_table" in source:  # stands at NERSC
             source["tile_table"] = "tiles.csv"
             Path("tiles.csv").write_text(
                 "TILEID,SURVEY,PROGRAM,LASTNIGHT\n1,main,dark,20210517\n2,sv1,dark,20210203\n"
             )
     check(content, SCHEMA)
+
+
+MNIST = {
+    "task": "mnist",
+    "mnist": {"images": "i.gz", "labels": "l.gz"},
+    "pool": {"sources": [{"digits": 100}]},
+    "labelled": {"old": {"digits": 50}},
+}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +86,12 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
         ({"batch": {"acquisition": "entropie"}}, "batch.acquisition: 'entropie' is not one of"),
         ({"ensemble": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
         ({"release": {"shift": 5}, "grid": "linear"}, "shift is possible on the log grid"),
+        ({"ensemble": {"noise": 1}, **MNIST}, "noise varies spectra only"),
+        ({"ensemble": {"start": "w.h5"}, **MNIST}, "'w.h5' is a QuasarNET"),
+        (
+            {"ensemble": {"start": "w.h5"}, "compare": {"variants": {"a": {"layers": 4}}}},
+            "train from random weights",
+        ),
         ({"batch": {"size": 120}}, "not a multiple of batch.minibatch 50"),
         ({"oracle": {"rounds": 1}}, "oracle.truth"),
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),

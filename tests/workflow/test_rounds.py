@@ -339,6 +339,55 @@ def test_discarded_answers_are_listed_and_moved_aside(capsys):
         discard_answers.main(["--run", "test", "--round", "1"])
 
 
+def test_what_another_plan_made_is_set_aside(capsys):
+    """Chunks of other tiles together, and teams of other sizes: a glob would take both."""
+    ensemble = {"members": 4, "members_per_team": 1}
+    campaign(ensemble=ensemble).record([])
+    made = [f"pool/{name}.fits" for name in ("1", "2", "99")]
+    made += [f"som/run/{name}.fits" for name in ("1", "2")]
+    for number in ("01", "02"):
+        made += [f"round-{number}/scores/{name}.fits" for name in ("1", "2")]
+        made += [f"round-{number}/train/team-0{team}.h5" for team in (1, 2, 3, 4)]
+    for name in [*made, "pool/files.csv", "som/run/som.h5", "round-01/train/member-00.h5"]:
+        (RESULTS / name).parent.mkdir(parents=True, exist_ok=True)
+        (RESULTS / name).touch()
+
+    def left():
+        found = {path.relative_to(RESULTS).as_posix() for path in RESULTS.rglob("*.*")}
+        return {name for name in found if "stale" not in name and name in made}
+
+    changes = {
+        "pool": {
+            "tiles_per_job": 2,
+            "sources": [{"root": "redux", "tiles": ["1/20260101", "2/20260102"]}],
+        },
+        "ensemble": {**ensemble, "members_per_team": 2},
+    }
+    same = campaign(ensemble=ensemble)
+    same.set_aside(same.chunks)
+    assert left() == set(made)
+    # Round 1 is answered: it keeps what it was made of, and so does the pool.
+    select(1, *range(10, 14))
+    hand_in(1, "a.csv", range(10, 14))
+    frozen = campaign(**changes)
+    frozen.set_aside(frozen.chunks)
+    teams = {"round-02/train/team-03.h5", "round-02/train/team-04.h5"}
+    assert left() == set(made) - teams
+    for path in Path("labels/test/round-01").iterdir():
+        path.unlink()
+    (RESULTS / "round-01/batch.csv").unlink()
+    other = campaign(**changes)
+    assert list(other.chunks) == ["1_2"]
+    other.set_aside([*other.chunks, "2"])  # of the catalogue
+    assert left() == {
+        *("pool/2.fits", "pool/99.fits", "round-02/scores/1.fits", "round-02/scores/2.fits"),
+        *(f"round-0{number}/train/team-0{team}.h5" for number in (1, 2) for team in (1, 2)),
+    }
+    assert "is not part of this plan any more: moved to" in capsys.readouterr().out
+    assert (RESULTS / "pool/stale/1.fits").exists()
+    assert (RESULTS / "pool/files.csv").exists() and (RESULTS / "som/run/som.h5").exists()
+
+
 # -- a pool that runs share ----------------------------------------------------------------
 
 

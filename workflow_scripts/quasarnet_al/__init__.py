@@ -7,9 +7,9 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   numbers (`chance`).
 * `spectra`: `desi` and `boss` read spectra, `rebin` puts them on the pixels of a `grid` and
   normalises them, `pool` keeps them with their catalogue, and `truth` and `sets` join them with
-  labels. `extraction` counts what is left out, `columns` defines every column, `tables` reads and
-  writes tables, `afterburner` is a table of DESI's pipeline, `hdus` opens files of others, and
-  `tiles` reads a production's list of tiles.
+  labels. `extraction` leaves out what is broken and `counts` tells how much was left out, `columns`
+  defines every column, `tables` reads and writes tables, `afterburner` is a table of DESI's
+  pipeline, `hdus` opens files of others, and `tiles` reads a production's list of tiles.
 * `mock`: a mock `survey`, made from `templates`.
 * `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
   them; `lines` derives lines, redshifts and classes from their output. `targets` turns labels into
@@ -21,13 +21,13 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released
   network, `comparison` two sets of weights, and `experiment` the query strategies.
 * `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
-  `production` of DESI says of them; `handed_in` records what inspectors hand in, `vi` reads it,
-  `merge` makes labels from it, and `agreement` compares inspectors. `prospect` writes files for
-  another viewer.
+  `production` of DESI says of them and the model of `redrock`; `handed_in` records what inspectors
+  hand in, `vi` reads it, `merge` makes labels from it, and `agreement` compares inspectors.
+  `prospect` writes files for another viewer.
 * `tasks`: what differs between `quasar` and `digits` (`task`, `registry`), the `team` of members
   that one job trains, and a `study` of query strategies.
 * `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
-  `tasks`), of a `run`, and of the `studies`.
+  `tasks`), of a `run`, and of the `studies`, with what the `sets` behind them are made of.
 * `workflow`: the meaning of a `config` and its `schema`: the `plan` of a run, its `rounds`, its
   `cost`, what is asked of `slurm` before jobs are submitted, and which `retries` of failed jobs
   make sense.

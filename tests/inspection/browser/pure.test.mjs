@@ -69,6 +69,7 @@ test("keys mean what their caps say, on whatever layout", () => {
     const event = { key, code, shiftKey: modifier === "shift", getModifierState: (state) => state === "AltGraph" && modifier === "altgr" };
     assert.equal(layout.nameOfKey(event), expected, `${name}: ${key} at ${code}`);
   }
+  assert.equal(layout.nameOfKey({}), "");
   for (const more of [{ isComposing: true }, { keyCode: 229 }]) assert.equal(layout.nameOfKey({ key: "4", code: "Digit4", ...more }), "");
 });
 

@@ -5,6 +5,7 @@ shows what there is. The files are those of desidatamodel: FIBERMAP and EXP_FIBE
 coadd, and beside it `redrock-*.fits`, `rrdetails-*.h5` and `rrmodel-*.fits`.
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import fitsio
 import numpy as np
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import redrock
 from quasarnet_al.spectra import hdus
 from quasarnet_al.spectra.desi import ARMS, TARGET_COLUMNS
 from quasarnet_al.spectra.grid import BLUE
@@ -84,12 +86,15 @@ def magnitudes(row: np.void) -> tuple[dict[str, float], bool]:
     return found, dereddened
 
 
-def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str, Any]]:
+def read(
+    coadd: Path, rows: np.ndarray, targetids: np.ndarray, templates: Path | None = None
+) -> list[dict[str, Any]]:
     """Return what the production says of the given rows of a coadd, in their order.
 
     Each dict may have `magnitudes`, `dereddened`, `details` (texts by name), `night`, `expid`,
     `versions`, `redrock` (deltachi2, subtype, zerr, words), `fits` (redrock's first three),
-    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom) and
+    `model` (values (`MODEL_SIZE`,) of redrock's model every `MODEL_STEP` Angstrom: of the
+    production's file, or else `computed` from its coefficients and redrock's `templates`) and
     `overlaps` (arm, first wavelength, flux, ivar of each arm where two overlap).
     """
     facts: list[dict[str, Any]] = [{} for _ in rows]
@@ -103,6 +108,7 @@ def read(coadd: Path, rows: np.ndarray, targetids: np.ndarray) -> list[dict[str,
         (coadd, _overlaps),
         (beside["redrock"], _redrock),
         (beside["rrmodel"], _models),
+        (beside["redrock"], functools.partial(_computed, coadd, templates)),
         (details, _fits),
     ):
         if not path.exists():
@@ -240,24 +246,73 @@ def _models(
         targets = fits["REDSHIFTS"]["TARGETID"].read()
         row_of = {int(targetid): k for k, targetid in enumerate(targets)}
         arms = [(fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in ARMS]
-    edges = BLUE - 0.4 + MODEL_STEP * np.arange(MODEL_SIZE + 1)
+    wavelengths = [wavelength for wavelength, _ in arms]
     for fact, targetid in zip(facts, targetids, strict=True):
-        if int(targetid) not in row_of:
-            continue
-        sums = [
-            np.histogram(
-                np.concatenate([wavelength for wavelength, _ in arms]),
-                edges,
-                weights=np.concatenate(values),
-            )[0]
-            for values in (
-                [model[row_of[int(targetid)]] for _, model in arms],
-                [np.ones(len(wavelength)) for wavelength, _ in arms],
-            )
-        ]
-        model = np.divide(sums[0], sums[1], out=np.zeros(MODEL_SIZE), where=sums[1] > 0)
-        if np.isfinite(model).all() and model.any():
-            fact["model"] = model
+        if int(targetid) in row_of:
+            _keep(fact, wavelengths, [model[row_of[int(targetid)]] for _, model in arms])
+
+
+def _keep(fact: dict[str, Any], wavelengths: list[np.ndarray], values: list[np.ndarray]) -> None:
+    """Keep a model of the three arms as their mean on the pixels of a page's models."""
+    edges = BLUE - 0.4 + MODEL_STEP * np.arange(MODEL_SIZE + 1)
+    place = np.concatenate(wavelengths)
+    count = np.histogram(place, edges)[0]
+    sums = np.histogram(place, edges, weights=np.concatenate(values))[0]
+    model = np.divide(sums, count, out=np.zeros(MODEL_SIZE), where=count > 0)
+    if np.isfinite(model).all() and model.any():
+        fact["model"] = model
+
+
+def _computed(
+    coadd: Path,
+    templates: Path | None,
+    path: Path,
+    rows: np.ndarray,
+    targetids: np.ndarray,
+    facts: list[dict[str, Any]],
+) -> None:
+    """Compute the models that no file of the production has, where there are templates."""
+    missing = [k for k, fact in enumerate(facts) if "model" not in fact]
+    if templates is None or not missing:
+        return
+    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+        header, table = fits[0].read_header(), fits["REDSHIFTS"].read()
+    row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
+    known: dict[tuple[str, str], redrock.Template] = {}
+    faults: dict[str, int] = {}
+    with hdus.opened(coadd, "a coadd", "fetch it again") as fits:
+        wavelengths = [fits[f"{arm}_WAVELENGTH"].read() for arm in ARMS]
+        for k in missing:
+            if int(targetids[k]) not in row_of or "COEFF" not in table.dtype.names:
+                continue
+            fit, row = table[row_of[int(targetids[k])]], int(rows[k])
+            method = str(fit["FITMETHOD"]).strip() if "FITMETHOD" in table.dtype.names else ""
+            kind = str(fit["SPECTYPE"]).strip(), str(fit["SUBTYPE"]).strip()
+            # Archetypes have other coefficients; none at all is a fit of nothing.
+            if method not in ("", "PCA", "NMF") or not fit["COEFF"].any():
+                continue
+            try:
+                if kind not in known:
+                    name = redrock.file_name(header, *kind)
+                    known[kind] = redrock.read_template(templates / name, *kind)
+                resolutions = [
+                    fits[name][row : row + 1, :, :][0] if name in fits else None
+                    for name in (f"{arm}_RESOLUTION" for arm in ARMS)
+                ]
+                models = [
+                    redrock.model(
+                        known[kind], fit["COEFF"], float(fit["Z"]), wavelength, resolution
+                    )
+                    for wavelength, resolution in zip(wavelengths, resolutions, strict=True)
+                ]
+            except (InputError, ValueError) as error:
+                faults[str(error)] = 1 + faults.get(str(error), 0)
+                continue
+            _keep(facts[k], wavelengths, models)
+            facts[k]["computed"] = True
+    for fault, count in faults.items():
+        plural = "s" if count != 1 else ""
+        print(f"{path}: {count} page{plural} without redrock's model: {fault}", flush=True)
 
 
 def _fits(path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.inspection import production
+from quasarnet_al.inspection import production, redrock
 from quasarnet_al.learning import som
 from quasarnet_al.learning.batch import read_batch
 from quasarnet_al.spectra import desi, pool
@@ -171,9 +171,11 @@ def spectrum(
             "zwarn": int(catalog["ZWARN"]),
             "warnings": production.words(max(0, int(catalog["ZWARN"])), production.ZWARN_BITS),
         }
+    if not _same_fit(record["redrock"], facts.get("redrock")):
+        # Redrock was run again since the pool was made: its file says nothing about this fit.
+        facts = {k: v for k, v in facts.items() if k not in ("redrock", "fits", "model")}
     for name, value in facts.items():
         if name == "redrock":
-            # The catalogue's redshift and class are those that the pool was made with.
             found = value | (record["redrock"] or {})
             record["redrock"] = found if {"z", "spectype"} <= found.keys() else None
         elif name == "model":
@@ -188,6 +190,13 @@ def spectrum(
     if cells is not None and "BMU" in row and int(row["BMU"]) >= 0:
         record["som"] = _neighbours(int(row["BMU"]), cells, torus)
     return record
+
+
+def _same_fit(one: Record | None, two: Record | None) -> bool:
+    """Say whether two records of redrock's answer, where there are two, are of the same fit."""
+    if one is None or two is None or not {"z", "spectype"} <= two.keys():
+        return True
+    return one["spectype"] == two["spectype"] and abs(one["z"] - two["z"]) < 1e-4
 
 
 def gaps(pixels: np.ndarray) -> list[list[int]]:
@@ -283,7 +292,7 @@ def mock_templates() -> list[Record]:
     models = [
         ("quasar composite", "QSO", quasar_composite(wavelength)),
         ("quasar, red", "QSO", quasar_composite(wavelength, "qso_red")),
-        ("quasar, broad absorption", "QSO", quasar_composite(wavelength, "qso_bal")),
+        ("quasar, BAL", "QSO", quasar_composite(wavelength, "qso_bal")),
         ("quasar, narrow lines", "QSO", quasar_composite(wavelength, "qso_type2")),
         ("galaxy, passive", "GALAXY", galaxy_template(wavelength, "lrg")),
         ("galaxy, star-forming", "GALAXY", galaxy_template(wavelength, "elg")),
@@ -300,6 +309,7 @@ def read_spectra(
     grid: Grid,
     roots: Sequence[str],
     map_: som.Som | None,
+    templates: Path | None = None,
 ) -> list[Record]:
     """Describe all spectra of a batch; those whose coadd cannot be read, by their pixels alone.
 
@@ -309,6 +319,7 @@ def read_spectra(
     grid : of the pixels
     roots : folders that the catalogue's SOURCE may lie in, see `desi.source_path`
     map_ : the SOM, where there is one
+    templates : folder of redrock's templates, where there is one
     """
     if batch["TARGETID"].tolist() != catalog["TARGETID"].tolist():
         raise InputError("the batch", "differs from its pool file", "make both again")
@@ -335,7 +346,8 @@ def read_spectra(
                 "network's pixels alone; extract the pool again",
                 flush=True,
             )
-        said = production.read(path, catalog["ROW"][here[same]], catalog["TARGETID"][here[same]])
+        rows = catalog[here[same]]
+        said = production.read(path, rows["ROW"], rows["TARGETID"], templates)
         facts |= dict(zip(here[same].tolist(), said, strict=True))
         for k, place in zip(np.flatnonzero(same), here[same], strict=True):
             coadds[place] = on_page_grid(read["wavelength"], read["flux"][k], read["ivar"][k])
@@ -387,10 +399,12 @@ def read_round(
     roots: Sequence[str],
     map_: str | Path | None = None,
     cutouts: str | Path = "",
+    redrock_templates: str | Path = "",
 ) -> Round:
     """Read a round's batch.csv, its pool file, its coadds and, where there is one, its map.
 
-    `cutouts` is a folder of images by TARGETID; an empty name means that there is none.
+    `cutouts` is a folder of images by TARGETID, `redrock_templates` one of redrock's templates;
+    an empty name means that there is none, or for templates the one of RR_TEMPLATE_DIR.
 
     Raises
     ------
@@ -401,10 +415,11 @@ def read_round(
     pixels, catalog = pool.read(batch_pool)
     grid = pool.read_grid(batch_pool)
     cells = som.read(map_, grid) if map_ else None
+    templates = redrock.folder(redrock_templates)
     if not np.array_equal(table["TARGETID"], catalog["TARGETID"]):
         raise InputError(batch, f"differs from its pool file {batch_pool}", "make both again")
     try:
-        spectra = read_spectra(table, pixels, catalog, grid, roots, cells)
+        spectra = read_spectra(table, pixels, catalog, grid, roots, cells, templates)
     except (ValueError, TypeError) as error:
         raise InputError(
             batch, f"has a value that cannot be shown ({error})", "select it again"

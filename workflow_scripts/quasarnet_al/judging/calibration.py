@@ -1,4 +1,6 @@
-"""Calibrated class probabilities: those of an ensemble, corrected on labelled spectra.
+"""Calibration: class probabilities and redshift errors, corrected on labelled spectra.
+
+Class probabilities:
 
 Bias-corrected temperature scaling (Alexandari, Kundaje & Shrikumar 2020, arXiv 1901.06852, section
 3): q_k is proportional to exp(s log p_k + b_k). The slope s (one over the temperature of Guo et al.
@@ -6,12 +8,18 @@ Bias-corrected temperature scaling (Alexandari, Kundaje & Shrikumar 2020, arXiv 
 classes cost in `lines.class_probabilities`, where "no quasar" weighs c_thresh / (1 - c_thresh).
 """
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from quasarnet_al.core import chance
-from quasarnet_al.judging import votes
+from quasarnet_al.judging import metrics, votes
+from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
+from quasarnet_al.network import lines
+from quasarnet_al.network.lines import Classification, Lines
+from quasarnet_al.network.weights import Network
 
 #: Probabilities below this count as this.
 SMALLEST = 1e-6
@@ -91,4 +99,140 @@ def judge(probabilities: np.ndarray, truth: np.ndarray, objects: np.ndarray) -> 
         "spectra": int(others.sum()),
         "raw": votes.calibration(probabilities[others], truth[others]),
         "calibrated": votes.calibration(correction(probabilities[others]), truth[others]),
+    }
+
+
+#: A network's redshift error depends on how many lines agree: the sum of their confidences, between
+#: these values.
+AGREEING = (1.5, 2.5)
+#: Fewer quasars than this do not measure the error of a bin; that of all is taken.
+ENOUGH = 30
+#: Share of a normal variable within one standard deviation.
+_ONE_SIGMA = 0.6827
+#: Name of the attribute that keeps `Reliability` with a network's weights.
+ATTRIBUTE = "reliability"
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the results of one network can be trusted, measured on spectra that it did not learn.
+
+    Attributes
+    ----------
+    c_thresh, n_thresh, z_split : cuts of the class probabilities that `calibration` corrects
+    calibration : of the class probabilities
+    redshift_kms : standard deviation of the redshift where one line is seen, where two agree, and
+        where three or more do (km/s), if the lines are identified correctly
+    """
+
+    c_thresh: float
+    n_thresh: int
+    z_split: float
+    calibration: Calibration
+    redshift_kms: tuple[float, ...]
+
+    def probability(self, found: Lines) -> np.ndarray:
+        """Return the calibrated probability (n,) that each spectrum is a quasar's."""
+        cuts = (self.c_thresh, self.n_thresh, self.z_split)
+        return 1 - self.calibration(lines.class_probabilities(found.c, found.z, *cuts))[:, 0]
+
+    def redshift_error(self, found: Lines) -> np.ndarray:
+        """Return the standard deviation (n,) of each spectrum's redshift."""
+        z = lines.combined_redshift(found.c, found.z)
+        return np.array(self.redshift_kms)[_count_of_lines(found)] * (1 + z) / LIGHT_SPEED
+
+    def attribute(self) -> dict[str, str]:
+        """Return what is kept with the network's weights."""
+        return {ATTRIBUTE: json.dumps(asdict(self))}
+
+
+def _count_of_lines(found: Lines) -> np.ndarray:
+    """Return 0, 1 or 2 (n,), where one line is seen, two agree, or three or more."""
+    return np.digitize(lines.agreeing(found.c, found.z).sum(axis=1), AGREEING)
+
+
+def measure(found: Lines, labels: np.ndarray, classification: Classification) -> Reliability:
+    """Measure the reliability of a network.
+
+    Parameters
+    ----------
+    found : the lines that it sees in n spectra it did not learn from
+    labels : the truth, with SPECTYPE and Z, (n,)
+    """
+    cuts = (classification.c_thresh, classification.n_thresh, classification.z_split)
+    truth = lines.true_classes(labels["SPECTYPE"], labels["Z"], classification.z_split)
+    quasar = (labels["SPECTYPE"] == "QSO") & (found.c.max(axis=1) > classification.catalogue_cut)
+    z = lines.combined_redshift(found.c, found.z)
+    error = np.abs(velocity(z, np.where(quasar, labels["Z"], 0)))
+    right = quasar & (error < metrics.CATASTROPHIC)
+    count = _count_of_lines(found)
+    bins = [right & (count == number) for number in range(len(AGREEING) + 1)]
+    bins = [here if here.sum() >= ENOUGH else right for here in bins]
+    errors = [
+        float(np.quantile(error[here], _ONE_SIGMA)) if here.any() else np.nan for here in bins
+    ]
+    probabilities = lines.class_probabilities(found.c, found.z, *cuts)
+    return Reliability(*cuts, fit(probabilities, truth), tuple(errors))
+
+
+def balanced(network: Network, found: Lines, labels: np.ndarray) -> Network:
+    """Return the network with a BAL output that misses as many as it invents at a cut of `BAL_CUT`.
+
+    The loss gives the one box with the trough the weight of the 12 without, so confidences above
+    0.5 begin where one spectrum in 13 has one. The bias of the boxes moves them, and nothing else.
+
+    Parameters
+    ----------
+    found : the lines that the network sees in n spectra it did not learn from
+    labels : with SPECTYPE and BAL, (n,)
+    """
+    known = (labels["SPECTYPE"] == "QSO") & (labels["BAL"] >= 0)
+    count = int((labels["BAL"][known] == 1).sum())
+    if not 0 < count < known.sum():
+        return network
+    # As many are called as there are.
+    cut = np.sort(found.c_bal[known].astype(np.float64))[-count - 1 : -count + 1 or None].mean()
+    cut = np.clip(cut, 1e-6, 1 - 1e-6)
+    # A cut of 0.5 is a logit of zero.
+    output = network.boxes[-1]
+    moved = output.bias - np.float32(np.log(cut / (1 - cut)))
+    return replace(network, boxes=[*network.boxes[:-1], replace(output, bias=moved)])
+
+
+def of_network(attributes: Mapping[str, object]) -> Reliability | None:
+    """Return the reliability that a network's attributes hold; None where they do not."""
+    if ATTRIBUTE not in attributes:
+        return None
+    try:
+        values = json.loads(str(attributes[ATTRIBUTE]))
+        correction = Calibration(
+            float(values["calibration"]["slope"]), tuple(map(float, values["calibration"]["bias"]))
+        )
+        errors = tuple(map(float, values["redshift_kms"]))
+        if len(errors) != len(AGREEING) + 1 or len(correction.bias) != len(lines.CLASSES):
+            raise ValueError("wrong number of values")
+        return Reliability(
+            float(values["c_thresh"]),
+            int(values["n_thresh"]),
+            float(values["z_split"]),
+            correction,
+            errors,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"the attribute {ATTRIBUTE!r} cannot be read ({error})") from error
+
+
+def columns(networks: Sequence[Network], found: Lines) -> dict[str, np.ndarray]:
+    """Return the columns P_QSO and Z_ERR, (n,), of spectra in which networks see the lines `found`.
+
+    They are NaN where nobody has measured the reliability: in other weights, and in an ensemble,
+    whose members are each calibrated for themselves.
+    """
+    reliability = of_network(networks[0].attributes) if len(networks) == 1 else None
+    if reliability is None:
+        unknown = np.full(len(found.c), np.nan, np.float32)
+        return {"P_QSO": unknown, "Z_ERR": unknown}
+    return {
+        "P_QSO": reliability.probability(found).astype(np.float32),
+        "Z_ERR": reliability.redshift_error(found).astype(np.float32),
     }

@@ -125,7 +125,7 @@ class Answers:
     Attributes
     ----------
     kind : int (n,), class as of `lines.classes`
-    z : (n,), redshift of the most confident line
+    z : (n,), redshift of the most confident line, as QuasarNP gives it to the pipeline
     confidence : (n,), of that line
     strength : (n,), of the last line that makes a quasar: what the cut is on
     bal : bool (n,), whether the BAL output sees broad absorption

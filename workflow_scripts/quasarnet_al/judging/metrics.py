@@ -1,13 +1,12 @@
 """Metrics of an ensemble on objects of known truth: purity, completeness, redshift errors."""
 
 import itertools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity
-from quasarnet_al.network.lines import Z_SPLIT, Classification, Lines, best_redshift
+from quasarnet_al.network.lines import Z_SPLIT, Classification, Lines, combined_redshift
 from quasarnet_al.spectra.grid import LINES
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ CATASTROPHIC = 6000.0
 WANTED_PURITY = 0.99
 #: A quasar has broad absorption lines where the BAL output exceeds this.
 BAL_CUT = 0.5
-#: A redshift of the check of a release is right within this, |dz| / (1 + z).
-RIGHT = 0.01
 #: Confidence cuts at which purity and completeness are given.
 CUTS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), [0.95, 0.97, 0.98, 0.99, 0.995]]), 3)
 #: Bins of true redshift in which errors are given.
@@ -65,40 +62,6 @@ def completeness_at_purity(
     purity = found / np.arange(1, len(order) + 1)
     last = np.diff(strength[order], append=-np.inf) != 0
     return ratio(float(found[last & (purity >= wanted)].max(initial=0)), quasars)
-
-
-def found_in_sets(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
-    """Return what a network finds in sets of known spectra, a row per set and cut.
-
-    Parameters
-    ----------
-    spectra : a row per spectrum: SET, SPECTYPE, CONFIDENCE, and DZ = (Z_QN - Z) / (1 + Z)
-    cuts : confidences above which a spectrum is taken for a quasar
-
-    Returns
-    -------
-    DataFrame : set, cut; quasars, found, right (found, with |DZ| < `RIGHT`); completeness =
-        right / quasars; others, and how many of them are taken for quasars
-    """
-    import pandas as pd  # takes longer to start than the rest
-
-    rows = []
-    for (name, group), cut in itertools.product(spectra.groupby("SET", sort=False), cuts):
-        quasar, taken = group["SPECTYPE"] == "QSO", group["CONFIDENCE"] > cut
-        right = int((quasar & taken & (group["DZ"].abs() < RIGHT)).sum())
-        rows.append(
-            {
-                "set": name,
-                "cut": cut,
-                "quasars": int(quasar.sum()),
-                "found": int((quasar & taken).sum()),
-                "right": right,
-                "completeness": ratio(right, int(quasar.sum())),
-                "others": int((~quasar).sum()),
-                "others_taken": int((~quasar & taken).sum()),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def discards(flaw: np.ndarray, discarded: np.ndarray) -> "pd.DataFrame":
@@ -171,7 +134,7 @@ def evaluate(
     cuts : confidence cuts of the curve
     """
     confidence, c_bal, cut = found.c, found.c_bal, classification.catalogue_cut
-    z, z_true, bal = best_redshift(found.c, found.z), labels["Z"], labels["BAL"]
+    z, z_true, bal = combined_redshift(found.c, found.z), labels["Z"], labels["BAL"]
     is_qso = labels["SPECTYPE"] == "QSO"
     error = velocity(z, np.where(is_qso, z_true, 0))
     good_z = np.abs(error) < CATASTROPHIC

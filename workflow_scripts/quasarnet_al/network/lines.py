@@ -12,6 +12,9 @@ from quasarnet_al.spectra.grid import BAL_LINE, BOXES, LINES, Grid
 CLASSES = ("NOT_QSO", "QSO_LOWZ", "QSO_HIGHZ")
 #: Above this redshift the Lyman-alpha forest is in DESI's range: those are observed again.
 Z_SPLIT = 2.1
+#: Lines agree whose redshifts differ by less than this in ln(1 + z), which is 6000 km/s: beyond it
+#: a redshift is wrong (Busca & Balland 2018, section 4).
+AGREEMENT = 0.02
 
 
 class Lines(NamedTuple):
@@ -49,6 +52,24 @@ def line_redshifts(confidence: np.ndarray, offset: np.ndarray, grid: Grid) -> Li
 def best_redshift(c: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return the redshift (n,) of the most confident line; `c` and `z` are (n, 6)."""
     return np.take_along_axis(z, c.argmax(axis=1)[:, None], axis=1)[:, 0]
+
+
+def agreeing(c: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return (n, 6): the confidences of lines that agree with the most confident one, else 0."""
+    apart = np.log((1 + z) / (1 + best_redshift(c, z))[:, None])
+    return np.where(np.abs(apart) < AGREEMENT, c, 0)
+
+
+def combined_redshift(c: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return the redshift (n,): the mean of the lines that agree, weighted by their confidences.
+
+    The mean is that of ln(1 + z), in which each line's position has its error. It is more precise
+    than the most confident line's (see docs/science.md). `c` and `z` are (n, 6).
+    """
+    weight = agreeing(c, z)
+    total = weight.sum(axis=1)
+    mean = (weight * np.log1p(z)).sum(axis=1) / np.where(total > 0, total, 1)
+    return np.where(total > 0, np.expm1(mean), best_redshift(c, z))
 
 
 def is_qso(c: np.ndarray, c_thresh: float, n_thresh: int) -> np.ndarray:

@@ -2,12 +2,17 @@
 
 import importlib.util
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.options import option
 from quasarnet_al.network import gpu
+from quasarnet_al.spectra.grid import Grid
+
+if TYPE_CHECKING:
+    from quasarnet_al.network.weights import Network
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,40 @@ class Recipe:
         "it, so that few labels teach more; on the log grid only",
         minimum=0,
     )
+    noise: float = option(
+        0.0,
+        "in each epoch noise of up to this many times its own is added to every spectrum, so that "
+        "bright spectra teach about faint ones",
+        minimum=0,
+    )
+    tilt: float = option(
+        0.0,
+        "in each epoch a slope is added to every spectrum, as by an error of the flux calibration; "
+        "standard deviation in units of the spectrum's rms",
+        minimum=0,
+    )
+    arm_offset: float = option(
+        0.0,
+        "in each epoch a step is added to each arm of every spectrum; standard deviation in units "
+        "of the spectrum's rms",
+        minimum=0,
+    )
+    offset_weight: float = option(
+        1.0,
+        "weight of the loss of the lines' positions in their boxes (published: 1); above 1 "
+        "redshifts become more precise",
+        above=0,
+    )
     threads: int = option(
         1,
         "number of CPU threads of TensorFlow per member; the trained weights depend on it",
         minimum=1,
     )
+
+    @property
+    def varies(self) -> bool:
+        """Whether each epoch sees spectra of its own (see `augmentation`)."""
+        return any((self.shift, self.noise, self.tilt, self.arm_offset))
 
     def steps(self, count: int) -> tuple[int, int]:
         """Return the epochs and the steps of an epoch for `count` spectra."""
@@ -70,6 +104,26 @@ class Recipe:
         if self.schedule == "constant":
             return np.full(step.shape, self.learning_rate)
         return self.learning_rate * (1 + np.cos(np.pi * step / steps)) / 2
+
+
+def need_structure(network: "Network", path: str, recipe: Recipe, grid: Grid) -> None:
+    """Raise `InputError`, which names `path`, where a training by `recipe` cannot start there."""
+    filters = {conv.kernel.shape[2] for conv in network.convs}
+    found = (len(network.convs), filters, network.common.kernel.shape[1], network.grid)
+    if found != (recipe.layers, {recipe.filters}, recipe.units, grid):
+        raise InputError(
+            path,
+            f"has {found[0]} layers of {' and '.join(map(str, sorted(filters)))} filters and "
+            f"{found[2]} units on the {network.grid.kind} grid, where the recipe has "
+            f"{recipe.layers} of {recipe.filters} and {recipe.units} on the {grid.kind} grid",
+            "start from weights of the same structure, or set `layers` and `filters` to theirs",
+        )
+    if not network.rescale:
+        raise InputError(
+            path,
+            "has offsets that are not rescaled to -0.1..1.1",
+            "start from weights that QuasarNET has trained since",
+        )
 
 
 def need_tensorflow(devices: bool = True) -> None:

@@ -44,35 +44,6 @@ def line_targets(
     return box, offset, weight
 
 
-def shift(
-    spectra: np.ndarray, redshift: np.ndarray, most: int, grid: Grid, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move spectra by whole pixels to other redshifts, which gives more training examples.
-
-    A pixel of the log grid is a factor in wavelength, so a moved spectrum is that of the same
-    object at 1 + z times a power of this factor. The sky's lines and the arms' edges move
-    with it; a shift by a few pixels leaves them where they might be.
-
-    Parameters
-    ----------
-    spectra : float32 (n, grid.size)
-    redshift : (n,)
-    most : largest shift in pixels, in either direction
-    grid : the log grid, the only one on which a redshift is a shift
-
-    Returns
-    -------
-    spectra, redshift : each moved by its own number of pixels; the pixel at the end is repeated
-        where nothing is known
-    """
-    if grid.kind != "log":
-        raise ValueError(f"spectra on a {grid.kind} grid cannot be moved to other redshifts")
-    pixels = rng.integers(-most, most, len(spectra), endpoint=True)
-    source = np.clip(np.arange(grid.size) - pixels[:, None], 0, grid.size - 1)
-    moved = np.take_along_axis(spectra, source, axis=1)
-    return moved, (1 + redshift) * 10 ** (pixels * grid.step) - 1
-
-
 def bootstrap(count: int, seed: Sequence[int]) -> np.ndarray:
     """Return `count` row numbers drawn with replacement: one member's training set.
 

@@ -10,7 +10,7 @@ import functools
 import io
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,20 +86,27 @@ def build(recipe: Recipe, grid: Grid) -> keras.Model:
 
 
 def loss(
-    box: tf.Tensor, offset: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor, guess: tf.Tensor
+    recipe: Recipe,
+    box: tf.Tensor,
+    offset: tf.Tensor,
+    weight: tf.Tensor,
+    logit: tf.Tensor,
+    guess: tf.Tensor,
 ) -> tf.Tensor:
     """Return the loss of each spectrum, (n,): Busca & Balland 2018, equation 1.
 
     For each line the mean cross-entropy over the boxes with the line, plus that over the
-    boxes without, plus the mean squared error of the offset where the line is; summed
-    over the seven outputs with their weights. Arguments as in `targets.line_targets`.
+    boxes without, plus the mean squared error of the offset where the line is, times the
+    recipe's `offset_weight` (1 in the publication); summed over the seven outputs with their
+    weights. Arguments as in `targets.line_targets`.
     """
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(box, logit)
     with_line = tf.reduce_sum(box, axis=-1)
     without_line = BOXES - with_line
     # A line's box is one, or none: then its sums are zero too.
     with_line = tf.maximum(with_line, 1)
-    each = tf.reduce_sum(box * (entropy + (offset - guess) ** 2), axis=-1) / with_line
+    error = recipe.offset_weight * (offset - guess) ** 2
+    each = tf.reduce_sum(box * (entropy + error), axis=-1) / with_line
     each += tf.reduce_sum((1 - box) * entropy, axis=-1) / without_line
     return tf.reduce_sum(weight * each, axis=-1)
 
@@ -134,11 +141,14 @@ class Session:
     checkpoint : file that keeps the state after each epoch; an interrupted training continues
         from it, to the same network as without the interruption
     report : is given a line of text at each epoch
+    start : network whose weights the training goes on from, instead of random ones; of the recipe's
+        structure (see `recipe.need_structure`)
     """
 
     seed: int
     checkpoint: Path | None = None
     report: Callable[[str], None] = print
+    start: Network | None = None
 
 
 class Model(NamedTuple):
@@ -147,7 +157,7 @@ class Model(NamedTuple):
     Attributes
     ----------
     build : makes it of `arguments`, of which the first is the recipe
-    losses : takes the targets of a batch and the model's outputs, returns (n,)
+    losses : takes the recipe, the targets of a batch and the model's outputs, returns (n,)
     """
 
     build: Callable[..., keras.Model]
@@ -228,7 +238,9 @@ def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
     return keras.Model(vector, keras.layers.Dense(classes)(x))
 
 
-def cross_entropy(classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor) -> tf.Tensor:
+def cross_entropy(
+    recipe: Recipe, classes: tf.Tensor, weight: tf.Tensor, logit: tf.Tensor
+) -> tf.Tensor:
     """Return the weighted cross-entropy of each example, (n,)."""
     return weight * tf.nn.softmax_cross_entropy_with_logits(classes, logit)
 
@@ -262,6 +274,8 @@ def fit(
     compiled = _compiled(model)
     fitted = compiled.model
     _reset(compiled, model, seed)
+    if session.start is not None:
+        _begin(fitted, session.start)
     epochs, steps = recipe.steps(count)
     # Epochs that vary make data of their own.
     data = [] if vary else _constants(examples.arrays)
@@ -326,7 +340,7 @@ def _compiled(description: Model) -> _Compiled:
     def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         outputs = model(batch[0], training=training)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return description.losses(*batch[1:], *outputs)
+        return description.losses(description.recipe, *batch[1:], *outputs)
 
     # Sets of any size go through one graph.
     @tf.function(reduce_retracing=True)
@@ -387,6 +401,19 @@ def _restore(checkpoint: Path | None, state: list) -> list[dict]:
         columns = [name for name in arrays.files if not name.startswith("state")]
         rows = zip(*(arrays[name].tolist() for name in columns), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _begin(model: keras.Model, network: Network) -> None:
+    """Put a network's arrays into a Keras model, the inverse of `_network`."""
+    for number, conv in enumerate(network.convs, start=1):
+        model.get_layer(f"conv_{number}").set_weights([conv.kernel, conv.bias])
+        model.get_layer(f"batch_normalization_{number}").set_weights(list(astuple(conv.norm)))
+    last = len(network.convs) + 1
+    model.get_layer(f"batch_normalization_{last}").set_weights(list(astuple(network.norm)))
+    model.get_layer("fc_common").set_weights([network.common.kernel, network.common.bias])
+    for name, heads in (("fc_box", network.boxes), ("fc_offset", network.offsets)):
+        kernel = np.concatenate([head.kernel for head in heads], axis=1)
+        model.get_layer(name).set_weights([kernel, np.concatenate([head.bias for head in heads])])
 
 
 def _network(model: keras.Model, grid: Grid) -> Network:

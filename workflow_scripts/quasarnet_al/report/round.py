@@ -14,6 +14,7 @@ from quasarnet_al.learning.batch import read_batch, read_exposures
 from quasarnet_al.learning.selection import OUTLIER_REASONS, sparse_cells
 from quasarnet_al.report import html
 from quasarnet_al.report.choice import confusion_matrix, occupancy, score_histogram
+from quasarnet_al.report.sets import read_and_left_out
 from quasarnet_al.report.tasks import DRAWINGS
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
@@ -34,6 +35,7 @@ class Files:
     scores, map, pool : the score tables, the cells and the pool files, in the same order
     som : the map
     batch, batch_pool : batch.csv, batch.fits
+    sets : the sets that the round learns from and is judged on
     labels, agreement, stopping, flaws : labels.csv, agreement.json, stopping.json, outliers.csv;
         each is empty where the file does not exist yet
     """
@@ -47,6 +49,7 @@ class Files:
     som: str
     batch: str
     batch_pool: str
+    sets: Sequence[str] = ()
     labels: Sequence[str] = ()
     agreement: Sequence[str] = ()
     stopping: Sequence[str] = ()
@@ -91,7 +94,7 @@ def report(
     for table in flaws:
         parts += [html.heading("Flaws of the mock spectra"), html.table(table)]
     parts += [*_labels(task, files, batch, z_split), *agreements, *advice]
-    return parts
+    return [*parts, *read_and_left_out(files.pool, files.sets)]
 
 
 def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -> list[str]:

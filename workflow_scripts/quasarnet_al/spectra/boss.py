@@ -107,7 +107,7 @@ def extract_spec(
     labels["BAL"] = np.where(labels["SPECTYPE"] == "QSO", -1, 0)
     dropped = Counter(reason[~good].tolist())
     notes = {BROKEN: faults} if faults else {}
-    return Extraction(images[good], catalog, dropped, notes), labels
+    return Extraction(images[good], catalog, dropped, len(specs), notes), labels
 
 
 #: What is known of each spectrum, in the order in which `_row` gives it.
@@ -242,4 +242,4 @@ def extract_training(data: str | Path, truth: str | Path) -> tuple[Extraction, n
     no_bal = (truth_row["BAL_FLAG_VI"] == 0) & (truth_row["BI_CIV"] == 0)
     labels["BAL"] = np.select([is_bal, no_bal | (spectype != "QSO")], [1, 0], -1)
     dropped = Counter(reason[~good].tolist())
-    return Extraction(spectra_out[good], catalog, dropped), labels
+    return Extraction(spectra_out[good], catalog, dropped, 2), labels

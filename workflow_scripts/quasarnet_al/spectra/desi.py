@@ -187,7 +187,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
     if not _add_redrock(path, catalog):
         notes["without redrock"] = [str(path)]
-    return Extraction(image[good], catalog, dropped, notes)
+    return Extraction(image[good], catalog, dropped, 1, notes)
 
 
 def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
@@ -266,7 +266,7 @@ def read_hdu(path: Path, name: str) -> np.ndarray:
 
 def _read(path: Path, fits: hdus.Fits, name: str) -> np.ndarray:
     if name not in fits:
-        raise InputError(path, f"has no HDU {name}", "give a DESI coadd file")
+        raise InputError(path, f"has no HDU {name}", "give a DESI coadd, or fetch it again")
     try:
         data = fits[name].read()
     except (OSError, ValueError) as error:
@@ -472,7 +472,7 @@ def _rebin(
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
-    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd; say whether there is one."""
+    """Fill Z, ZWARN, SPECTYPE from the redrock file beside the coadd; say whether it has any."""
     path = redrock_of(coadd)
     if path is None:
         return False
@@ -490,4 +490,4 @@ def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
     found = redshifts["TARGETID"][place] == catalog["TARGETID"]
     for name in ("Z", "ZWARN", "SPECTYPE"):
         catalog[name][found] = redshifts[name][place[found]]
-    return True
+    return bool(found.any()) or not len(catalog)

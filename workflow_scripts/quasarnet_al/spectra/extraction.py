@@ -11,11 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import stack
 
 Read = TypeVar("Read")
-#: What a file is called that cannot be read, or that is not there.
-BROKEN = "broken"
+#: What a file is called that was read, and one that cannot be read or is not there.
+READ, BROKEN = "read", "broken"
 #: Notes of a kind that are printed, but for broken files; all are counted.
 SHOWN = 5
 
@@ -29,6 +31,7 @@ class Extraction:
     spectra : float32 (n, p)
     catalog : CATALOG of n rows
     dropped : how many spectra were left out, by reason
+    files : number of files that were read
     notes : what is to be said about files, by kind: those that are `BROKEN`, and why; those
         without redrock, without a camera
     """
@@ -36,11 +39,12 @@ class Extraction:
     spectra: np.ndarray
     catalog: np.ndarray
     dropped: Counter
+    files: int
     notes: dict[str, list[str]] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
-        """Return how many notes there are of each kind."""
-        return {kind: len(self.notes[kind]) for kind in sorted(self.notes)}
+        """Return how many files were read, and how many notes there are of each kind."""
+        return {READ: self.files} | {kind: len(self.notes[kind]) for kind in sorted(self.notes)}
 
     def report(self) -> str:
         """Return the notes, one line per kind: all broken files, the first of the others."""
@@ -62,6 +66,7 @@ def concatenate(extractions: Sequence[Extraction]) -> Extraction:
         np.concatenate([extraction.spectra for extraction in extractions]),
         stack([extraction.catalog for extraction in extractions]),
         sum((extraction.dropped for extraction in extractions), Counter()),
+        sum(extraction.files for extraction in extractions),
         notes,
     )
 
@@ -72,19 +77,18 @@ def silently(items: Iterable, total: int) -> Iterable:
 
 
 def extract_all(
-    read: Callable[[Path], Extraction],
+    read: Callable[..., Extraction],
     paths: Sequence[str | Path],
+    grid: Grid,
     broken: float = 0.0,
     threads: int = 1,
     absent: Sequence[InputError] = (),
     tell: Callable[..., Iterable] = silently,
 ) -> Extraction:
-    """Extract the spectra of files and join them; the parameters are those of `each`."""
-    parts, faults = each(read, paths, broken, threads, absent, tell)
-    if not parts:
-        # Every file is broken, and the config allows that: there is nothing to go on with.
-        raise InputError(faults[0], "and no other file can be read either", "fetch them again")
-    result = concatenate(parts)
+    """Extract the spectra of files on `grid` and join them; the others are as of `each`."""
+    parts, faults = each(partial(read, grid=grid), paths, broken, threads, absent, tell)
+    nothing = Extraction(np.zeros((0, grid.size), np.float32), pool.catalog(0), Counter(), 0)
+    result = concatenate(parts or [nothing])
     if faults:
         result.notes[BROKEN] = faults
     return result

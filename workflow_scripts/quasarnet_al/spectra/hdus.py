@@ -78,6 +78,10 @@ class Header:
         scaled = self.number("BSCALE", 1.0) != 1 or self.number("BZERO", 0.0) != 0
         return image and self.cards["BITPIX"] == "-32" and not scaled
 
+    def whole_numbers(self) -> bool:
+        """Say whether an image, packed in tiles or not, is of whole numbers."""
+        return not self.cards.get("ZBITPIX", self.cards.get("BITPIX", "-")).startswith("-")
+
     def number(self, key: str, default: float) -> float:
         """Return the value of a card; NaN where it is not a number."""
         try:
@@ -93,7 +97,7 @@ class KnownFits(Fits):
     Attributes
     ----------
     every : the headers, in order
-    headers : the same, by the name of the HDU
+    headers : the same, by the name of the HDU in capitals
     stream : the file itself
     """
 
@@ -216,7 +220,8 @@ def _padded(size: int) -> int:
 
 
 def _name(header: Header, number: int) -> str:
-    return header.cards.get("EXTNAME", str(number))
+    # Names have no case.
+    return header.cards.get("EXTNAME", str(number)).upper()
 
 
 def _fault(stream: BinaryIO, header: Header) -> str:
@@ -226,6 +231,8 @@ def _fault(stream: BinaryIO, header: Header) -> str:
     HDU (FITS standard 4.0, section 4.4.2.7).
     """
     fault = _fault_of_tiles(header) if header.cards.get("ZIMAGE") == "T" else ""
+    if header.whole_numbers() and header.cards.keys() & {"BLANK", "ZBLANK"}:
+        fault = "marks pixels as BLANK, and fitsio would give them a value"
     datasum, checksum = (header.cards.get(key, "") for key in ("DATASUM", "CHECKSUM"))
     if fault or not (datasum or checksum):
         return fault
@@ -283,14 +290,13 @@ def _header(stream: BinaryIO, number: int) -> Header | None:
     header = Header({}, -1)
     for _ in range(LONGEST_HEADER):
         record = stream.read(RECORD)
-        if not header.cards and (len(record) < RECORD or not record.strip(b"\0 ")):
+        is_header = bool(record) and b"XTENSION".startswith(record[:8])
+        if not header.cards and number and not is_header:
             # What follows the last HDU does not count (FITS standard, section 3.5).
             return None
         if len(record) < RECORD:
             break
         text = record.decode("latin-1")
-        if not header.cards and number and not text.startswith("XTENSION"):
-            return None
         header.total = _add(header.total, record)
         for start in range(0, RECORD, CARD):
             key, value = text[start : start + 8].rstrip(), text[start + 8 : start + CARD]

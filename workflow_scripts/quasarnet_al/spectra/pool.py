@@ -141,10 +141,10 @@ def read_labelled(
 
 def read_grid(path: str | Path, *others: str | Path) -> Grid:
     """Return the grid of pool files; raise `InputError` where they differ in it."""
-    with _opened(path) as fits:
+    with opened(path) as fits:
         grid = _grid(path, fits)
     for other in others:
-        with _opened(other) as fits:
+        with opened(other) as fits:
             _grid(other, fits, grid)
     return grid
 
@@ -155,7 +155,7 @@ def read_catalog(path: str | Path) -> np.ndarray:
 
 
 #: Opens a pool file, see `hdus.opened`.
-_opened = partial(hdus.opened, what="a pool file", remedy="make it with extract_spectra.py")
+opened = partial(hdus.opened, what="a pool file", remedy="make it with extract_spectra.py")
 
 
 def _grid(path: str | Path, fits: fitsio.FITS, wanted: Grid | None = None) -> Grid:
@@ -184,7 +184,7 @@ class _Content:
 
 
 def _read(path: str | Path, wanted: Grid | None = None, spectra: bool = True) -> _Content:
-    with _opened(path) as fits:
+    with opened(path) as fits:
         _grid(path, fits, wanted)
         rows, pixels = fits["SPECTRA"].get_dims()
         image = np.zeros((0, pixels), np.float32)

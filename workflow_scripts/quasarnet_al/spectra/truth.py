@@ -57,7 +57,7 @@ class Judge:
         is there counts; without `spectype` every object is a quasar, without `quality` sure
     grade : maps the quality column to 0-4: NaN where the judge gave none, infinity where
         inspectors did not agree
-    listed : column, and which of its values say that the object is in the catalogue
+    listed : columns, and which of their values say that the object is in the catalogue
     accepts : columns of class and redshift that an empty entry confirms
     optional : whether the quality may be absent
     """
@@ -70,14 +70,13 @@ class Judge:
     quality: tuple[str, ...] = ()
     grade: Callable[[np.ndarray], np.ndarray] = field(default=lambda values: values)
     unless: tuple[str, ...] = ()
-    listed: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None
+    listed: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     accepts: tuple[str, str] | None = None
     optional: bool = False
 
     def columns(self) -> set[str]:
-        listed = {self.listed[0]} if self.listed else set()
         words = {*self.marks, *self.redshift, *self.spectype, *self.quality}
-        return words | {*self.unless, *(self.accepts or ())} | listed
+        return words | {*self.unless, *(self.accepts or ()), *self.listed}
 
 
 def _vi_quality(values: np.ndarray) -> np.ndarray:
@@ -98,8 +97,8 @@ def _zwarn(values: np.ndarray) -> np.ndarray:
 VI = ("VI_Z", "VI_QUALITY", "VI_SPECTYPE", "VI_CLASS")
 SDSS = ("CLASS_PERSON", "Z_CONF", "Z_CONF_PERSON", "Z_PERSON")
 CLASSES, WARNINGS = ("SPECTYPE", "CLASS"), ("ZWARN", "ZWARNING")
-#: Stands for a table that is named QSO_CAT, by its HDU or its file.
-QSO_CAT = "QSO_CAT"
+#: Stand for a table that is named QSO_CAT, or as one of quasars, by its HDU or its file.
+QSO_CAT, QUASARS = "QSO_CAT", "QUASARS"
 
 JUDGES = (
     Judge(
@@ -135,7 +134,7 @@ JUDGES = (
         CATALOGUE,
         marks=("IS_QSO_FINAL",),
         redshift=("Z",),
-        listed=("IS_QSO_FINAL", lambda flag: flag == 1),
+        listed={"IS_QSO_FINAL": lambda flag: flag == 1},
     ),
     Judge(
         "SDSS's quasar catalogue",
@@ -156,7 +155,7 @@ JUDGES = (
         CATALOGUE,
         marks=(QSO_CAT, "QSO_MASKBITS"),
         redshift=("Z",),
-        listed=("QSO_MASKBITS", lambda bits: bits > 0),
+        listed={"QSO_MASKBITS": lambda bits: bits > 0, "IS_QSO": lambda flag: flag == 1},
     ),
     Judge(
         "the pipeline, where it has no redshift warning",
@@ -179,15 +178,21 @@ JUDGES = (
         optional=True,
     ),
     Judge(
-        "the table itself, which has no class: a list of quasars",
+        "the table itself, which has no class and is named as one of quasars",
         TABLE,
-        marks=("Z",),
+        marks=(QUASARS,),
         redshift=("Z",),
         quality=("QUALITY",),
         grade=_vi_quality,
         unless=(*CLASSES, *WARNINGS),
+        listed={"IS_QSO": lambda flag: flag == 1},
         optional=True,
     ),
+)
+#: Redshifts of others than the judge of `Z`: beside them a class may be of either.
+OTHER_REDSHIFTS = (
+    *("Z_RR", "Z_QN", "Z_VI", "Z_PIPE", "Z_PCA", "Z_NEW", "Z_QSO", "Z_BEST", "Z_TRUE"),
+    "REDROCK_Z",
 )
 #: Identifiers of a spectrum or of its object, in the order of preference.
 IDENTITIES = (("TARGETID",), ("PLATE", "MJD", "FIBERID"), ("CATALOGID",))
@@ -198,6 +203,7 @@ OTHERS = {
     "BAL_FLAG_VI",
     "BI_CIV",
     PRIMARY,
+    *OTHER_REDSHIFTS,
     *(name for names in IDENTITIES for name in names),
 }
 WANTED = frozenset(OTHERS.union(*(judge.columns() for judge in JUDGES)))
@@ -224,6 +230,8 @@ def read(path: str | Path) -> pd.DataFrame:
     name, columns = read_columns(path, WANTED, TABLES, REMEDY)
     if name == QSO_CAT or Path(path).name.upper().startswith(QSO_CAT):
         columns[QSO_CAT] = np.ones(0)
+    if any(word in f"{name} {Path(path).name.upper()}" for word in ("QSO", "QUASAR")):
+        columns[QUASARS] = np.ones(0)
     identity = _identity(path, columns)
     rows = pd.DataFrame({"TARGETID": identity})
     rows["SPECTYPE"], rows["Z"], rows["QUALITY"] = "", np.nan, np.nan
@@ -267,9 +275,11 @@ def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
             )
     found = found or complete[:1]
     if not found:
-        known = ", ".join(sorted(name for name in columns if name not in OTHERS)) or "none"
+        known = ", ".join(sorted(columns.keys() - OTHERS - {QSO_CAT, QUASARS})) or "none"
         raise InputError(
-            path, f"has no class and redshift of one judge (known columns: {known})", REMEDY
+            path,
+            f"has no class and redshift of one judge (known columns: {known})",
+            f"{REMEDY}; a table without a class is one of quasars if its name says QSO",
         )
     if found[0].rank == PIPELINE:
         for names in (CLASSES, WARNINGS, (*WARNINGS, "QUALITY")):
@@ -280,6 +290,15 @@ def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
                     f"has {' and '.join(there)}, of two judges, and one Z",
                     "leave out the columns of one of them",
                 )
+    others = [name for name in OTHER_REDSHIFTS if name in columns]
+    if found[0].rank in (PIPELINE, TABLE) and found[0].spectype and others:
+        spectype = _first(found[0].spectype, columns)
+        raise InputError(
+            path,
+            f"has Z, {' and '.join(others)}, and {spectype}, which may belong to either",
+            f"leave out {' and '.join(others)} if {spectype} and Z are of the same judge; begin a "
+            "quasar catalogue's name with QSO_cat",
+        )
     return found
 
 
@@ -335,9 +354,9 @@ def _word(path: str | Path, judge: Judge, columns: Columns, count: int) -> pd.Da
         reason[np.isnan(quality)] = none
         reason[np.isinf(quality)] = "unresolved label"
         quality[np.isinf(quality)] = np.nan
-    if judge.listed and judge.listed[0] in columns:
-        name, is_listed = judge.listed
-        reason[~is_listed(_numbers(path, name, columns[name]))] = "not inspected"
+    for name, is_listed in judge.listed.items():
+        if name in columns:
+            reason[~is_listed(_numbers(path, name, columns[name]))] = "not inspected"
     if judge.rank in (PIPELINE, TABLE) and judge.spectype:
         for name, largest in LARGEST_Z.items():
             beyond = (spectype == name) & (np.abs(z) > largest) & (reason == "")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quasarnet_al.network import lines, targets
+from quasarnet_al.network import augmentation, lines, targets
 from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.tasks.task import Labelled, Task
@@ -30,10 +30,10 @@ class Quasars(Task):
         def examples(known: Labelled) -> Examples:
             return Examples(known.spectra, _line_targets(known.labels, known.grid))
 
-        def moved(rng: np.random.Generator) -> Examples:
+        def varied(rng: np.random.Generator) -> Examples:
             labels = training.labels.copy()
-            spectra, labels["Z"] = targets.shift(
-                training.spectra, labels["Z"], recipe.shift, training.grid, rng
+            spectra, labels["Z"] = augmentation.vary(
+                training.spectra, labels["Z"], recipe, training.grid, rng
             )
             return examples(Labelled(spectra, labels, training.grid))
 
@@ -43,7 +43,7 @@ class Quasars(Task):
             recipe,
             session,
             None if validation is None else examples(validation),
-            moved if recipe.shift else None,
+            varied if recipe.varies else None,
         )
 
     def score(self, networks, spectra, targetid, classification, seed, threads=1):
@@ -58,7 +58,7 @@ class Quasars(Task):
         votes = acquisition.votes(classes, len(lines.CLASSES))
         columns = {name: votes[:, k].astype(np.float32) for k, name in enumerate(self.vote_columns)}
         combined = scores.combine(seen)
-        columns["Z_QN"] = lines.best_redshift(combined.c, combined.z)
+        columns["Z_QN"] = lines.combined_redshift(combined.c, combined.z)
         voters = np.where((classes > 0).any(axis=0), classes > 0, True)
         columns["Z_MEAN"] = np.mean(best, axis=0, where=voters)
         columns["Z_STD"] = np.std(best, axis=0, where=voters).astype(np.float32)

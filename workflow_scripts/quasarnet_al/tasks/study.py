@@ -56,8 +56,8 @@ class Study:
     def read(self, files: Files) -> Any:
         """Return the `experiment.Start` that all strategies of this seed share.
 
-        Spectra of the pool that the truth gives no label are left out, since nobody could
-        answer for them; a line says how many.
+        Spectra of the pool are left out that the truth gives no label, since nobody could answer
+        for them, and those of objects that the ensembles are judged on; a line says how many.
         """
         from quasarnet_al.judging import experiment
         from quasarnet_al.learning import som
@@ -74,10 +74,10 @@ class Study:
         ]
         spectra = np.concatenate([part[0] for part in parts])
         catalog = stack([part[1] for part in parts])
-        labels, known = self._labels(files.truth, catalog)
-        spectra, catalog = spectra[known], catalog[known]
         first, _, first_labels = pool.read_labelled(files.training)
         judged, _, answers = pool.read_labelled(files.validation)
+        labels, known = self._labels(files.truth, catalog, answers["TARGETID"])
+        spectra, catalog = spectra[known], catalog[known]
 
         def train(rows: np.ndarray, number: int) -> list:
             from quasarnet_al.network import training
@@ -110,15 +110,25 @@ class Study:
             catalog, np.concatenate(cells)[known], fitted, start, score, train, judge
         )
 
-    def _labels(self, path: str, catalog: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the labels of the spectra that have one, and which these are, bool (n,)."""
+    def _labels(
+        self, path: str, catalog: np.ndarray, judged: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the labels of the spectra to buy, and which these are, bool (n,)."""
         table = truth.read(path).reindex(catalog["TARGETID"])
         is_class = table["SPECTYPE"].isin(TASKS[self.task].spectypes)
         known: np.ndarray = np.asarray(is_class & (table["REASON"] == ""), dtype=bool)
+        seen = np.isin(catalog["TARGETID"], judged)
+        if seen.any():
+            print(f"{seen.sum()} of {len(seen)} spectra are of objects to judge on", flush=True)
+        known = known & ~seen
         if not known.any():
-            raise InputError(path, "has no label for any target of the pool", "give its truth")
+            raise InputError(
+                path,
+                "has no label for any target of the pool that is not judged on",
+                "give the truth of the pool, and judge on other objects",
+            )
         if not known.all():
-            print(f"{(~known).sum()} of {len(known)} spectra have no label in {path}", flush=True)
+            print(f"{known.sum()} of {len(known)} spectra can be bought by {path}", flush=True)
         labels = pool.labels(int(known.sum()), "inspection")
         labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"][known]
         for name in ("SPECTYPE", "Z", "BAL"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quasarnet_al.network.training import Session
-    from quasarnet_al.network.weights import Layout
+    from quasarnet_al.network.weights import Layout, Network
     from quasarnet_al.spectra.grid import Grid
 
 
@@ -94,19 +94,21 @@ class Task(ABC):
         checkpoint: Path | None = None,
         report: Callable[[str], None] = print,
         validation: Labelled | None = None,
+        start: "Network | None" = None,
     ) -> tuple[Any, list[dict]]:
         """Train one member of an ensemble, on a bootstrap sample of the set or on all of it.
 
         `seed` is of the run, the round and the member: the sample and the training follow
-        from it. `checkpoint` and `report` are those of `training.Session`, the rest as in
-        `train`.
+        from it. `checkpoint`, `report` and `start` are those of `training.Session`, the rest as
+        in `train`.
         """
         from quasarnet_al.network.training import Session
 
         if bootstrap:
             training = training.rows(targets.bootstrap(len(training.spectra), seed))
         number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        return self.train(training, recipe, Session(number, checkpoint, report), validation)
+        session = Session(number, checkpoint, report, start)
+        return self.train(training, recipe, session, validation)
 
     @abstractmethod
     def score(

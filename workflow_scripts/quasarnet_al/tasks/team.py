@@ -36,6 +36,7 @@ class Work:
     recipe : of each network
     bootstrap : whether each member has a sample of its own, or the whole set
     folder : for unfinished work, `member-MM.h5` where a member is trained
+    start : path of weights that the members go on from
     """
 
     task: str
@@ -45,6 +46,7 @@ class Work:
     recipe: Recipe
     bootstrap: bool
     folder: Path
+    start: str | None = None
 
     def member(self, number: int) -> Path:
         """Return the file of a trained member; beside it are its checkpoint and its key."""
@@ -84,8 +86,9 @@ def pack(work: Work, members: Sequence[int], path: str) -> int:
 def _drop_stale(work: Work, members: Sequence[int]) -> None:
     """Remove work that was begun on another training set or with another recipe."""
     begun = [work.seed, work.bootstrap, work.recipe]
-    sets = [Path(path).read_bytes() for path in work.sets]
-    key = hashlib.sha256(b"".join([*sets, repr(begun).encode()])).hexdigest()
+    files = [*work.sets, *([work.start] if work.start else [])]
+    content = [Path(path).read_bytes() for path in files]
+    key = hashlib.sha256(b"".join([*content, repr(begun).encode()])).hexdigest()
     for path in map(work.member, members):
         record = path.with_suffix(".key")
         if record.exists() and record.read_text() != key:
@@ -128,6 +131,7 @@ def _train(work: Work, member: int) -> None:
         checkpoint,
         lambda line: _say(f"member-{member:02d} {line}", sys.stdout),
         labelled(work.validation) if work.validation else None,
+        weights.read_network(work.start) if work.start else None,
     )
     provenance = {
         "member": member,

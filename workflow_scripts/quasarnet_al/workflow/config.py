@@ -92,10 +92,21 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
                 "name it under labelled",
             )
     recipes = [config["ensemble"], config["release"], *variants.values()]
+    started = [recipe["start"] for recipe in recipes if recipe["start"]]
+    if started and not task.redshifts:
+        yield f"start: {started[0]!r} is a QuasarNET", f"leave it out of the task {config['task']}"
+    if config["ensemble"]["start"] and (arms or variants):
+        yield (
+            "experiment and compare train from random weights, but ensemble.start names others",
+            "leave out ensemble.start",
+        )
     if any(recipe["shift"] for recipe in recipes) and (
         config["grid"] != "log" or not task.redshifts
     ):
         yield "shift is possible on the log grid only", "set shift: 0 or grid: log"
+    varied = [key for key in ("noise", "tilt", "arm_offset") for r in recipes if r[key]]
+    if varied and not task.redshifts:
+        yield f"{varied[0]} varies spectra only", f"leave it out of the task {config['task']}"
     if arms and config["experiment"]["baseline"] not in arms:
         baseline = config["experiment"]["baseline"]
         yield (

@@ -13,12 +13,12 @@ import logging
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quasarnet_al.core.files import InputError, read_json, write_json
+from quasarnet_al.core.files import InputError, read_json, set_aside, write_json
 from quasarnet_al.inspection import handed_in
 from quasarnet_al.inspection.handed_in import HandedIn, printable
 from quasarnet_al.tasks.registry import TASKS
@@ -219,6 +219,29 @@ class Campaign:
                     f"was handed in and is gone; its copy is {copy}",
                     "copy it back, or discard its answers with workflow_scripts/discard_answers.py",
                 )
+
+    def set_aside(self, planned: Collection[str]) -> None:
+        """Move what an earlier plan made and this one does not make aside, as `files.set_aside`.
+
+        Chunks of the pool (`planned` names all that are planned, the catalogue's too), of its maps
+        and of the scores, and teams of members. A frozen round keeps what it was made of.
+        """
+        run = Path("results", self.run)
+        lent = set().union(*self._lent.values())
+        kept = {*planned, *lent, *(name for n in self.frozen for name in self.tiles(n))}
+        made = read_json(self._made) if self._made.exists() else {}
+        for name in made.keys() - kept:
+            set_aside(run / "pool", f"{name}.fits", [])
+        for fit in {self.fit(number) for number in self.numbers}:
+            rounds = {*self.frozen, *self.numbers}
+            tiles = {name for n in rounds if self.fit(n) == fit for name in self.tiles(n)}
+            set_aside(run / "som" / fit, "*.fits", [f"{name}.fits" for name in tiles | lent])
+        for number in set(self.numbers) - set(self.frozen):
+            folder = self.results(number)
+            scores = [f"{name}.fits" for name in self.tiles(number)]
+            set_aside(folder / "scores", "*.fits", scores)
+            teams = [f"team-{team}.h5" for team in self.teams(number)]
+            set_aside(folder / "train", "team-*.h5", teams)
 
     def gone(self, number: int) -> dict[str, Path]:
         """Return the recorded files that people's folder no longer holds, and their copies."""

@@ -69,7 +69,7 @@ export function fitHere() {
 
 // No answer is taken from somebody unknown, about a spectrum that nobody can have seen yet (a key
 // that bounces, a double click), or in place of a redshift that was typed and refused.
-const LOOK = 200;
+const LOOK = 100;
 export const canSee = () => view.drawn === view.index && performance.now() - view.since >= LOOK;
 function canAnswer() {
   if (!session.inspector) return false;

@@ -49,14 +49,14 @@ function choice(label, name, options) {
 
 // A number of the page or a TARGETID; Enter goes there.
 function goTo() {
-  const field = element("input", { type: "text", size: 12, placeholder: "number or TARGETID" });
+  const field = element("input", { type: "text", size: 18, placeholder: "number or TARGETID" });
   field.setAttribute("aria-label", "go to a number or TARGETID");
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
     const index = placeOf(field.value);
     if (index >= 0) leave(index);
-    else field.value = "";
+    else $("counts").textContent = `"${field.value}" is not a number of this page, nor a TARGETID on it`;
   });
   return field;
 }

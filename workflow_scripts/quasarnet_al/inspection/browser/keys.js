@@ -89,7 +89,11 @@ export function onKey(event) {
     if (key === "z" && !shift && !event.altKey && !event.repeat) { event.preventDefault(); undoLast(); }
     return;
   }
-  if (keepsKey(control, event.key)) return;
+  if (keepsKey(control, event.key)) {
+    // A held Enter would click a button again and again.
+    if (event.repeat && control.matches("button, a")) event.preventDefault();
+    return;
+  }
   if (key === "Escape" && control) { control.blur(); return; }
   const action = actionOf(key, shift, event);
   if (!action) return;

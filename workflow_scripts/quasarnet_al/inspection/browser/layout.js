@@ -6,7 +6,7 @@
 // typed with AltGr, or that have an accent mean nothing here.
 const UNSHIFTED = /^[&\x22'(_!+§-]$|[^\u0000-\u007f]/;
 export function nameOfKey(event) {
-  const { key, code, shiftKey } = event, altGr = event.getModifierState?.("AltGraph");
+  const { key = "", code, shiftKey } = event, altGr = event.getModifierState?.("AltGraph");
   if (event.isComposing || event.keyCode === 229 || ["Process", "Dead", "Unidentified"].includes(key)) return "";
   if (/^[0-9?/,.]$/.test(key)) return key;
   if (altGr) return "";

@@ -70,7 +70,9 @@ function listen() {
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer.files.length) importFile(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (files.length > 1) banner("import", `Nothing was read: drop one file at a time, not ${files.length}.`);
+    else if (files.length) importFile(files[0]);
   });
   $("who").addEventListener("close", named);
 }
@@ -111,8 +113,9 @@ const firstOpen = () => Math.max(0, D.spectra.findIndex((_, i) => !isComplete(an
 
 // The spectrum whose TARGETID is in the address; whether there is one.
 function goToAddress() {
-  const index = placeOf(location.hash.slice(1));
+  const name = location.hash.slice(1), index = placeOf(name);
   if (index >= 0) go(index);
+  else if (name) banner("address", `The address asks for ${name}, which is not on this page.`);
   return index >= 0;
 }
 
@@ -130,7 +133,8 @@ async function start() {
   mouse();
   listen();
   watchOtherTabs();
-  if (!session.inspector) askName();
+  if (session.inspector) toast(`Answers are ${session.inspector}'s; the button with the name changes that`);
+  else askName();
   olderBatch();
   document.documentElement.dataset.ready = "yes";
 }

@@ -34,7 +34,7 @@ export function mark(wavelength, reach = reachOfClick()) {
   for (const [key, name, rest, sign] of NAMED) {
     const at = (sign > 0 ? peak : trough).wavelength, z = at / rest - 1;
     if (z < Z_MIN || z > Z_MAX) continue;
-    const node = element("button", { type: "button", onclick: () => nameLine(z) }, keycap(key), element("span", { textContent: name }), element("span", { textContent: `z ${z.toFixed(3)}` }));
+    const node = element("button", { type: "button", onclick: () => nameLine(name, z) }, keycap(key), element("span", { textContent: name }), element("span", { textContent: `z ${z.toFixed(3)}` }));
     node.dataset.key = key;
     box.append(node);
   }
@@ -57,9 +57,10 @@ export function nameByKey(digit) {
 // Move the mark by points of the screen, whether there is a feature or not.
 export const moveMark = (by) => mark(view.mark + by * ((frame.x1 - frame.x0) / (frame.right - PLOT.left)), 0);
 
-function nameLine(z) {
+function nameLine(name, z) {
   closeLines();
   setZ(z);
+  toast(`The feature is ${name}: z = ${z.toFixed(4)}`);
 }
 
 // ---------------------------------------------------------------- mouse

@@ -4,7 +4,7 @@ import { $, D } from "./document.js";
 import { templateCurve } from "./match.js";
 import { drawPanels } from "./panels.js";
 import { fluxRange, fullRange, indexOf, pixelEdge, sampled } from "./spectra.js";
-import { arms, curve, pipelineModel, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
+import { arms, current, curve, pipelineModel, schedule, settings, shownTemplate, spectrum, view } from "./state.js";
 
 // The large plot of a spectrum and the strip of the whole spectrum above it.
 
@@ -31,7 +31,7 @@ export function draw() {
   drawSpectrum(g);
   drawMarks(g);
   g.restore();
-  for (const label of labels) if (label.lane !== null) drawLabel(g, label);
+  drawLabels(g, labels.filter((label) => label.lane !== null));
   drawAxes(g, width, height);
   drawOverview(s, c, x0, x1);
   drawPanels(frame.model, PLOT.left, PLOT.right);
@@ -92,7 +92,7 @@ function drawSpectrum(g) {
   // Pixels of a model lie every 1.6 A from 3600.4 A (production.py).
   if (own) frame.model = sampled(own, 3600.4, 1.6, s.wavelength);
   else frame.model = t ? templateCurve(s, t, view.z) : null;
-  frame.modelName = own ? "redrock's model" : t ? t.name : "";
+  frame.modelName = own ? `redrock's model${current().computed ? ", computed from its coefficients" : ""}` : t ? t.name : "";
   if (!frame.model) return;
   g.strokeStyle = ink.template;
   g.lineWidth = 1.3;
@@ -161,14 +161,23 @@ function lineLabels(X, x0, x1) {
   return list;
 }
 
-function drawLabel(g, label) {
-  const y = PLOT.top - 4 - label.lane * 12;
-  g.strokeStyle = g.fillStyle = label.colour;
+// The names of lines above the plot, each on paper, so that no line runs through it.
+function drawLabels(g, labels) {
+  const yOf = (label) => PLOT.top - 4 - label.lane * 12;
   g.lineWidth = 0.7;
-  line(g, label.x, PLOT.top, label.x, y + 1);
-  g.font = `${label.major ? "600 " : ""}11px ${FONT}`;
+  for (const label of labels) {
+    g.strokeStyle = label.colour;
+    line(g, label.x, PLOT.top, label.x, yOf(label) + 1);
+  }
   g.textAlign = "center";
-  g.fillText(label.name, label.textX, y);
+  g.strokeStyle = ink.paper;
+  g.lineWidth = 4;
+  for (const label of labels) {
+    g.font = `${label.major ? "600 " : ""}11px ${FONT}`;
+    g.strokeText(label.name, label.textX, yOf(label));
+    g.fillStyle = label.colour;
+    g.fillText(label.name, label.textX, yOf(label));
+  }
 }
 
 function drawAxes(g, width, height) {
