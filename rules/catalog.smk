@@ -9,7 +9,7 @@ rule classify_spectra:
     """Classify the tiles {wildcards.tiles}."""
     input:
         weights=catalog_weights,
-        pool=lambda wildcards: f"{folder_of_tiles(wildcards)}/{wildcards.tiles}.fits",
+        pool=lambda wildcards: pool_file(wildcards.tiles),
     output:
         table="results/<run>/catalog/{tiles}.fits",
     log:

@@ -159,9 +159,10 @@ def som_of_round(wildcards):
     return f"{CAMPAIGN.map_folder(int(wildcards.round))}/som.h5"
 
 
-def folder_of_tiles(wildcards):
-    """Where the spectra of tiles are: of the pool, which may be another run's, or the catalogue."""
-    return plan.pool_folder(config) if wildcards.tiles in CHUNKS else f"results/{config['run']}/pool"
+def pool_file(tiles):
+    """The spectra of a chunk: of the pool, which may be another run's, or of the catalogue."""
+    folder = plan.pool_folder(config) if tiles in CHUNKS else f"results/{config['run']}/pool"
+    return f"{folder}/{tiles}.fits"
 
 
 def handed_in(wildcards):

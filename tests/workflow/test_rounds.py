@@ -407,6 +407,7 @@ def test_runs_share_a_pool_and_its_map():
     with pytest.raises(InputError, match=r"results/test/pool/chunks.json: is not there"):
         sharing()
     campaign().record([])
+    (RESULTS / "pool/files.csv").touch()
     with pytest.raises(InputError, match=r"results/test/pool/1.fits: is not there; run snakemake"):
         sharing()
     for name in ("pool/1.fits", "pool/2.fits", "som/run/som.h5", "som/run/1.fits"):
@@ -435,7 +436,13 @@ def test_runs_share_a_pool_and_its_map():
 
 def test_what_another_run_chose_from_stays():
     campaign().record([])
-    for name in ("pool/1.fits", "pool/2.fits", "som/run/som.h5", "som/run/1.fits"):
+    for name in (
+        "pool/files.csv",
+        "pool/1.fits",
+        "pool/2.fits",
+        "som/run/som.h5",
+        "som/run/1.fits",
+    ):
         (RESULTS / name).parent.mkdir(parents=True, exist_ok=True)
         (RESULTS / name).touch()
     pattern = r"(?:run|round-\d\d)"

@@ -182,7 +182,8 @@ def _fault(error: jsonschema.ValidationError) -> str:
     if error.validator == "oneOf":
         return _fault_of_source(error)
     if error.validator == "not":
-        return f"the key {error.validator_value['required'][0]!r} has no effect here"
+        useless: Any = error.validator_value
+        return f"the key {useless['required'][0]!r} has no effect here"
     if error.validator != "additionalProperties" or error.validator_value is not False:
         return error.message
     schema: Any = error.schema

@@ -194,9 +194,9 @@ def _chunks_of(run: str) -> dict[str, Chunk]:
     if not listed.exists():
         raise InputError(listed, f"is not there, so {run} has no pool to share", remedy)
     found = {name: replace(chunk, survey="") for name, chunk in read_chunks(listed).items()}
-    for name in found:
-        if not (folder / f"{name}.fits").exists():
-            raise InputError(folder / f"{name}.fits", "is not there", remedy)
+    for path in [folder / "files.csv", *(folder / f"{name}.fits" for name in found)]:
+        if not path.exists():
+            raise InputError(path, "is not there", remedy)
     return found
 
 
