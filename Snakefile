@@ -16,7 +16,7 @@ from snakemake.utils import min_version
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.tasks.registry import TASKS
-from quasarnet_al.workflow import plan, retries, rounds, slurm
+from quasarnet_al.workflow import plan, retries, revisions, rounds, slurm
 from quasarnet_al.workflow.config import read_yaml, set_environment
 
 # The version that the project is tested with; older ones lack keywords that the rules use.
@@ -88,6 +88,7 @@ include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 include: "rules/experiment.smk"
 include: "rules/compare.smk"
 include: "rules/archive.smk"
@@ -129,6 +130,10 @@ onstart:
         for job in jobs
         if not job.is_local
     ]
+    made = {path for job in jobs for path in job.output}
+    old = revisions.note({path for job in jobs for path in job.input} - made)
+    if old:
+        print(old, file=sys.stderr)
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
         if not RESTORES:

@@ -198,6 +198,14 @@ def is_adjudicated(number):
     return not CAMPAIGN.is_oracle_round(int(number)) and not CAMPAIGN.waiting(int(number))
 
 
+def pages_of_round(number):
+    """The inspection pages of a round, below the folder of the run's results."""
+    if not TASKS[config["task"]].pages:
+        return []
+    names = ["index", *(f"minibatch-{minibatch}" for minibatch in CAMPAIGN.minibatches(number))]
+    return [f"round-{number:02d}/inspect/{name}.html" for name in names]
+
+
 def adjudications():
     """The pages on which somebody decides where inspectors disagree."""
     return [
@@ -231,6 +239,7 @@ def what_to_build():
         *outlier_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
+        *([f"{config['publish']}/{config['run']}/report.html"] if config["publish"] else []),
         *TASK_TARGETS,
     ]
 

@@ -2,7 +2,7 @@
 
 results/<run>/round-NN/inspect/index.html           the round's pages
 results/<run>/round-NN/inspect/minibatch-MM.html    one page per minibatch
-labels/<run>/round-NN/*.csv                         what inspectors hand in
+<labels>/<run>/round-NN/*.csv                       what inspectors hand in
 results/<run>/round-NN/handed-in/                   copies of it: append-only, no rule's output
 results/<run>/round-NN/labels.csv                   merged by the rules
 """
@@ -38,7 +38,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
         params:
             folder=subpath(output.index, parent=True),
             title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
-            labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+            labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
             vi=handed_in,
             roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
             blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
@@ -88,7 +88,7 @@ rule write_adjudication:
     params:
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
-        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
         vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",

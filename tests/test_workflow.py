@@ -433,6 +433,27 @@ labelled:
         assert "boss" not in set(origins)
 
 
+def test_labels_and_published_pages_lie_where_the_config_says(run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder, symlinks=True)
+    batch = pd.read_csv(folder / "results/tiny/round-02/batch.csv")
+    answer(folder, 2, "desi-vi_first_Ann.csv", batch["TARGETID"][:4])
+    (folder / "labels").rename(folder / "people")
+    places = f"labels: people\npublish: {tmp_path}/web\n"
+    result = snakemake(folder, changes=places)
+    told = result.stdout + result.stderr
+    assert "waits for labels of the minibatch 02" in told and "into people/tiny/round-02/" in told
+    assert (
+        "people/tiny/round-02" in (folder / "results/tiny/round-02/inspect/index.html").read_text()
+    )
+    pages = ["round-??/inspect/*.html", "round-??/report.html", "report.html"]
+    assert len(made := digests(folder / "results/tiny", *pages)) == 9
+    assert digests(tmp_path / "web/tiny", *pages) == made
+    assert "Nothing to be done" in snakemake(folder, "-n", changes=places).stdout
+    inside = snakemake(folder, "-n", changes="publish: results/web", status=1)
+    assert "config: publish: results/web is in results; name a folder elsewhere" in inside.stderr
+
+
 def test_catalog(run):
     """Of the newest round's ensemble, over the pool; then of other tiles, by the release."""
     folder, _ = run

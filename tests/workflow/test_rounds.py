@@ -388,6 +388,13 @@ def test_what_another_plan_made_is_set_aside(capsys):
     assert (RESULTS / "pool/files.csv").exists() and (RESULTS / "som/run/som.h5").exists()
 
 
+def test_what_an_older_version_did_not_record_has_not_changed():
+    select(1, *range(10, 14))
+    hand_in(1, "a.csv", range(10, 14))
+    assert "from round 2 on act" not in campaign().next_steps("snakemake")
+    assert "act: batch.minibatch" in campaign(batch={"size": 4, "minibatch": 4}).next_steps("s")
+
+
 # -- a pool that runs share ----------------------------------------------------------------
 
 

@@ -82,6 +82,9 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
     """Yield what is wrong between keys that are each allowed, and what to do."""
     task, batch, oracle = TASKS[config["task"]], config["batch"], config["oracle"]
     arms, variants = config["experiment"]["arms"], config["compare"]["variants"]
+    published, results = Path(config["publish"]).absolute(), Path("results").absolute()
+    if config["publish"] and published.is_relative_to(results):
+        yield f"publish: {config['publish']} is in results", "name a folder elsewhere"
     for name, variant in variants.items():
         unknown = {
             s for s in variant["sets"] if config["labelled"].get(s, {"check": True})["check"]

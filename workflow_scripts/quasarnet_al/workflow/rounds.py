@@ -119,6 +119,8 @@ class Campaign:
     def __init__(self, config: dict):
         self.config = config
         self.run = config["run"]
+        #: The folder of people's labels.
+        self.root = Path(config["labels"])
         self._answers: dict[int, Answers] = {}
         self._settings: dict[int, dict] = {}
 
@@ -130,7 +132,7 @@ class Campaign:
 
     def labels(self, number: int) -> Path:
         """The folder into which people put the CSV files of a round."""
-        return Path("labels", self.run, f"round-{number:02d}")
+        return self.root / self.run / f"round-{number:02d}"
 
     def page(self, number: int) -> str:
         """How the titles of a round's pages begin."""
@@ -249,7 +251,7 @@ class Campaign:
 
     def _handed_in_rounds(self) -> list[int]:
         """Return the numbers of the rounds for which people have handed in anything."""
-        folder = Path("labels", self.run)
+        folder = self.root / self.run
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         found = sorted(int(name[-2:]) for name in names if re.fullmatch(r"round-\d\d", name))
         return [number for number in found if number and not self.is_oracle_round(number)]
@@ -700,7 +702,9 @@ class Campaign:
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
                 chosen_by = _chosen_by(now, key)
-                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
+                # What an older version did not record is not known to have changed.
+                both = chosen_by.keys() & value.keys()
+                changes += [f"{key}.{k}" for k in sorted(both) if value[k] != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -724,6 +728,10 @@ class Campaign:
                 f"gone: {folder}/{printable(name)}: was handed in; its copy is {copy}"
                 for name, copy in self.gone(number).items()
             ]
+            lines += [
+                f"no answer: {folder}/{printable(name)}: {reason}"
+                for name, reason in self._without_answers(number)
+            ]
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
                 name, line, _, reason = answers.refused[0]
@@ -737,6 +745,19 @@ class Campaign:
                     f"targets that are not in this batch: {elsewhere[0]}"
                 )
         return lines
+
+    def _without_answers(self, number: int) -> list[tuple[str, str]]:
+        """Return the files of a round in which nothing is answered or refused, and why."""
+        answers, found = self.answers(number), []
+        refused = {name for name, *_ in answers.refused}
+        for name in (file.name for file in answers.files if file.name not in refused):
+            if answers.rows is None:
+                continue
+            quality = answers.rows["QUALITY"][answers.rows["FILE"] == name]
+            if (quality < 0).all():
+                rows = f"none of its {len(quality)} rows has a VI_quality"
+                found.append((name, rows if len(quality) else "it has a header and no rows"))
+        return found
 
     def _elsewhere(self, number: int) -> list[str]:
         """Return where each answer is that is not about the round's batch, and the reason."""
@@ -755,19 +776,21 @@ class Campaign:
     def _misplaced(self) -> list[tuple[str, str]]:
         """Return entries of the folders of labels that no rule reads, and why."""
         found = []
-        for path in _entries(Path("labels")):
+        for path in _entries(self.root):
             name = printable(path.name)
             if not path.is_dir():
-                found.append((f"labels/{name}", f"files belong into labels/{self.run}/round-NN/"))
+                found.append(
+                    (f"{self.root}/{name}", f"files belong into {self.root}/{self.run}/round-NN/")
+                )
             elif path.name != self.run and _alike(path.name, self.run):
-                found.append((f"labels/{name}/", f"the run is called {self.run}"))
-        for path in _entries(Path("labels", self.run)):
+                found.append((f"{self.root}/{name}/", f"the run is called {self.run}"))
+        for path in _entries(self.root / self.run):
             name = printable(path.name)
             if name == DISCARDED:
                 continue
             number = int(name[-2:]) if re.fullmatch(r"round-\d\d", name) else 0
             if not path.is_dir():
-                reason = f"files belong into labels/{self.run}/round-NN/"
+                reason = f"files belong into {self.root}/{self.run}/round-NN/"
             elif not number:
                 reason = "folders are called round-01, round-02 ..."
             elif self.is_oracle_round(number):
@@ -776,7 +799,7 @@ class Campaign:
                 reason = f"there is no round {number} yet"
             else:
                 continue
-            found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
+            found.append((f"{self.root}/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
 
 
