@@ -121,7 +121,7 @@ def tiles_of_round(pattern):
     return lambda wildcards: expand(
         pattern,
         round=wildcards.round,
-        fit=fit_of_round(wildcards),
+        map=CAMPAIGN.map_folder(int(wildcards.round)),
         tiles=CAMPAIGN.tiles(int(wildcards.round)),
     )
 
@@ -154,14 +154,15 @@ def metrics_after(wildcards):
     return f"results/{config['run']}/round-{after:02d}/metrics.json"
 
 
-def fit_of_round(wildcards):
-    """Which map a round uses."""
-    return CAMPAIGN.fit(int(wildcards.round))
-
-
 def som_of_round(wildcards):
     """The file of a round's map."""
-    return f"results/{config['run']}/som/{fit_of_round(wildcards)}/som.h5"
+    return f"{CAMPAIGN.map_folder(int(wildcards.round))}/som.h5"
+
+
+def pool_file(tiles):
+    """The spectra of a chunk: of the pool, which may be another run's, or of the catalogue."""
+    folder = plan.pool_folder(config) if tiles in CHUNKS else f"results/{config['run']}/pool"
+    return f"{folder}/{tiles}.fits"
 
 
 def handed_in(wildcards):

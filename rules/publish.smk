@@ -28,7 +28,7 @@ if config["publish"]:
             folder=subpath(output.report, parent=True),
         shell:
             """
-            python workflow_scripts/publish_pages.py \
+            python "$QUASARNET_AL_PROGRAMS/publish_pages.py" \
                 --files {input:q} \
                 --root {params.root:q} \
                 --output-dir {params.folder:q} >{log} 2>&1

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from helpers.paths import ROOT
-from helpers.workflow import checkout, digests, snakemake, times
+from helpers.workflow import CONFIG, checkout, digests, snakemake, times
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import pool
 
@@ -244,6 +244,49 @@ def test_errors_of_use_end_in_one_clear_line(tmp_path):
     for target, key in (("experiment", "experiment.arms"), ("compare", "compare.variants")):
         result = snakemake(folder, target, "-n", status=1)
         assert f"config: {key} is empty; name some there" in result.stderr
+    for target, fault in (
+        ("catalogue", "catalogue: is no target: no rule makes it; perhaps catalog is meant"),
+        ("results/tiny/bach.csv", "results/tiny/bach.csv: is no target: no rule makes it; README"),
+        ("results/tiny/round-03/batch.csv", "there is no round 3 yet; round 2 waits for labels"),
+    ):
+        result = snakemake(folder, target, "-n", status=1)
+        assert fault in result.stderr.splitlines()[-1]
+    (folder / "twice.yaml").write_text("run: x\nseed: 1\nseed: 2\n")
+    result = snakemake(folder, "-n", config="twice.yaml", status=1)
+    assert "twice.yaml: line 3: the key 'seed' is there twice" in result.stderr.splitlines()[-1]
+
+
+def test_it_runs_from_elsewhere_and_as_a_module(tmp_path):
+    """Programs are found in the project, files where Snakemake runs."""
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    config |= {"run": "other", "mock": config["mock"] | {"old": {"tiles": [9]}}}
+    config["mock"]["old"]["targets_per_petal"] = 10
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"quasars": config}))
+    (tmp_path / "Snakefile").write_text(f"""
+configfile: "config.yaml"
+
+module quasarnet_al:
+    snakefile: "{ROOT}/Snakefile"
+    config: config["quasars"]
+
+use rule * from quasarnet_al as al_*
+
+rule count:
+    default_target: True
+    input: "results/other/mock/old/truth.csv"
+    output: "count.txt"
+    shell: "wc -l {{input}} > {{output}}"
+""")
+    snakemake(tmp_path, config=None)
+    assert (tmp_path / "count.txt").read_text().startswith("11 ")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    table = "results/other/labelled/old.fits"
+    snakemake(tmp_path, table, "-s", ROOT / "Snakefile", config="tiny.yaml")
+    assert (tmp_path / table).exists()
+    assert (
+        "Nothing to be done"
+        in snakemake(ROOT, table, "--directory", tmp_path, config=tmp_path / "tiny.yaml").stdout
+    )
 
 
 def test_demo_shows_its_true_graph(tmp_path):
