@@ -6,28 +6,37 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
+# The project's folder, also where another workflow uses this one as a module.
+PROJECT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+sys.path.insert(0, str(PROJECT / "workflow_scripts"))
 
+from snakemake.cli import get_argument_parser
 from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.tasks.registry import TASKS
-from quasarnet_al.workflow import plan, retries, rounds, slurm
-from quasarnet_al.workflow.config import set_environment
+from quasarnet_al.workflow import plan, retries, revisions, rounds, slurm
+from quasarnet_al.workflow.config import read_yaml, set_environment
 
 # The version that the project is tested with; older ones lack keywords that the rules use.
 min_version("9.27")
 
 # A config given with --configfile is complete: the demo's keys must not fill its gaps. Snakemake
 # has no public name for the list of these files.
+CONFIGFILES = workflow.overwrite_configfiles or [str(PROJECT / "config/config.yaml")]
+try:
+    for path in CONFIGFILES:
+        read_yaml(path)
+except InputError as error:
+    sys.exit(str(error))
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: CONFIGFILES[0]
 
 
 try:
-    config = plan.check(config, Path(workflow.basedir, "config/schemas/config.schema.yaml"))
+    config = plan.check(config, PROJECT / "config/schemas/config.schema.yaml")
     CAMPAIGN = rounds.Campaign(config)
     CAMPAIGN.check_frozen()
     ROUNDS = CAMPAIGN.numbers
@@ -35,15 +44,17 @@ except InputError as error:
     sys.exit(str(error))
 
 
-# `results/<run>/...` in the rules is the run of this config.
+# `results/<run>/...` in the rules is the run of this config; its pool may be another run's.
 pathvars:
     run=config["run"],
+    pool=plan.pool_folder(config),
 
 
-set_environment(config)
+set_environment(config, PROJECT)
 COMMAND = rounds.command_to_go_on(sys.argv[1:])
 rounds.show_on_pages(COMMAND)
-if workflow.is_main_process:
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+if workflow.is_main_process and not IS_MODULE:
     rounds.when_nothing_is_to_be_done(logger, lambda: CAMPAIGN.next_steps(COMMAND))
     retries.not_after_refusal(logger, workflow)
 
@@ -77,6 +88,7 @@ include: "rules/select.smk"
 include: "rules/inspect.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 include: "rules/experiment.smk"
 include: "rules/compare.smk"
 include: "rules/archive.smk"
@@ -97,6 +109,18 @@ rule restore:
     localrule: True
 
 
+if workflow.is_main_process:
+    try:
+        if IS_MODULE:
+            # Snakemake calls the hooks of the main workflow only.
+            CAMPAIGN.record(labelled_rounds())
+        else:
+            for target in get_argument_parser().parse_known_args(sys.argv[1:])[0].targets:
+                CAMPAIGN.check_target(target, workflow.rules)
+    except InputError as error:
+        sys.exit(str(error))
+
+
 onstart:
     jobs = list(workflow.dag.needrun_jobs())
     submitted = [
@@ -106,6 +130,10 @@ onstart:
         for job in jobs
         if not job.is_local
     ]
+    made = {path for job in jobs for path in job.output}
+    old = revisions.note({path for job in jobs for path in job.input} - made)
+    if old:
+        print(old, file=sys.stderr)
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
         if not RESTORES:

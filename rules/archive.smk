@@ -44,7 +44,7 @@ rule archive_run:
         copies=[CAMPAIGN.copies(n) for n in ROUNDS],
     shell:
         """
-        python workflow_scripts/archive_run.py \
+        python "$QUASARNET_AL_PROGRAMS/archive_run.py" \
             --files {input:q} {params.handed_in:q} {params.more:q} \
             --output {output.bundle:q} >{log} 2>&1
         """

@@ -23,7 +23,7 @@ rule assemble_validation:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/assemble_validation.py \
+        python "$QUASARNET_AL_PROGRAMS/assemble_validation.py" \
             --task {params.task} \
             --labelled {input.labelled:q} \
             --fraction {params.fraction} \
@@ -51,7 +51,7 @@ rule assemble_gate:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/assemble_validation.py \
+        python "$QUASARNET_AL_PROGRAMS/assemble_validation.py" \
             --task {params.task} \
             --labelled {input.labelled:q} \
             --fraction {params.fraction} \
@@ -84,7 +84,7 @@ rule assemble_training:
         task=config["task"],
     shell:
         """
-        python workflow_scripts/assemble_training.py \
+        python "$QUASARNET_AL_PROGRAMS/assemble_training.py" \
             --task {params.task} \
             --labelled {input.labelled:q} \
             --validation {input.validation:q} \

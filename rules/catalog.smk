@@ -9,7 +9,7 @@ rule classify_spectra:
     """Classify the tiles {wildcards.tiles}."""
     input:
         weights=catalog_weights,
-        pool="results/<run>/pool/{tiles}.fits",
+        pool=lambda wildcards: pool_file(wildcards.tiles),
     output:
         table="results/<run>/catalog/{tiles}.fits",
     log:
@@ -23,7 +23,7 @@ rule classify_spectra:
         runtime=time_limit("classify_spectra", scoring(config["ensemble"]["members"])),
     shell:
         """
-        python workflow_scripts/classify_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/classify_spectra.py" \
             --weights {input.weights:q} \
             --pool {input.pool:q} \
             --threads {threads} \
@@ -50,7 +50,7 @@ rule write_catalog:
         lines=config["classification"]["n_thresh"],
     shell:
         """
-        python workflow_scripts/write_catalog.py \
+        python "$QUASARNET_AL_PROGRAMS/write_catalog.py" \
             --tables @<(printf '%s\\n' {input.tables:q}) \
             --c-thresh {params.cut} \
             --n-thresh {params.lines} \

@@ -121,7 +121,7 @@ def tiles_of_round(pattern):
     return lambda wildcards: expand(
         pattern,
         round=wildcards.round,
-        fit=fit_of_round(wildcards),
+        map=CAMPAIGN.map_folder(int(wildcards.round)),
         tiles=CAMPAIGN.tiles(int(wildcards.round)),
     )
 
@@ -154,14 +154,15 @@ def metrics_after(wildcards):
     return f"results/{config['run']}/round-{after:02d}/metrics.json"
 
 
-def fit_of_round(wildcards):
-    """Which map a round uses."""
-    return CAMPAIGN.fit(int(wildcards.round))
-
-
 def som_of_round(wildcards):
     """The file of a round's map."""
-    return f"results/{config['run']}/som/{fit_of_round(wildcards)}/som.h5"
+    return f"{CAMPAIGN.map_folder(int(wildcards.round))}/som.h5"
+
+
+def pool_file(tiles):
+    """The spectra of a chunk: of the pool, which may be another run's, or of the catalogue."""
+    folder = plan.pool_folder(config) if tiles in CHUNKS else f"results/{config['run']}/pool"
+    return f"{folder}/{tiles}.fits"
 
 
 def handed_in(wildcards):
@@ -197,6 +198,14 @@ def is_adjudicated(number):
     return not CAMPAIGN.is_oracle_round(int(number)) and not CAMPAIGN.waiting(int(number))
 
 
+def pages_of_round(number):
+    """The inspection pages of a round, below the folder of the run's results."""
+    if not TASKS[config["task"]].pages:
+        return []
+    names = ["index", *(f"minibatch-{minibatch}" for minibatch in CAMPAIGN.minibatches(number))]
+    return [f"round-{number:02d}/inspect/{name}.html" for name in names]
+
+
 def adjudications():
     """The pages on which somebody decides where inspectors disagree."""
     return [
@@ -230,6 +239,7 @@ def what_to_build():
         *outlier_tables(),
         f"{results}/learning_curve.csv",
         f"{results}/report.html",
+        *([f"{config['publish']}/{config['run']}/report.html"] if config["publish"] else []),
         *TASK_TARGETS,
     ]
 

@@ -22,7 +22,7 @@ rule assemble_variant:
         "../envs/cpu.yaml"
     shell:
         """
-        python workflow_scripts/assemble_training.py \
+        python "$QUASARNET_AL_PROGRAMS/assemble_training.py" \
             --labelled {input.labelled:q} \
             --validation {input.validation:q} \
             --output {output.training:q} >{log} 2>&1
@@ -58,7 +58,7 @@ rule train_variant:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/train_members.py \
+        python "$QUASARNET_AL_PROGRAMS/train_members.py" \
             --task {params.task} \
             --training {input.training:q} \
             --no-bootstrap \
@@ -99,7 +99,7 @@ rule compare_variants:
         classification=CLASSIFICATION,
     shell:
         """
-        python workflow_scripts/compare_variants.py \
+        python "$QUASARNET_AL_PROGRAMS/compare_variants.py" \
             --task {params.task} \
             --variants {params.variants} \
             --trained {input.trained:q} \

@@ -28,7 +28,7 @@ rule evaluate_ensemble:
         classification=CLASSIFICATION,
     shell:
         """
-        python workflow_scripts/evaluate_ensemble.py \
+        python "$QUASARNET_AL_PROGRAMS/evaluate_ensemble.py" \
             --task {params.task} \
             --ensemble {input.ensemble:q} \
             --validation {input.validation:q} \
@@ -54,7 +54,7 @@ rule compare_redshifts:
         "../envs/cpu.yaml"
     shell:
         """
-        python workflow_scripts/compare_redshifts.py \
+        python "$QUASARNET_AL_PROGRAMS/compare_redshifts.py" \
             --scores @<(printf '%s\\n' {input.scores:q}) \
             --truth {input.truth:q} \
             --output {output.table:q} >{log} 2>&1
@@ -81,7 +81,7 @@ rule advise_stopping:
         z_split=options.words(Classification, config["classification"], "z_split"),
     shell:
         """
-        python workflow_scripts/advise_stopping.py \
+        python "$QUASARNET_AL_PROGRAMS/advise_stopping.py" \
             --task {params.task} \
             --batch {input.batch:q} \
             --labels {input.labels:q} \

@@ -30,7 +30,7 @@ rule start_arms:
         task=config["task"],
     shell:
         """
-        python workflow_scripts/train_members.py \
+        python "$QUASARNET_AL_PROGRAMS/train_members.py" \
             --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
@@ -47,9 +47,9 @@ rule run_arm:
         start="results/<run>/experiment/{seed}/start.h5",
         training="results/<run>/round-01/training.fits",
         validation="results/<run>/validation.fits",
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
-        map=expand("results/<run>/som/run/{tiles}.fits", tiles=CHUNKS),
-        som="results/<run>/som/run/som.h5",
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
+        map=expand("{map}/{tiles}.fits", map=CAMPAIGN.map_folder(1), tiles=CHUNKS),
+        som=f"{CAMPAIGN.map_folder(1)}/som.h5",
         truth=config["oracle"]["truth"] or [],
     output:
         curve="results/<run>/experiment/{seed}/{arm}.csv",
@@ -74,7 +74,7 @@ rule run_arm:
         task=config["task"],
     shell:
         """
-        python workflow_scripts/run_arm.py \
+        python "$QUASARNET_AL_PROGRAMS/run_arm.py" \
             --task {params.task} \
             --arm {wildcards.arm} \
             {params.strategy} \
@@ -123,7 +123,7 @@ rule compare_arms:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/compare_arms.py \
+        python "$QUASARNET_AL_PROGRAMS/compare_arms.py" \
             --curves {input.curves:q} \
             --metric {params.metric:q} \
             --baseline {params.baseline} \

@@ -27,7 +27,7 @@ rule extract_spectra:
         broken=broken_in_job(),
     shell:
         """
-        python workflow_scripts/extract_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \
             --input-root {params.chunk.root:q} \
             --layout {params.chunk.layout} \
             --tile @<(printf '%s\\n' {params.tiles:q}) \
@@ -65,7 +65,7 @@ rule extract_labelled:
         broken=config["pool"]["broken"],
     shell:
         """
-        python workflow_scripts/extract_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \
             @<(printf '%s\\n' {params.source:q}) \
             --grid {params.grid} \
             --broken {params.broken} \

@@ -28,7 +28,7 @@ rule extract_sky:
         broken=broken_in_job(),
     shell:
         """
-        python workflow_scripts/extract_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \
             --input-root {params.chunk.root:q} \
             --layout {params.chunk.layout} \
             --tile @<(printf '%s\\n' {params.tiles:q}) \
@@ -47,7 +47,7 @@ rule compare_weights:
         candidate=plan.release(config),
         # A share of its own, where the config gives one: the network was chosen on the other.
         validation=judging_sets()[-1],
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
         sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(config)),
     output:
         table="results/<run>/gate/gate.csv",
@@ -78,7 +78,7 @@ rule compare_weights:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/compare_weights.py \
+        python "$QUASARNET_AL_PROGRAMS/compare_weights.py" \
             --candidate {input.candidate:q} \
             --incumbent {input.incumbent:q} \
             --validation {input.validation:q} \
@@ -114,5 +114,5 @@ rule gate:
         "../envs/cpu.yaml"
     shell:
         """
-        python workflow_scripts/judge_weights.py --verdict {input.verdict:q} 2>&1 | tee {log}
+        python "$QUASARNET_AL_PROGRAMS/judge_weights.py" --verdict {input.verdict:q} 2>&1 | tee {log}
         """

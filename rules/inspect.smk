@@ -2,7 +2,7 @@
 
 results/<run>/round-NN/inspect/index.html           the round's pages
 results/<run>/round-NN/inspect/minibatch-MM.html    one page per minibatch
-labels/<run>/round-NN/*.csv                         what inspectors hand in
+<labels>/<run>/round-NN/*.csv                       what inspectors hand in
 results/<run>/round-NN/handed-in/                   copies of it: append-only, no rule's output
 results/<run>/round-NN/labels.csv                   merged by the rules
 """
@@ -38,7 +38,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
         params:
             folder=subpath(output.index, parent=True),
             title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
-            labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+            labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
             vi=handed_in,
             roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
             blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
@@ -49,7 +49,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             seed=config["seed"],
         shell:
             """
-            python workflow_scripts/write_pages.py \
+            python "$QUASARNET_AL_PROGRAMS/write_pages.py" \
                 --batch {input.batch:q} \
                 --batch-pool {input.batch_pool:q} \
                 --title-prefix {params.title:q} \
@@ -88,7 +88,7 @@ rule write_adjudication:
     params:
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
-        labels=lambda wildcards: f"labels/{config['run']}/round-{wildcards.round}",
+        labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
         vi=handed_in,
         roots=sorted({chunk.root for chunk in CHUNKS.values() if chunk.root}) or ["."],
         blind=lambda wildcards: "yes" if settings(wildcards)["inspection"]["blind"] else "no",
@@ -96,7 +96,7 @@ rule write_adjudication:
         templates=config["inspection"]["redrock_templates"],
     shell:
         """
-        python workflow_scripts/write_adjudication.py \
+        python "$QUASARNET_AL_PROGRAMS/write_adjudication.py" \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \
@@ -130,7 +130,7 @@ rule answer_by_oracle:
         ),
     shell:
         """
-        python workflow_scripts/answer_by_oracle.py \
+        python "$QUASARNET_AL_PROGRAMS/answer_by_oracle.py" \
             --batch {input.batch:q} \
             --truth {input.truth:q} \
             --minibatch {wildcards.minibatch} \
@@ -161,7 +161,7 @@ rule merge_labels:
         complete=lambda wildcards: settings(wildcards)["inspection"]["complete"],
     shell:
         """
-        python workflow_scripts/merge_labels.py \
+        python "$QUASARNET_AL_PROGRAMS/merge_labels.py" \
             --task {params.task} \
             --batch {input.batch:q} \
             --vi {input.oracle:q} {params.vi:q} {params.whole} \

@@ -28,7 +28,7 @@ rule extract_digits:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/extract_digits.py \
+        python "$QUASARNET_AL_PROGRAMS/extract_digits.py" \
             --images {params.mnist[images]:q} \
             --labels {params.mnist[labels]:q} \
             --count {params.size} \
@@ -64,7 +64,7 @@ rule draw_digits:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/draw_digits.py \
+        python "$QUASARNET_AL_PROGRAMS/draw_digits.py" \
             --scores {input.scores:q} \
             --pool {input.pool:q} \
             --selection {input.selection:q} \

@@ -8,10 +8,10 @@ results/<run>/catalog/files.csv      the same of the tiles of the catalogue
 rule check_pool:
     """Count the files that the {wildcards.section} lacks; refuse too many."""
     input:
-        pool=lambda wildcards: expand(
-            "results/<run>/pool/{tiles}.fits",
-            tiles=CHUNKS if wildcards.section == "pool" else CATALOG_CHUNKS,
-        ),
+        pool=lambda wildcards: [
+            pool_file(tiles)
+            for tiles in (CHUNKS if wildcards.section == "pool" else CATALOG_CHUNKS)
+        ],
     output:
         counts="results/<run>/{section}/files.csv",
     log:
@@ -25,7 +25,7 @@ rule check_pool:
         broken=config["pool"]["broken"],
     shell:
         """
-        python workflow_scripts/check_pool.py \
+        python "$QUASARNET_AL_PROGRAMS/check_pool.py" \
             --pool @<(printf '%s\\n' {input.pool:q}) \
             --broken {params.broken} \
             --output {output.counts:q} >{log} 2>&1

@@ -38,7 +38,7 @@ rule train_release:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/train_members.py \
+        python "$QUASARNET_AL_PROGRAMS/train_members.py" \
             --training {input.training:q} \
             --validation {input.validation:q} \
             --no-bootstrap \
@@ -68,7 +68,7 @@ rule choose_release:
         classification=CLASSIFICATION,
     shell:
         """
-        python workflow_scripts/choose_release.py \
+        python "$QUASARNET_AL_PROGRAMS/choose_release.py" \
             --trained {input.trained:q} \
             --validation {input.validation:q} \
             {params.classification} \
@@ -113,7 +113,7 @@ rule check_release:
         classification=config["classification"],
     shell:
         """
-        python workflow_scripts/check_release.py \
+        python "$QUASARNET_AL_PROGRAMS/check_release.py" \
             --weights {input.weights:q} {input.incumbent:q} \
             --training {input.training:q} \
             --labelled {input.labelled:q} \

@@ -13,8 +13,8 @@ rule report_round:
         summary="results/<run>/round-{round}/selection.json",
         selection="results/<run>/round-{round}/selection.fits",
         scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
-        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
-        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
+        map=tiles_of_round("{map}/{tiles}.fits"),
+        pool=tiles_of_round("<pool>/{tiles}.fits"),
         som=som_of_round,
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",
@@ -49,7 +49,7 @@ rule report_round:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/report_round.py \
+        python "$QUASARNET_AL_PROGRAMS/report_round.py" \
             --task {params.task} \
             --run {params.run:q} \
             --metrics {input.metrics:q} \
@@ -86,7 +86,7 @@ rule report_run:
             "results/<run>/round-{round}/stopping.json", round=two_digits(labelled_rounds())
         ),
         rounds=expand("results/<run>/round-{round}/report.html", round=two_digits(ROUNDS)),
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
         sets=[
             *SET_FILES,
             *expand("results/<run>/round-{round}/training.fits", round=two_digits(ROUNDS)),
@@ -116,7 +116,7 @@ rule report_run:
         benchmarks=f"results/{config['run']}/benchmarks",
     shell:
         """
-        python workflow_scripts/report_run.py \
+        python "$QUASARNET_AL_PROGRAMS/report_run.py" \
             --task {params.task} \
             --run {params.run:q} \
             --metrics {input.metrics:q} \

@@ -8,7 +8,7 @@ rule score_spectra:
     """Score the tiles {wildcards.tiles} with the ensemble of round {wildcards.round}."""
     input:
         ensemble="results/<run>/round-{round}/ensemble.h5",
-        pool="results/<run>/pool/{tiles}.fits",
+        pool="<pool>/{tiles}.fits",
     output:
         scores="results/<run>/round-{round}/scores/{tiles}.fits",
     log:
@@ -28,7 +28,7 @@ rule score_spectra:
         seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
-        python workflow_scripts/score_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/score_spectra.py" \
             --task {params.task} \
             --ensemble {input.ensemble:q} \
             --pool {input.pool:q} \

@@ -13,9 +13,9 @@ rule select_batch:
     """Select the batch of round {wildcards.round}."""
     input:
         scores=tiles_of_round("results/<run>/round-{round}/scores/{tiles}.fits"),
-        map=tiles_of_round("results/<run>/som/{fit}/{tiles}.fits"),
-        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
-        checked=ancient("results/<run>/pool/files.csv"),
+        map=tiles_of_round("{map}/{tiles}.fits"),
+        pool=tiles_of_round("<pool>/{tiles}.fits"),
+        checked=ancient("<pool>/files.csv"),
         som=som_of_round,
         # Without the sets of `snakemake check`, which may be added later: the batch must not change.
         labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
@@ -44,7 +44,7 @@ rule select_batch:
         seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
-        python workflow_scripts/select_batch.py \
+        python "$QUASARNET_AL_PROGRAMS/select_batch.py" \
             --scores @<(printf '%s\\n' {input.scores:q}) \
             --map @<(printf '%s\\n' {input.map:q}) \
             --pool @<(printf '%s\\n' {input.pool:q}) \
@@ -78,7 +78,7 @@ rule record_round:
         settings=lambda wildcards: CAMPAIGN.record_text(int(wildcards.round)),
     shell:
         """
-        python workflow_scripts/record_round.py \
+        python "$QUASARNET_AL_PROGRAMS/record_round.py" \
             --settings {params.settings:q} \
             --files {input.files:q} \
             --labels {input.labels:q} \
@@ -90,7 +90,7 @@ rule judge_outliers:
     """Compare what the outlier rule of round {wildcards.round} discarded with known flaws."""
     input:
         selection="results/<run>/round-{round}/selection.fits",
-        pool=tiles_of_round("results/<run>/pool/{tiles}.fits"),
+        pool=tiles_of_round("<pool>/{tiles}.fits"),
     output:
         table="results/<run>/round-{round}/outliers.csv",
     log:
@@ -100,7 +100,7 @@ rule judge_outliers:
         "../envs/cpu.yaml"
     shell:
         """
-        python workflow_scripts/judge_outliers.py \
+        python "$QUASARNET_AL_PROGRAMS/judge_outliers.py" \
             --selection {input.selection:q} \
             --pool @<(printf '%s\\n' {input.pool:q}) \
             --output {output.table:q} >{log} 2>&1

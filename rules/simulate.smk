@@ -29,7 +29,7 @@ rule simulate_survey:
         seed=config["seed"],
     shell:
         """
-        python workflow_scripts/simulate_survey.py \
+        python "$QUASARNET_AL_PROGRAMS/simulate_survey.py" \
             --tiles {params.survey[tiles]} \
             --night {params.survey[night]} \
             --petals {params.survey[petals]} \

@@ -9,9 +9,9 @@ results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectru
 rule fit_som:
     """Fit the self-organizing map ({wildcards.fit})."""
     input:
-        pool=expand("results/<run>/pool/{tiles}.fits", tiles=CHUNKS),
+        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
         # Only that the pool was checked: tiles that are added are no reason to run again.
-        checked=ancient("results/<run>/pool/files.csv"),
+        checked=ancient("<pool>/files.csv"),
     output:
         som="results/<run>/som/{fit}/som.h5",
     log:
@@ -29,7 +29,7 @@ rule fit_som:
         seed=som_seed,
     shell:
         """
-        python workflow_scripts/fit_som.py \
+        python "$QUASARNET_AL_PROGRAMS/fit_som.py" \
             --pool @<(printf '%s\\n' {input.pool:q}) \
             {params.som} \
             --seed {params.seed} \
@@ -42,7 +42,7 @@ rule map_spectra:
     """Find the best-matching units of the tiles {wildcards.tiles}."""
     input:
         som="results/<run>/som/{fit}/som.h5",
-        pool="results/<run>/pool/{tiles}.fits",
+        pool="<pool>/{tiles}.fits",
     output:
         map="results/<run>/som/{fit}/{tiles}.fits",
     log:
@@ -58,7 +58,7 @@ rule map_spectra:
         ),
     shell:
         """
-        python workflow_scripts/map_spectra.py \
+        python "$QUASARNET_AL_PROGRAMS/map_spectra.py" \
             --som {input.som:q} \
             --pool {input.pool:q} \
             --threads {threads} \

@@ -35,7 +35,7 @@ rule train_members:
         seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],
     shell:
         """
-        python workflow_scripts/train_members.py \
+        python "$QUASARNET_AL_PROGRAMS/train_members.py" \
             --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
@@ -75,7 +75,7 @@ for members, numbers in CAMPAIGN.grouped("members"):
             task=config["task"],
         shell:
             """
-            python workflow_scripts/export_weights.py \
+            python "$QUASARNET_AL_PROGRAMS/export_weights.py" \
                 --task {params.task} \
                 --trained {input.trained:q} \
                 --output {output.weights:q} >{log} 2>&1
@@ -97,7 +97,7 @@ rule pack_ensemble:
         task=config["task"],
     shell:
         """
-        python workflow_scripts/pack_ensemble.py \
+        python "$QUASARNET_AL_PROGRAMS/pack_ensemble.py" \
             --task {params.task} \
             --weights {input.weights:q} \
             --output {output.ensemble:q} >{log} 2>&1

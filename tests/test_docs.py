@@ -6,9 +6,12 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from helpers import diagrams
 from helpers.paths import PYTHON, ROOT
+from quasarnet_al.workflow import plan
+from quasarnet_al.workflow.plan import check
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
 #: The files of the project, the options of each program.
@@ -89,3 +92,13 @@ def test_every_module_is_described_in_the_library():
     for wing, text in told.items():
         modules = {path.stem for path in (library / wing).glob("*.py")} - {"__init__"}
         assert modules - {"program", "files", "chance"} <= set(re.findall(r"`(\w+)`", text)), wing
+
+
+def test_the_config_for_ones_own_data_is_valid(tmp_path, monkeypatch):
+    (text,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/your-own-data.md").read_text(), re.S)
+    assert len(text.splitlines()) <= 16
+    monkeypatch.setenv("REDUX", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = check(yaml.safe_load(text), ROOT / "config/schemas/config.schema.yaml")
+    assert list(plan.chunks(found)) == ["80605", "80607"]
+    assert plan.labelled_sets(found)["dr12q"].files[0] == f"{tmp_path}/qn/data_dr12.fits"

@@ -63,3 +63,9 @@ def test_every_program_is_tried_with_bad_input():
     tried = {name.partition(".")[0] for name in PROGRAMS}
     programs = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
     assert programs - tried == {"check_gpu", "discard_answers", "record_round"}
+
+
+def test_rules_find_their_programs_wherever_snakemake_runs():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for line in re.findall(r"^ *python .*", path.read_text(), re.MULTILINE):
+            assert line.strip().startswith('python "$QUASARNET_AL_PROGRAMS/'), (path.name, line)

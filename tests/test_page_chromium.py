@@ -453,12 +453,12 @@ def row_of(page, folder, k):
 def test_a_held_key_answers_once(context, fifty):
     """Repeats of a held key answer nothing, and nothing is answered that was not drawn."""
     page = open_page(context, fifty[0])
-    page.keyboard.down("4")
+    page.keyboard.down("0")
     for _ in range(15):
         # Without an up between them Chromium marks these as repeats.
-        page.keyboard.down("4")
+        page.keyboard.down("0")
         page.wait_for_timeout(33)
-    page.keyboard.up("4")
+    page.keyboard.up("0")
     assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
     press(page, "Home", "4")
     assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
@@ -946,7 +946,8 @@ def test_no_key_or_click_answers_twice(context, few):
 
 def test_a_held_enter_clicks_a_button_once(context, fifty):
     page = open_page(context, fifty[0])
-    page.locator("#qualities button").nth(0).focus()
+    # Quality 0 needs no class.
+    page.locator("#qualities button").nth(4).focus()
     until(page, "canSee()")
     for _ in range(12):
         page.keyboard.down("Enter")
@@ -1091,9 +1092,14 @@ def test_without_storage_the_page_works_and_asks_before_it_closes(context, few, 
     while not asked and time.monotonic() < deadline:
         context.new_page().close()
     assert asked == ["beforeunload"]
-    # What was downloaded may be closed.
-    page = open_page(context, few[0])
+    # Another name loses nothing.
+    page = open_page(context, few[0], "Ann")
     press(page, "4")
+    rename(page, "Bob")
+    until(page, "Object.keys(answers).length === 0")
+    rename(page, "Ann")
+    until(page, "Object.keys(answers).length === 1")
+    # What was downloaded may be closed.
     rows, _ = read_vi(download(page, tmp_path))
     assert rows["QUALITY"].tolist() == [4]
     page.on("dialog", stay)
@@ -1129,6 +1135,36 @@ def test_an_older_file_brings_nothing_back_by_itself(context, few, tmp_path):
     page.set_input_files("#file", vi(tmp_path / "both.csv", rows))
     page.locator("#banners", has_text="2 different answers").wait_for()
     assert answer_of(page, 3)["quality"] == -1
+
+
+def test_a_question_that_stands_is_not_answered_with_something_else(context, few, tmp_path):
+    page = open_page(context, few[0], "Ann")
+    press(page, "4")
+    rows = [(FIRST, "", 3, 1.2, "QSO", ""), (FIRST + 2, "", 4, 0.7, "GALAXY", "")]
+    file = vi(tmp_path / "mine.csv", rows)
+    page.set_input_files("#file", file)
+    page.locator("#banners button", has_text="Take all 2").wait_for()
+    # While the question stands, one of the two is answered here.
+    press(page, "n", "s", "3")
+    page.locator("#banners button", has_text="Take all 2").click()
+    assert answer_of(page, 2)["spectype"] == "STAR" and answer_of(page, 0)["quality"] == 3
+    assert "1 answered here meanwhile stay" in page.locator("#toast").inner_text()
+    # Nor is what was asked of one person for the next one to answer.
+    page.set_input_files("#file", file)
+    page.locator("#banners button", has_text="Take all 1").wait_for()
+    rename(page, "Bob")
+    assert page.locator("#banners button", has_text="Take all").count() == 0
+    press(page, "Home", "0")
+    page.locator("#banners button", has_text="misspelling").click()
+    until(page, "Object.keys(answers).length === 2")
+    # What Bob answered since then stays Bob's.
+    assert answer_of(page, 0)["quality"] == 0 and answer_of(page, 2)["spectype"] == "STAR"
+    # What is no longer so is no longer said.
+    press(page, "Home", *"n0n000")
+    until(page, "document.querySelector('#banners [data-name=done]') !== null")
+    press(page, "u")
+    assert page.locator("#banners [data-name=done]").count() == 0
+    assert page.errors == []
 
 
 def test_names_of_letters_from_right_to_left(context, few, tmp_path):

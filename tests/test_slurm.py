@@ -60,7 +60,7 @@ pytestmark = [
 own_slurm = pytest.mark.skipif(CLUSTER != "quasarnet-al", reason="needs to rule over the nodes")
 
 
-def eventually(check, seconds: float = 600, pause: float = 0.2):
+def eventually(check, seconds: float = 1800, pause: float = 0.2):
     """Call `check` until it returns something true, and return that.
 
     The time limit ends a test that hangs; it is far above what a busy machine needs.
@@ -102,7 +102,7 @@ class Head:
     def text(self) -> str:
         return self.output.read_text()
 
-    def end(self, seconds: float = 900) -> int:
+    def end(self, seconds: float = 3600) -> int:
         return self.process.wait(seconds)
 
     def submitted(self) -> list[str]:
@@ -448,6 +448,26 @@ def test_what_slurm_would_refuse_is_refused_before_anything_is_submitted(
     site.kept(before)
 
 
+@own_slurm
+def test_jobs_that_slurm_forgets_at_once_are_known_from_accounting(site):
+    before = site.files()
+    (site.folder / MAP).unlink()
+    settings = Path("/etc/slurm/slurm.conf").resolve()
+    text = settings.read_text()
+    assert "MinJobAge=300" in text
+    try:
+        # Less than three times the seconds before a head's first look.
+        settings.write_text(text.replace("MinJobAge=300", "MinJobAge=5"))
+        ask("scontrol", "reconfigure")
+        head = site.run(MAP)
+    finally:
+        settings.write_text(text)
+        ask("scontrol", "reconfigure")
+    assert head.process.returncode == 0, head.text
+    assert "SLURM forgets ended jobs after 5 s (MinJobAge)" in head.text
+    site.kept(before, MAP)
+
+
 def test_two_runs_from_one_checkout_do_not_disturb_each_other(site):
     before = site.files()
     (site.folder / MAP).unlink()
@@ -501,24 +521,61 @@ def test_inside_one_allocation_nothing_more_is_submitted(site):
     before, jobs = site.files(), len(site.jobs())
     team = f"{RESULTS}/round-01/train/team-01.h5"
     (site.folder / team).unlink()
-    allocated(site, "gpu.sh", team)
+    submitted(site, "gpu.sh", team, wait=True)
     assert all(f"member-{n:02d}: on device {n}" in log(site, "team-01") for n in range(4))
     site.kept(before, team)
     # What comes before the first training, on a CPU node.
     (site.folder / MAP).unlink()
-    allocated(site, "cpu.sh")
+    submitted(site, "cpu.sh", wait=True)
     site.kept(before, team, MAP)
     assert len(site.jobs()) == jobs + 2
 
 
-def allocated(site: Checkout, script: str, *arguments: str) -> None:
-    """Run a batch script of one node, and wait until it has ended well."""
-    command = ["sbatch", "--wait", "--time=30", "--output=allocation.log"]
-    command += [f"profiles/perlmutter-node/{script}", *arguments, "--configfile", CONFIG]
+def test_four_strategies_of_a_study_in_one_allocation_take_four_devices(site):
+    before = site.files()
+    arms = ("one", "two", "three", "four")
+    (site.folder / "study.yaml").write_text(
+        f"oracle: {{truth: {RESULTS}/mock/pool/truth.csv}}\n"
+        "experiment: {rounds: 1, seeds: 1, baseline: one, arms: {one: {}, two: {}, three: {}, "
+        "four: {}}}\n"
+    )
+    study = site.folder / RESULTS / "experiment"
+    (study / "1").mkdir(parents=True)
+    shutil.copy(site.folder / RESULTS / "round-01/ensemble.h5", study / "1/start.h5")
+    locks = f"quasarnet-al-{os.getuid()}-{{job}}-gpu-{{device}}.lock"
+    with site.held("device"):
+        # As many CPUs as the node claims, so that all four run at once.
+        curves = [f"{RESULTS}/experiment/1/{arm}.csv" for arm in arms]
+        job = submitted(site, "gpu.sh", *curves, "--cores", "128", configs=("study.yaml",))
+        files = [Path("/tmp", locks.format(job=job, device=n)) for n in range(4)]
+        eventually(lambda: all(path.exists() for path in files))
+    logs = [site.folder / f"logs/slurm/run_arm/1/{arm}.log" for arm in arms]
+    eventually(lambda: all("on device" in log.read_text() for log in logs))
+    taken = [log.read_text().partition("on device ")[2][0] for log in logs]
+    assert sorted(taken) == ["0", "1", "2", "3"]
+    # What they would find out takes minutes.
+    ask("scancel", job)
+    site.gone(job)
+    assert site.run("--unlock").process.returncode == 0
+    shutil.rmtree(study)
+    site.kept(before)
+
+
+def submitted(
+    site: Checkout, script: str, *arguments: str, wait: bool = False, configs: tuple = ()
+) -> str:
+    """Submit a batch script of one node; return the number of its job."""
+    command = ["sbatch", "--parsable", "--time=30", "--output=allocation.log"]
+    command += ["--wait"] if wait else []
+    command += [f"profiles/perlmutter-node/{script}", *arguments, "--configfile", CONFIG, *configs]
     path = f"{Path(PYTHON).parent}:{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "QUASARNET_AL_TRAIN_ON_CPU": "yes"}
-    done = subprocess.run(command, cwd=site.folder, env=environment)
+    environment |= {"PYTHONPATH": str(site.folder / HOLD)}
+    done = subprocess.run(
+        command, cwd=site.folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
     assert done.returncode == 0, (site.folder / "allocation.log").read_text()
+    return done.stdout.strip()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import marshal
 import pickle
 import shlex
 import subprocess
+from pathlib import Path
 
 import fitsio
 import h5py
@@ -163,7 +164,7 @@ def dry_run(tmp_path_factory):
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.replace("\\\n", " ").splitlines()
-    found = [shlex.split(line) for line in lines if "python workflow_scripts/" in line]
+    found = [shlex.split(line) for line in lines if 'python "$QUASARNET_AL_PROGRAMS' in line]
     assert not (folder / "owned").exists()
     return found, truth, exclude
 
@@ -181,14 +182,14 @@ def test_names_reach_the_programs_as_they_are(dry_run):
 def test_only_the_oracle_is_told_the_truth(dry_run):
     """And the extraction of the labelled sets, of their own."""
     commands, truth, _ = dry_run
-    programs = {words[1] for words in commands}
-    assert {"workflow_scripts/select_batch.py", "workflow_scripts/write_pages.py"} <= programs
-    mock = {"workflow_scripts/simulate_survey.py", "workflow_scripts/extract_spectra.py"}
+    programs = {Path(words[1]).name for words in commands}
+    assert {"select_batch.py", "write_pages.py"} <= programs
+    mock = {"simulate_survey.py", "extract_spectra.py"}
     for words in commands:
         if any("truth" in word for word in words[2:]):
-            assert words[1] in mock | {"workflow_scripts/answer_by_oracle.py"}
+            assert Path(words[1]).name in mock | {"answer_by_oracle.py"}
         if truth in words:
-            assert words[1] == "workflow_scripts/answer_by_oracle.py"
+            assert Path(words[1]).name == "answer_by_oracle.py"
 
 
 def test_a_hostile_header_stays_in_one_line(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from helpers.paths import ROOT
-from helpers.workflow import checkout, digests, snakemake, times
+from helpers.workflow import CONFIG, checkout, digests, snakemake, times
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import pool
 
@@ -244,6 +244,49 @@ def test_errors_of_use_end_in_one_clear_line(tmp_path):
     for target, key in (("experiment", "experiment.arms"), ("compare", "compare.variants")):
         result = snakemake(folder, target, "-n", status=1)
         assert f"config: {key} is empty; name some there" in result.stderr
+    for target, fault in (
+        ("catalogue", "catalogue: is no target: no rule makes it; perhaps catalog is meant"),
+        ("results/tiny/bach.csv", "results/tiny/bach.csv: is no target: no rule makes it; README"),
+        ("results/tiny/round-03/batch.csv", "there is no round 3 yet; round 2 waits for labels"),
+    ):
+        result = snakemake(folder, target, "-n", status=1)
+        assert fault in result.stderr.splitlines()[-1]
+    (folder / "twice.yaml").write_text("run: x\nseed: 1\nseed: 2\n")
+    result = snakemake(folder, "-n", config="twice.yaml", status=1)
+    assert "twice.yaml: line 3: the key 'seed' is there twice" in result.stderr.splitlines()[-1]
+
+
+def test_it_runs_from_elsewhere_and_as_a_module(tmp_path):
+    """Programs are found in the project, files where Snakemake runs."""
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    config |= {"run": "other", "mock": config["mock"] | {"old": {"tiles": [9]}}}
+    config["mock"]["old"]["targets_per_petal"] = 10
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"quasars": config}))
+    (tmp_path / "Snakefile").write_text(f"""
+configfile: "config.yaml"
+
+module quasarnet_al:
+    snakefile: "{ROOT}/Snakefile"
+    config: config["quasars"]
+
+use rule * from quasarnet_al as al_*
+
+rule count:
+    default_target: True
+    input: "results/other/mock/old/truth.csv"
+    output: "count.txt"
+    shell: "wc -l {{input}} > {{output}}"
+""")
+    snakemake(tmp_path, config=None)
+    assert (tmp_path / "count.txt").read_text().startswith("11 ")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    table = "results/other/labelled/old.fits"
+    snakemake(tmp_path, table, "-s", ROOT / "Snakefile", config="tiny.yaml")
+    assert (tmp_path / table).exists()
+    assert (
+        "Nothing to be done"
+        in snakemake(ROOT, table, "--directory", tmp_path, config=tmp_path / "tiny.yaml").stdout
+    )
 
 
 def test_demo_shows_its_true_graph(tmp_path):
@@ -388,6 +431,27 @@ labelled:
     for name in ("validation.fits", "round-02/training.fits"):
         origins = pool.read_labelled(folder / "results/tiny" / name)[2]["ORIGIN"]
         assert "boss" not in set(origins)
+
+
+def test_labels_and_published_pages_lie_where_the_config_says(run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder, symlinks=True)
+    batch = pd.read_csv(folder / "results/tiny/round-02/batch.csv")
+    answer(folder, 2, "desi-vi_first_Ann.csv", batch["TARGETID"][:4])
+    (folder / "labels").rename(folder / "people")
+    places = f"labels: people\npublish: {tmp_path}/web\n"
+    result = snakemake(folder, changes=places)
+    told = result.stdout + result.stderr
+    assert "waits for labels of the minibatch 02" in told and "into people/tiny/round-02/" in told
+    assert (
+        "people/tiny/round-02" in (folder / "results/tiny/round-02/inspect/index.html").read_text()
+    )
+    pages = ["round-??/inspect/*.html", "round-??/report.html", "report.html"]
+    assert len(made := digests(folder / "results/tiny", *pages)) == 9
+    assert digests(tmp_path / "web/tiny", *pages) == made
+    assert "Nothing to be done" in snakemake(folder, "-n", changes=places).stdout
+    inside = snakemake(folder, "-n", changes="publish: results/web", status=1)
+    assert "config: publish: results/web is in results; name a folder elsewhere" in inside.stderr
 
 
 def test_catalog(run):

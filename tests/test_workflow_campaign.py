@@ -5,11 +5,13 @@ import shutil
 import subprocess
 
 import fitsio
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from helpers.paths import PYTHON, ROOT
-from helpers.workflow import checkout, digests, snakemake
+from helpers.workflow import CONFIG, checkout, digests, snakemake, times
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 PEOPLE = """
@@ -178,3 +180,24 @@ def test_one_label_arrives_at_a_time(answered, tmp_path):
     shutil.copytree(answered, folder, symlinks=True)
     wanted = jobs(snakemake(folder, "-n", changes=PEOPLE))
     assert wanted["merge_labels"] == 1 and wanted["select_batch"] == 1
+
+
+def test_another_run_uses_the_same_pool_and_map(answered):
+    """Nothing is extracted, fitted or mapped again, and the first run's files stay."""
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    config |= {"run": "second", "rounds": 1, "pool": {"run": "tiny"}}
+    config["ensemble"] |= {"members": 1, "epochs": 1}
+    for name in ("som", "oracle", "release"):
+        del config[name]
+    (answered / "second.yaml").write_text(yaml.safe_dump(config))
+    before = times(answered, "results/tiny/**/*")
+    target = "results/second/round-01/batch.csv"
+    wanted = jobs(snakemake(answered, target, "-n", config="second.yaml"))
+    assert wanted["score_spectra"] == 2 and wanted["train_members"] == 1
+    assert not {"extract_spectra", "fit_som", "map_spectra"} & wanted.keys()
+    snakemake(answered, target, config="second.yaml")
+    assert times(answered, "results/tiny/**/*") == before
+    chosen = pd.read_csv(answered / target)["TARGETID"]
+    catalogs = [fitsio.read(path, ext="CATALOG") for path in answered.glob("results/tiny/pool/*")
+                if path.suffix == ".fits"]  # fmt: skip
+    assert set(chosen) <= set(np.concatenate([catalog["TARGETID"] for catalog in catalogs]))

@@ -1,7 +1,7 @@
 """Discard what people handed in for a round: it is listed and moved aside, never deleted.
 
-Files of labels/RUN/round-NN/ and their copies in results/RUN/round-NN/handed-in/ go to
-labels/RUN/discarded/round-NN-1/ (or -2, ...). A round without answers is no longer frozen: the
+Files of LABELS/RUN/round-NN/ and their copies in results/RUN/round-NN/handed-in/ go to
+LABELS/RUN/discarded/round-NN-1/ (or -2, ...). A round without answers is no longer frozen: the
 next run may choose its batch again.
 """
 
@@ -20,11 +20,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--files", nargs="*", default=[], help="names of the files to discard; absent: all"
     )
+    parser.add_argument(
+        "--labels", type=Path, default=Path("labels"), help="folder of labels, as in the config"
+    )
     parser.add_argument("--dry-run", action="store_true", help="list the files and move nothing")
     args = parser.parse_args(argv)
 
     name = f"round-{args.round:02d}"
-    labels = Path("labels", args.run, name)
+    labels = args.labels / args.run / name
     record = Path("results", args.run, name, "handed-in")
     files, _ = handed_in.read_folder(labels)
     copies = handed_in.recorded(record)
@@ -37,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
             "check --run, --round and --files",
         )
     number = 1
-    while (aside := Path("labels", args.run, DISCARDED, f"{name}-{number}")).exists():
+    while (aside := args.labels / args.run / DISCARDED / f"{name}-{number}").exists():
         number += 1
     for file in sorted(chosen):
         print(f"{labels / file}: discarded, {aside / 'labels' / file}")

@@ -7,11 +7,10 @@ those of tests/benchmarks or, with --benchmarks, those that the jobs of a run ha
 
 from pathlib import Path
 
-import yaml
-
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.workflow import cost
+from quasarnet_al.workflow.config import read_yaml
 from quasarnet_al.workflow.plan import check
 
 ROOT = Path(__file__).parents[1]
@@ -64,10 +63,7 @@ def count(config: dict, spectra_per_tile: float) -> float:
 
 def read(path: str | Path) -> dict:
     """Read and check a config, as the Snakefile does."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(path, f"is not a config ({error})", "give a YAML file") from error
+    content = read_yaml(path)
     try:
         return check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
     except InputError as error:

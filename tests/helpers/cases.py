@@ -263,6 +263,10 @@ PROGRAMS = {
         # Any file is kept as it is.
         {"labels": {name: corpus.ANYTHING[name] for name in corpus.UNREADABLE}},
     ),
+    "publish_pages": (
+        "--files {scores} {labels} --root / --output-dir @published",
+        {"labels": {name: corpus.ANYTHING[name] for name in corpus.UNREADABLE}},
+    ),
     "simulate_survey": (
         "--output @survey --tiles 1 --targets-per-petal 4 --fractions {fractions}",
         {"fractions": corpus.JSON},

@@ -136,6 +136,14 @@ CASES = {
     "a link to a secret": Case(_link("secret.csv"), "link.csv: it is a symbolic link", ALL),
     "a link to nothing": Case(_link("nowhere"), "link.csv: it is a symbolic link", ALL),
     "a letter": Case(lambda: (LABELS / "a.csv").write_text("Dear all"), "not read", ALL),
+    "a header alone": Case(
+        lambda: answers("b.csv", targets=[]), "b.csv: it has a header and no rows", ALL
+    ),
+    "no quality at all": Case(
+        lambda: answers("b.csv", 0.5, "GALAXY", quality="", user="Bob"),
+        "b.csv: none of its 4 rows has a VI_quality",
+        ALL,
+    ),
     "times of two zones": Case(
         _latest("2026-01-02T10:00:00+02:00", "2026-01-02T09:00:00Z"), "4 of 4", ALL, 2.5
     ),

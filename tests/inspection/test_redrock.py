@@ -97,6 +97,16 @@ def test_a_template_that_does_not_fit_is_refused(tmp_path):
     write_template(tmp_path, VERSION="3.0")
     with pytest.raises(InputError, match="absorbs by UNKNOWN"):
         redrock.read_template(path, "QSO", "LOZ")
+    for damaged in ({"CDELT1": -1e-4}, {"CDELT1": "x"}, {"CRVAL1": 400.0}):
+        write_template(tmp_path, **damaged)
+        with pytest.raises(InputError, match=r"not a (table|template)"):
+            redrock.read_template(path, "QSO", "LOZ")
+    fitsio.write(str(path), np.ones((2, 3, 4)), extname="BASIS_VECTORS", clobber=True)
+    with pytest.raises(InputError, match="is not a template of redrock"):
+        redrock.read_template(path, "QSO", "LOZ")
+    path.write_bytes(b"SIMPLE  = broken")
+    with pytest.raises(InputError, match="is not a template of redrock"):
+        redrock.read_template(path, "QSO", "LOZ")
     write_template(tmp_path, RRIGM="None")
     assert redrock.read_template(path, "QSO", "LOZ").hydrogen == "NONE"
 

@@ -8,6 +8,7 @@ import yaml
 from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError
 from quasarnet_al.workflow import plan
+from quasarnet_al.workflow.config import read_yaml
 from quasarnet_al.workflow.plan import check
 
 SCHEMA = ROOT / "config" / "schemas" / "config.schema.yaml"
@@ -103,6 +104,44 @@ MNIST = {
         ({"pool": {"sources": [{"root": "r", "tiles": ["sv3/9"]}]}}, "write TILEID/NIGHT"),
         ({"pool": {"sources": [{"survey": ""}]}}, "pool.sources.0"),
         ({"labelled": {"b": {"survey": "m"}}}, "mock survey 'm'"),
+        # A source says which keys it needs, and refuses those that it would ignore.
+        (
+            {"pool": {"sources": [{"root": "r"}]}},
+            "pool.sources.0: has root, but a source needs survey; or root, tiles; or root,",
+        ),
+        ({"pool": {"sources": [{}]}}, "has no key, but a source needs survey; or"),
+        (
+            {"labelled": {"b": {"root": "r", "tiles": ["1/20260101"]}}},
+            "labelled.b: has root, tiles, but a source needs survey; or root, tiles, truth; or",
+        ),
+        (
+            {"pool": {"sources": [{"survey": "m", "layout": "perexp"}]}},
+            "pool.sources.0: layout has no effect beside survey: leave it out",
+        ),
+        (
+            {"pool": {"sources": [{"root": "r", "tiles": ["1/20260101"], "surveys": ["sv1"]}]}},
+            "surveys has no effect beside root, tiles",
+        ),
+        (
+            {"pool": {"sources": [{"root": "r", "tiles": ["1/2"], "tile_table": "t.csv"}]}},
+            "tile_table has no effect beside root, tiles",
+        ),
+        ({"labelled": {"b": {"boss": "x", "targets": "all"}}}, "targets has no effect beside boss"),
+        (
+            {"labelled": {"b": {"boss": "x", "check": True, "validation": 0.2}}},
+            "labelled.b: validation and gate have no effect with check: true",
+        ),
+        (
+            {"catalog": {"sources": [{"root": "r", "tiles": ["1/2"], "truth": "t"}]}},
+            "catalog.sources.0: the key 'truth' has no effect here",
+        ),
+        ({"pool": {"sources": [{"digits": 5}]}}, "the key 'digits' has no effect here"),
+        ({"rounds": [{"from": 5, "until": 3}]}, "the entry from round 5 is beyond `until`"),
+        (
+            {"pool": {"sources": [{"root": "$NOWHERE_AL/r", "tiles": ["1/20260101"]}]}},
+            "$NOWHERE_AL/r: there is no $NOWHERE_AL; set it",
+        ),
+        ({"gate": {"incumbent": "~nobody-al/w.h5"}}, "there is no ~nobody-al"),
         ({"run": "../elsewhere"}, "run"),
         (
             {"data": "/nowhere", "labelled": {"b": {"boss": "{data}/x"}}},
@@ -156,3 +195,42 @@ def test_the_gate_and_the_validation_share_a_set():
     assert (found.validation, found.gate) == (0.6, 0.4)
     with pytest.raises(InputError, match=r"labelled\.old: validation and gate"):
         config(labelled={"old": {**source, "gate": 0.5}})
+
+
+def test_paths_may_begin_at_home_and_hold_variables(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", str(tmp_path))
+    source = {"root": "~/redux", "tiles": ["9/20260101"], "truth": "{data}/t.csv"}
+    found = config(
+        pool={"sources": [{"root": "$SCRATCH/redux", "tiles": ["1/20260101"]}]},
+        labelled={"old": {**source, "validation": 0.2}},
+        data="${SCRATCH}",
+        batch={"exclude": ["~/done.csv", "cost $(x)"]},
+    )
+    assert plan.chunks(found)["1"].root == f"{tmp_path}/redux"
+    assert found["labelled"]["old"]["root"] == "/home/me/redux"
+    assert found["labelled"]["old"]["truth"] == f"{tmp_path}/t.csv"
+    assert found["batch"]["exclude"] == ["/home/me/done.csv", "cost $(x)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("run: x\nseed: 1\nbatch: {size: 2}\nseed: 2\n", "line 4: the key 'seed' is there twice"),
+        ("run: x\nbatch: {size: 2, size: 3}\n", "line 2: the key 'size' is there twice"),
+        ("run: x\nlabelled:\n  a: {survey: m\npool: 3\n", "line 4: expected ',' or '}'"),
+        ("run: x\n\tseed: 1\n", "line 2: found character"),
+    ],
+)
+def test_a_fault_of_yaml_names_file_and_line(text, fault, tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_yaml(path)
+    assert str(error.value).startswith(f"{path}: {fault}")
+
+
+def test_merge_keys_of_yaml_are_read(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert read_yaml(path)["b"] == {"x": 3, "y": 2}

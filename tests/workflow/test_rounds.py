@@ -14,6 +14,7 @@ import record_round
 from helpers.answers import write_answers
 from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError, write_json
+from quasarnet_al.workflow.cost import jobs_of_round
 from quasarnet_al.workflow.plan import check
 from quasarnet_al.workflow.rounds import CHOICE, Campaign, command_to_go_on
 
@@ -385,3 +386,83 @@ def test_what_another_plan_made_is_set_aside(capsys):
     assert "is not part of this plan any more: moved to" in capsys.readouterr().out
     assert (RESULTS / "pool/stale/1.fits").exists()
     assert (RESULTS / "pool/files.csv").exists() and (RESULTS / "som/run/som.h5").exists()
+
+
+def test_what_an_older_version_did_not_record_has_not_changed():
+    select(1, *range(10, 14))
+    hand_in(1, "a.csv", range(10, 14))
+    assert "from round 2 on act" not in campaign().next_steps("snakemake")
+    assert "act: batch.minibatch" in campaign(batch={"size": 4, "minibatch": 4}).next_steps("s")
+
+
+# -- a pool that runs share ----------------------------------------------------------------
+
+
+def sharing(**changes):
+    """A run that uses the pool of `test`."""
+    config = {
+        "run": "second",
+        "pool": {"run": "test"},
+        "labelled": {"old": {"boss": "spec", "validation": 0.2}},
+        "batch": {"size": 4, "minibatch": 2},
+    }
+    Path("spec").touch()
+    return Campaign(check({**config, **changes}, SCHEMA))
+
+
+def test_runs_share_a_pool_and_its_map():
+    with pytest.raises(InputError, match=r"results/test/pool/chunks.json: is not there"):
+        sharing()
+    campaign().record([])
+    (RESULTS / "pool/files.csv").touch()
+    with pytest.raises(InputError, match=r"results/test/pool/1.fits: is not there; run snakemake"):
+        sharing()
+    for name in ("pool/1.fits", "pool/2.fits", "som/run/som.h5", "som/run/1.fits"):
+        (RESULTS / name).parent.mkdir(parents=True, exist_ok=True)
+        (RESULTS / name).touch()
+    found = sharing()
+    assert list(found.chunks) == ["1", "2"] == found.tiles(1)
+    assert found.map_folder(1) == "results/test/som/run"
+    # Another map is a matter of the config, for the whole run or from a round on.
+    assert sharing(som={"rows": 9}).map_folder(1) == "results/second/som/run"
+    later = sharing(rounds=[{"from": 2, "som": {"rows": 9}}])
+    assert [later.map_folder(n) for n in (1, 2)] == [
+        "results/test/som/run",
+        "results/second/som/round-02",
+    ]
+    assert jobs_of_round(found.config, 1) | {"extract_spectra": 0, "fit_som": 0} == jobs_of_round(
+        found.config, 1
+    )
+    for wrong, fault in (
+        ({"pool": {"run": "test", "broken": 0.5}}, "pool.broken has no effect beside pool.run"),
+        ({"pool": {"run": "second"}}, "pool.run is the run itself"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            sharing(**wrong)
+
+
+def test_what_another_run_chose_from_stays():
+    campaign().record([])
+    for name in (
+        "pool/files.csv",
+        "pool/1.fits",
+        "pool/2.fits",
+        "som/run/som.h5",
+        "som/run/1.fits",
+    ):
+        (RESULTS / name).parent.mkdir(parents=True, exist_ok=True)
+        (RESULTS / name).touch()
+    pattern = r"(?:run|round-\d\d)"
+    assert campaign().constraint("fit", pattern) == pattern
+    folder = Path("results/second/round-01")
+    folder.mkdir(parents=True)
+    (folder / "round.json").write_text(sharing().record_text(1))
+    found = re.compile(f"({campaign().constraint('fit', pattern)})/(.*)$")
+    # The map has no rule any more; a tile that is added is placed on it.
+    assert not found.match("run/som.h5") and not found.match("run/1.fits")
+    assert found.match("run/7.fits") and found.match("round-02/som.h5")
+    assert "the map stays as it is: second chose" in campaign().next_steps("snakemake")
+    # Nor do its tiles move to other chunks.
+    tiles = ["0/20260101", "1/20260101", "2/20260102"]
+    pool = {"tiles_per_job": 2, "sources": [{"root": "redux", "tiles": tiles}]}
+    assert list(campaign(pool=pool).chunks) == ["1", "2", "0"]

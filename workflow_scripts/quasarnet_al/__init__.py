@@ -30,8 +30,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
 * `report`: `html` pages of figures in one `style`: of a `round` (`choice`, `quasar`, `digits`,
   `tasks`), of a `run`, and of the `studies`, with what the `sets` behind them are made of.
 * `workflow`: the meaning of a `config` and its `schema`: the `plan` of a run, its `rounds`, its
-  `cost`, what is asked of `slurm` before jobs are submitted, and which `retries` of failed jobs
-  make sense.
+  `cost`, what is asked of `slurm` before jobs are submitted, which `retries` of failed jobs make
+  sense, and which `revisions` of the code made the inputs.
 """
 
 import os

@@ -1,15 +1,16 @@
 """On PYTHONPATH in the jobs of the tests: makes programs wait, for as long as they are told to.
 
-`hold-start` in the working directory stops programs before they do anything, and
-`hold-epoch` each member of a team once it has kept its first epoch. So a test meets a job
-where it wants it, however fast or busy the machine is.
+`hold-start` in the working directory stops programs before they do anything, `hold-epoch`
+each member of a team once it has kept its first epoch, and `hold-device` a program that has
+locked a device. So a test meets a job where it wants it, however fast or busy the machine is.
 """
 
+import fcntl
 import os
 import sys
 import time
 
-replace = os.replace
+replace, flock = os.replace, fcntl.flock
 
 
 def wait(mark):
@@ -23,6 +24,12 @@ def replace_and_wait(source, target):
         wait("hold-epoch")
 
 
+def flock_and_wait(file, operation):
+    flock(file, operation)
+    wait("hold-device")
+
+
 os.replace = replace_and_wait
+fcntl.flock = flock_and_wait
 if any(argument.startswith("workflow_scripts/") for argument in sys.orig_argv[1:2]):
     wait("hold-start")

@@ -288,8 +288,9 @@ def _computed(
             fit, row = table[row_of[int(targetids[k])]], int(rows[k])
             method = str(fit["FITMETHOD"]).strip() if "FITMETHOD" in table.dtype.names else ""
             kind = str(fit["SPECTYPE"]).strip(), str(fit["SUBTYPE"]).strip()
+            coefficients = np.atleast_1d(np.asarray(fit["COEFF"], float))
             # Archetypes have other coefficients; none at all is a fit of nothing.
-            if method not in ("", "PCA", "NMF") or not fit["COEFF"].any():
+            if method not in ("", "PCA", "NMF") or not coefficients.any():
                 continue
             try:
                 if kind not in known:
@@ -301,7 +302,7 @@ def _computed(
                 ]
                 models = [
                     redrock.model(
-                        known[kind], fit["COEFF"], float(fit["Z"]), wavelength, resolution
+                        known[kind], coefficients, float(fit["Z"]), wavelength, resolution
                     )
                     for wavelength, resolution in zip(wavelengths, resolutions, strict=True)
                 ]

@@ -105,9 +105,10 @@ def read_template(path: Path, spectype: str, subtype: str) -> Template:
     with hdus.opened(path, "a template of redrock", f"check {VARIABLE}") as fits:
         header = fits["BASIS_VECTORS"].read_header()
         basis = np.atleast_2d(np.asarray(fits["BASIS_VECTORS"].read(), dtype=float))
-    wavelength = float(header["CRVAL1"]) + float(header["CDELT1"]) * np.arange(basis.shape[1])
+        wavelength = float(header["CRVAL1"]) + float(header["CDELT1"]) * np.arange(basis.shape[-1])
     if header.get("LOGLAM", 0):
-        wavelength = 10**wavelength
+        with np.errstate(over="ignore"):
+            wavelength = 10**wavelength
     names = [str(header.get(key, "")).strip().upper() for key in ("RRTYPE", "RRSUBTYP")]
     version = str(header.get("VERSION", "")).strip()
     older = "NONE" if names[0] == "STAR" else _OLDER.get((names[0], version), "unknown")
@@ -117,8 +118,9 @@ def read_template(path: Path, spectype: str, subtype: str) -> Template:
         raise InputError(path, f"is a template of {' '.join(names)}", remedy)
     if hydrogen not in HYDROGEN:
         raise InputError(path, f"absorbs by {hydrogen}, which is not known here", remedy)
-    if not (np.isfinite(basis).all() and (np.diff(wavelength) > 0).all()):
-        raise InputError(path, "has values that are not finite, or no wavelengths", remedy)
+    ascending = np.isfinite(wavelength).all() and (np.diff(wavelength) > 0).all()
+    if basis.ndim != 2 or not (ascending and np.isfinite(basis).all()):
+        raise InputError(path, "is not a table of finite values by wavelength", remedy)
     return Template(wavelength, basis, hydrogen)
 
 

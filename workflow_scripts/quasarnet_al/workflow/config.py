@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,31 @@ import yaml
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.tasks.registry import TASKS
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML, but refuses a key that is twice in a mapping: the first would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                fault = f"the key {key.value!r} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a file of a config; raise `InputError` with the line of what is wrong in it."""
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(path, f"{line}{error.problem}", "fix the YAML") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(path, f"is not a config ({error})", "give a YAML file") from error
 
 
 def validate(config: dict, schema: str | Path) -> dict:
@@ -29,8 +55,11 @@ def validate(config: dict, schema: str | Path) -> dict:
     errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
     if errors:
         error = jsonschema.exceptions.best_match(errors)
+        while error.parent is not None and error.parent.validator == "oneOf":
+            error = error.parent  # the source as a whole, not one of the kinds that it is not
         raise InputError("config", f"{_place(error)}: {_fault(error)}", "see config/README.md")
-    config = _with_data(_filled(config, rules), config.get("data", ""))
+    config = _with_variables(_filled(config, rules))
+    config = _with_data(config, config["data"])
     _inherit(config)
     fault = next(_contradictions(config), None)
     if fault:
@@ -53,6 +82,9 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
     """Yield what is wrong between keys that are each allowed, and what to do."""
     task, batch, oracle = TASKS[config["task"]], config["batch"], config["oracle"]
     arms, variants = config["experiment"]["arms"], config["compare"]["variants"]
+    published, results = Path(config["publish"]).absolute(), Path("results").absolute()
+    if config["publish"] and published.is_relative_to(results):
+        yield f"publish: {config['publish']} is in results", "name a folder elsewhere"
     for name, variant in variants.items():
         unknown = {
             s for s in variant["sets"] if config["labelled"].get(s, {"check": True})["check"]
@@ -86,13 +118,22 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
         )
     if arms and not oracle["truth"]:
         yield "experiment needs oracle.truth", "name the truth table"
-    if (config["rounds"] or arms) and not config["pool"]["sources"]:
+    pool = config["pool"]
+    if (config["rounds"] or arms) and not (pool["sources"] or pool["run"]):
         yield "pool.sources is empty", "name a pool"
+    if pool["run"] == config["run"]:
+        yield "pool.run is the run itself", "name another run, or give pool.sources"
     if batch["size"] % batch["minibatch"]:
         yield (
             f"batch.size {batch['size']} is not a multiple of batch.minibatch {batch['minibatch']}",
             "change one of them",
         )
+    for name, source in config["labelled"].items():
+        if source["check"] and (source["validation"] or source["gate"]):
+            yield (
+                f"labelled.{name}: validation and gate have no effect with check: true",
+                "leave them out, or check",
+            )
     if oracle["rounds"] and not oracle["truth"]:
         yield "oracle.rounds is set but oracle.truth is not", "name the truth table"
     if config["rounds"] > oracle["rounds"] and not task.pages:
@@ -100,6 +141,22 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
             f"task {config['task']} has no inspection pages, so the oracle must answer all rounds",
             "set oracle.rounds as high as rounds",
         )
+
+
+def _with_variables(value: Any) -> Any:
+    """Replace ~ and environment variables in the texts of the config."""
+    if isinstance(value, dict):
+        return {key: _with_variables(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_variables(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    path = os.path.expandvars(os.path.expanduser(value))
+    unset = re.search(r"\$(\w+|\{\w+\})", path)
+    if unset or path.startswith("~"):
+        name = unset[0] if unset else path.partition("/")[0]
+        raise InputError("config", f"{value}: there is no {name}", "set it, or write the path")
+    return path
 
 
 def _with_data(value: Any, data: str) -> Any:
@@ -125,6 +182,11 @@ def _fault(error: jsonschema.ValidationError) -> str:
     """Say what is wrong with a value, and for an unknown key which one was meant."""
     if error.validator_value == "string" and "tiles" in error.absolute_path:
         return f"{error.message}: write TILEID/NIGHT, as 80693/20210204"
+    if error.validator == "oneOf":
+        return _fault_of_source(error)
+    if error.validator == "not":
+        useless: Any = error.validator_value
+        return f"the key {useless['required'][0]!r} has no effect here"
     if error.validator != "additionalProperties" or error.validator_value is not False:
         return error.message
     schema: Any = error.schema
@@ -132,6 +194,19 @@ def _fault(error: jsonschema.ValidationError) -> str:
     key = min(error.instance.keys() - known.keys())  # type: ignore[union-attr]  # an object
     meant = difflib.get_close_matches(key, known, 1)
     return f"there is no key {key!r}" + (f", perhaps {meant[0]!r} is meant" if meant else "")
+
+
+def _fault_of_source(error: jsonschema.ValidationError) -> str:
+    """Say what a source of spectra lacks, or which of its keys has no effect."""
+    kinds: Any = error.validator_value
+    given = set(error.instance)  # type: ignore[arg-type]  # an object
+    whole = [kind for kind in kinds if given.issuperset(kind["required"])]
+    if not whole:
+        needs = "; or ".join(", ".join(kind["required"]) for kind in kinds)
+        return f"has {', '.join(sorted(given)) or 'no key'}, but a source needs {needs}"
+    kind = max(whole, key=lambda kind: len(given & kind["properties"].keys()))
+    without = ", ".join(sorted(given - kind["properties"].keys()))
+    return f"{without} has no effect beside {', '.join(kind['required'])}: leave it out"
 
 
 def _filled(value: Any, rules: dict) -> Any:
@@ -153,13 +228,15 @@ def _filled(value: Any, rules: dict) -> Any:
     return value
 
 
-def set_environment(config: dict) -> None:
+def set_environment(config: dict, project: Path) -> None:
     """Set what the jobs of a workflow inherit.
 
-    The programs run in the environment that Snakemake runs in, activated or not. The
+    The programs run in the environment that Snakemake runs in, activated or not. They are in
+    the folder of the project, wherever Snakemake runs. The
     config's hash is for the provenance in every output (see `files.provenance`).
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    os.environ["QUASARNET_AL_PROGRAMS"] = str(project.absolute() / "workflow_scripts")
     # Lustre and the read-only mounts of NERSC have no file locks; files are renamed when complete.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     text = json.dumps(config, sort_keys=True)

@@ -129,10 +129,12 @@ def unpack(config: dict) -> dict:
 def jobs_of_round(config: dict, number: int) -> dict[str, int]:
     """Return the number of jobs of each step of a round; round 1 includes those of the run."""
     chunks, first = len(plan.chunks(config)), number == 1
-    fits = first or number in config["som"]["refit_rounds"]
+    refits = number in config["som"]["refit_rounds"]
+    fits = refits or (first and not config["shares_map"])
+    extracts = first and not config["pool"]["run"]
     return {
         "simulate_survey": len(config["mock"]) * first,
-        "extract_spectra": chunks * first,
+        "extract_spectra": chunks * extracts,
         "extract_labelled": len(config["labelled"]) * first,
         "fit_som": int(fits),
         "map_spectra": chunks * fits,

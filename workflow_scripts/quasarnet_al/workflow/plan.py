@@ -5,13 +5,13 @@ The rules ask these functions; nothing else interprets the config's structure.
 
 import glob
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jsonschema
 import yaml
 
-from quasarnet_al.core.files import InputError
+from quasarnet_al.core.files import InputError, content_of, read_json
 from quasarnet_al.spectra.tiles import check_tile, read_tiles
 from quasarnet_al.workflow.config import validate
 
@@ -36,6 +36,7 @@ def _refuse_growth(config: dict) -> None:
 def check(config: dict, schema: str | Path) -> dict:
     """Return the config with the schema's defaults filled in, its tiles and sets looked at.
 
+    `shares_map` is added: whether the map is that of the run whose pool is used.
     `rounds` becomes a number; what a list there changes becomes `changes`: the whole config
     that holds from a round on, by that round's number.
 
@@ -48,6 +49,12 @@ def check(config: dict, schema: str | Path) -> dict:
     _refuse_growth(config)
     given, changes = config, _changes(config, schema)
     config = validate({**given, **_number_of_rounds(changes)}, schema)
+    beside = sorted(given.get("pool", {}).keys() - {"run"}) if config["pool"]["run"] else []
+    if beside:
+        raise InputError(
+            "config", f"pool.{beside[0]} has no effect beside pool.run", "leave one of them out"
+        )
+    config["shares_map"] = bool(config["pool"]["run"]) and "som" not in given
     config["changes"] = {}
     for change in changes:
         given = {**given, **_number_of_rounds(changes)}
@@ -99,6 +106,13 @@ def _changes(config: dict, schema: str | Path) -> list[dict]:
     changes = sorted(config["rounds"], key=lambda change: change["from"])
     if len({change["from"] for change in changes}) < len(changes):
         raise InputError("config", "rounds: two entries begin with one round", "join them")
+    for change in changes:
+        if change["from"] > _number_of_rounds(changes)["rounds"]:
+            raise InputError(
+                "config",
+                f"rounds: the entry from round {change['from']} is beyond `until`",
+                "raise `until`, or remove the entry",
+            )
     return changes
 
 
@@ -134,6 +148,8 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
     `made` are chunks that are there already: their tiles stay together, so that tiles that
     are added make new chunks and leave the old ones as they are.
     """
+    if section == "pool" and config["pool"]["run"]:
+        return _chunks_of(config["pool"]["run"])
     found: dict[str, Chunk] = {}
     size = config["pool"]["tiles_per_job"]
     for source in config[section]["sources"]:
@@ -155,6 +171,32 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
             if name in found:
                 raise InputError("config", f"{section}: tile {name} is listed twice", "remove one")
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
+    return found
+
+
+def pool_folder(config: dict) -> str:
+    """Return the folder of the pool: the run's, or that of the run whose pool it uses."""
+    return f"results/{config['pool']['run'] or config['run']}/pool"
+
+
+def read_chunks(path: str | Path) -> dict[str, Chunk]:
+    """Return the chunks of a pool as its `chunks.json` lists them, by name."""
+    listed = read_json(path)
+    with content_of(path):
+        made = [Chunk(**{**chunk, "tiles": tuple(chunk["tiles"])}) for chunk in listed.values()]
+    return {chunk.name: chunk for chunk in made}
+
+
+def _chunks_of(run: str) -> dict[str, Chunk]:
+    """Return the chunks of another run's pool, whose files are all there."""
+    folder, remedy = Path("results", run, "pool"), f"run snakemake with the config of {run} first"
+    listed = folder / "chunks.json"
+    if not listed.exists():
+        raise InputError(listed, f"is not there, so {run} has no pool to share", remedy)
+    found = {name: replace(chunk, survey="") for name, chunk in read_chunks(listed).items()}
+    for path in [folder / "files.csv", *(folder / f"{name}.fits" for name in found)]:
+        if not path.exists():
+            raise InputError(path, "is not there", remedy)
     return found
 
 

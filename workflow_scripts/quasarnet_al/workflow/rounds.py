@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DISCARDED = "discarded"
 #: The keys of the config by which a round is made; they are recorded with its batch.
 RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: The map of the run whose pool is used, in the place of "run", the run's own.
+SHARED = "shared"
 #: Figures of all rounds have one cut and one validation set, or they could not be compared: they
 #: follow the config, as long as the ensemble is there.
 METRICS = ["metrics.json"]
@@ -117,6 +119,8 @@ class Campaign:
     def __init__(self, config: dict):
         self.config = config
         self.run = config["run"]
+        #: The folder of people's labels.
+        self.root = Path(config["labels"])
         self._answers: dict[int, Answers] = {}
         self._settings: dict[int, dict] = {}
 
@@ -128,7 +132,7 @@ class Campaign:
 
     def labels(self, number: int) -> Path:
         """The folder into which people put the CSV files of a round."""
-        return Path("labels", self.run, f"round-{number:02d}")
+        return self.root / self.run / f"round-{number:02d}"
 
     def page(self, number: int) -> str:
         """How the titles of a round's pages begin."""
@@ -200,7 +204,7 @@ class Campaign:
         InputError
             A recorded file of these is gone: its answers would be lost without a word.
         """
-        made = {name: asdict(chunk) for name, chunk in self.chunks.items()}
+        made = {} if self.shared else {n: asdict(chunk) for n, chunk in self.chunks.items()}
         # As JSON has it: a run that changes nothing leaves the file's time alone.
         if made and (
             not self._made.exists() or read_json(self._made) != json.loads(json.dumps(made))
@@ -225,14 +229,15 @@ class Campaign:
         and of the scores, and teams of members. A frozen round keeps what it was made of.
         """
         run = Path("results", self.run)
-        kept = {*planned, *(name for number in self.frozen for name in self.tiles(number))}
+        lent = set().union(*self._lent.values())
+        kept = {*planned, *lent, *(name for n in self.frozen for name in self.tiles(n))}
         made = read_json(self._made) if self._made.exists() else {}
         for name in made.keys() - kept:
             set_aside(run / "pool", f"{name}.fits", [])
         for fit in {self.fit(number) for number in self.numbers}:
             rounds = {*self.frozen, *self.numbers}
             tiles = {name for n in rounds if self.fit(n) == fit for name in self.tiles(n)}
-            set_aside(run / "som" / fit, "*.fits", [f"{name}.fits" for name in tiles])
+            set_aside(run / "som" / fit, "*.fits", [f"{name}.fits" for name in tiles | lent])
         for number in set(self.numbers) - set(self.frozen):
             folder = self.results(number)
             scores = [f"{name}.fits" for name in self.tiles(number)]
@@ -246,7 +251,7 @@ class Campaign:
 
     def _handed_in_rounds(self) -> list[int]:
         """Return the numbers of the rounds for which people have handed in anything."""
-        folder = Path("labels", self.run)
+        folder = self.root / self.run
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         found = sorted(int(name[-2:]) for name in names if re.fullmatch(r"round-\d\d", name))
         return [number for number in found if number and not self.is_oracle_round(number)]
@@ -321,9 +326,37 @@ class Campaign:
     @functools.cached_property
     def chunks(self) -> dict[str, plan.Chunk]:
         """The chunks of the pool; those of frozen rounds stay together when tiles are added."""
-        made = read_json(self._made) if self.frozen and self._made.exists() else {}
-        chunks = [plan.Chunk(**{**c, "tiles": tuple(c["tiles"])}) for c in made.values()]
-        return plan.chunks(self.config, made=chunks)
+        in_use = bool(self.frozen or self._lent) and self._made.exists()
+        return plan.chunks(
+            self.config, made=plan.read_chunks(self._made).values() if in_use else ()
+        )
+
+    @property
+    def shared(self) -> str:
+        """The run whose pool this one uses, or ""."""
+        return self.config["pool"]["run"]
+
+    @functools.cached_property
+    def _lent(self) -> dict[str, set[str]]:
+        """The tiles of this run's pool that batches of other runs were chosen from, by run.
+
+        Tiles and map that they used stay as they are.
+        """
+        lent: dict[str, set[str]] = {}
+        for path in sorted(Path("results").glob("*/round-??/round.json")):
+            run = path.parts[1]
+            if run != self.run:
+                record = read_json(path)
+                if record.get("pool") == self.run:
+                    lent.setdefault(run, set()).update(record["tiles"])
+        return lent
+
+    def map_folder(self, number: int) -> str:
+        """Return the folder of the map that a round uses."""
+        fit = self.fit(number)
+        return (
+            f"results/{self.shared}/som/run" if fit == SHARED else f"results/{self.run}/som/{fit}"
+        )
 
     @property
     def _made(self) -> Path:
@@ -378,7 +411,8 @@ class Campaign:
             return f"round-{number:02d}"
         changes = self.config["changes"].items()
         refits = [first for first, c in changes if first <= number and self._refits(first, c)]
-        return f"round-{max(refits):02d}" if refits else "run"
+        first = SHARED if self.config["shares_map"] else "run"
+        return f"round-{max(refits):02d}" if refits else first
 
     def _refits(self, number: int, config: dict) -> bool:
         """Return whether an entry of `rounds` changes the map: from there on it is another."""
@@ -397,13 +431,20 @@ class Campaign:
         """Return what is recorded with a round's batch, as JSON."""
         settings = self.settings(number)
         record: dict[str, object] = {"settings": {k: _chosen_by(settings, k) for k in RECORDED}}
-        record |= {"fit": self.fit(number), "tiles": self.tiles(number)}
+        record |= {"fit": self.fit(number), "tiles": self.tiles(number), "pool": self.shared}
         return json.dumps(record, sort_keys=True)
 
     def check_frozen(self) -> None:
         """Raise `InputError` where an answered batch is not what people were asked about."""
         for number in self.frozen:
-            sums = self._recorded(number)["sums"]
+            sums, pool = self._recorded(number)["sums"], self._recorded(number).get("pool", "")
+            if pool != self.shared:
+                raise InputError(
+                    "config",
+                    f"pool.run is {self.shared!r}, but people have answered round {number}, which "
+                    f"was chosen with {pool!r}",
+                    "set it back, or give the run another name",
+                )
             for name in CHOICE:
                 path = self.results(number) / name
                 if not path.exists():
@@ -418,6 +459,25 @@ class Campaign:
                     "restore it from archive.tar or a backup, or discard the answers with "
                     "workflow_scripts/discard_answers.py",
                 )
+
+    def check_target(self, target: str, rules: Iterable[Any]) -> None:
+        """Raise `InputError` for a target that none of Snakemake's rules makes.
+
+        A file that is there is no fault: it may be frozen, or a person's.
+        """
+        names = [rule.name for rule in rules]
+        round_ = re.match(rf"results/{re.escape(self.run)}/round-(\d\d)/", target)
+        if round_ and int(round_[1]) > len(self.numbers) + (not self.waiting(len(self.numbers))):
+            last = len(self.numbers)
+            raise InputError(
+                target, f"there is no round {int(round_[1])} yet", f"round {last} waits for labels"
+            )
+        if target in names or any(rule.is_producer(target) for rule in rules):
+            return
+        if not Path(target).exists():
+            meant = difflib.get_close_matches(target, names, 1)
+            remedy = f"perhaps {meant[0]} is meant" if meant else "README names targets and files"
+            raise InputError(target, "is no target: no rule makes it", remedy)
 
     # -- files that no rule makes again --------------------------------------------------
 
@@ -458,6 +518,13 @@ class Campaign:
             tiles = {name for n in numbers if self.fit(n) == fit for name in self.tiles(n)}
             files = [f"{fit}/som.h5", *(f"{fit}/{name}.fits" for name in sorted(tiles))]
             kept["fit"] += [re.escape(file) for file in files if (run / "som" / file).exists()]
+        if self._lent:
+            files = [
+                "som.h5",
+                *(f"{name}.fits" for name in sorted(set().union(*self._lent.values()))),
+            ]
+            there = [file for file in files if (run / "som/run" / file).exists()]
+            kept["fit"] += [re.escape(f"run/{file}") for file in there]
         if everything:
             kept["tiles"] = [re.escape(path.name) for path in run.glob("pool/*.fits")]
             kept["set"] = [re.escape(path.name) for path in run.glob("labelled/*.fits")]
@@ -488,11 +555,12 @@ class Campaign:
         run = Path("results", self.run)
         files = []
         for number in self._selected:
-            folder, fit = self.results(number), run / "som" / self.fit(number)
+            folder, fit = self.results(number), Path(self.map_folder(number))
             files += [folder / file for kind in self._made_by(number)[:-1] for file in kind]
             names = [f"{name}.fits" for name in self.tiles(number)]
-            files += [fit / "som.h5", *(fit / name for name in names)]
-            files += [run / "pool" / name for name in names]
+            if self.fit(number) != SHARED:
+                files += [fit / "som.h5", *(fit / name for name in names)]
+            files += [run / "pool" / name for name in names if not self.shared]
         if self._selected:
             files += [run / "labelled" / f"{name}.fits" for name in self.config["labelled"]]
             files.append(run / "validation.fits")
@@ -550,6 +618,8 @@ class Campaign:
         for number in numbers:
             lines += self._merged(number)
         lines += self._frozen_lines()
+        if self._lent:
+            lines.append(f"the map stays as it is: {', '.join(self._lent)} chose batches with it")
         lines += self.warnings(last)
         lines += self.passed_over()
         missing = self.waiting(last)
@@ -632,7 +702,9 @@ class Campaign:
         for key, value in recorded["settings"].items():
             if isinstance(value, dict):
                 chosen_by = _chosen_by(now, key)
-                changes += [f"{key}.{k}" for k in chosen_by if value.get(k) != chosen_by[k]]
+                # What an older version did not record is not known to have changed.
+                both = chosen_by.keys() & value.keys()
+                changes += [f"{key}.{k}" for k in sorted(both) if value[k] != chosen_by[k]]
             elif value != now[key]:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
@@ -656,6 +728,10 @@ class Campaign:
                 f"gone: {folder}/{printable(name)}: was handed in; its copy is {copy}"
                 for name, copy in self.gone(number).items()
             ]
+            lines += [
+                f"no answer: {folder}/{printable(name)}: {reason}"
+                for name, reason in self._without_answers(number)
+            ]
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
                 name, line, _, reason = answers.refused[0]
@@ -669,6 +745,19 @@ class Campaign:
                     f"targets that are not in this batch: {elsewhere[0]}"
                 )
         return lines
+
+    def _without_answers(self, number: int) -> list[tuple[str, str]]:
+        """Return the files of a round in which nothing is answered or refused, and why."""
+        answers, found = self.answers(number), []
+        refused = {name for name, *_ in answers.refused}
+        for name in (file.name for file in answers.files if file.name not in refused):
+            if answers.rows is None:
+                continue
+            quality = answers.rows["QUALITY"][answers.rows["FILE"] == name]
+            if (quality < 0).all():
+                rows = f"none of its {len(quality)} rows has a VI_quality"
+                found.append((name, rows if len(quality) else "it has a header and no rows"))
+        return found
 
     def _elsewhere(self, number: int) -> list[str]:
         """Return where each answer is that is not about the round's batch, and the reason."""
@@ -687,19 +776,21 @@ class Campaign:
     def _misplaced(self) -> list[tuple[str, str]]:
         """Return entries of the folders of labels that no rule reads, and why."""
         found = []
-        for path in _entries(Path("labels")):
+        for path in _entries(self.root):
             name = printable(path.name)
             if not path.is_dir():
-                found.append((f"labels/{name}", f"files belong into labels/{self.run}/round-NN/"))
+                found.append(
+                    (f"{self.root}/{name}", f"files belong into {self.root}/{self.run}/round-NN/")
+                )
             elif path.name != self.run and _alike(path.name, self.run):
-                found.append((f"labels/{name}/", f"the run is called {self.run}"))
-        for path in _entries(Path("labels", self.run)):
+                found.append((f"{self.root}/{name}/", f"the run is called {self.run}"))
+        for path in _entries(self.root / self.run):
             name = printable(path.name)
             if name == DISCARDED:
                 continue
             number = int(name[-2:]) if re.fullmatch(r"round-\d\d", name) else 0
             if not path.is_dir():
-                reason = f"files belong into labels/{self.run}/round-NN/"
+                reason = f"files belong into {self.root}/{self.run}/round-NN/"
             elif not number:
                 reason = "folders are called round-01, round-02 ..."
             elif self.is_oracle_round(number):
@@ -708,7 +799,7 @@ class Campaign:
                 reason = f"there is no round {number} yet"
             else:
                 continue
-            found.append((f"labels/{self.run}/{name}" + "/" * path.is_dir(), reason))
+            found.append((f"{self.root}/{self.run}/{name}" + "/" * path.is_dir(), reason))
         return found
 
 

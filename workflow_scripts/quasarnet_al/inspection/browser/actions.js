@@ -225,6 +225,7 @@ export function undoLast() {
   Object.assign(view, { z, touched, spectype, candidate });
   $("comment").value = answerOf(view.index).comment;
   unbanner("contradiction");
+  unbanner("opinion");
   refresh();
   return toast(`Undone on spectrum ${last.index + 1}`);
 }

@@ -31,15 +31,18 @@ export async function importFile(file) {
   if (text.includes("\ufffd")) text = new TextDecoder("latin1").decode(buffer);
   const found = readCsv(text, indexOfTarget.keys());
   if (found.error) { banner("import", `${file.name}: ${found.error}`); return; }
-  const list = found.rows.map(([targetid, name, answer]) => ({ index: indexOfTarget.get(targetid), name, answer }));
+  const list = found.rows.map(([targetid, name, answer]) => ({ index: indexOfTarget.get(targetid), name, answer }))
+    .map((row) => ({ ...row, time: answerOf(row.index).time }));
   // What was answered here and withdrawn comes back only where that is asked for.
   const fresh = list.filter(({ index, answer }) => !answerOf(index).time && !isEmpty(answer));
   const differing = list.filter(({ index, answer }) => answerOf(index).time && differs(answer, answerOf(index)));
   const names = [...new Set(list.map(({ name }) => name))].filter((name) => name && name !== session.inspector);
-  const take = (taken) => {
+  const take = (chosen) => {
+    // What was answered while the question stood is newer than the file.
+    const taken = chosen.filter(({ index, time }) => answerOf(index).time === time);
     for (const { index, answer } of taken) change(index, answer, { keepShown: true });
     go(view.index);
-    toast(`${plural(taken.length, "answer")} taken from the file`);
+    toast(`${plural(taken.length, "answer")} taken from the file${taken.length < chosen.length ? `; ${chosen.length - taken.length} answered here meanwhile stay` : ""}`);
   };
   const refused = refusals(found);
   if (!list.length) { banner("import", `${file.name}: ${refused || "it has no answers."}`); return; }

@@ -1,7 +1,7 @@
 import { isComplete } from "./answers.js";
 import { plural, typedRedshift, Z_MAX } from "./base.js";
 import { readColours } from "./canvas.js";
-import { $, banner, D, on, toast } from "./document.js";
+import { $, banner, D, on, toast, unbanner } from "./document.js";
 import { commitComment, go, setZ, takeZ } from "./actions.js";
 import { download, importFile } from "./files.js";
 import { placeOf } from "./gallery.js";
@@ -9,7 +9,7 @@ import { buildHelp, onKey, openHelp } from "./keys.js";
 import { mouse } from "./mouse.js";
 import { draw } from "./plot.js";
 import { build, show, showLegend } from "./side.js";
-import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, renameTo, schedule, session, settings, view, watchOtherTabs } from "./state.js";
+import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, schedule, session, settings, takeFrom, view, watchOtherTabs } from "./state.js";
 
 // The start of the page: what listens to what.
 
@@ -95,17 +95,18 @@ async function named() {
   }
   if (name === before) return;
   commitComment();
+  // Questions to the one are not for the other to answer.
+  for (const question of ["import", "contradiction", "opinion", "renamed"]) unbanner(question);
   const count = Object.keys(answers).length, { index } = view;
   await openFor(name);
   go(before ? index : firstOpen());
   if (!before || !count) return;
   banner("renamed", `This page now shows the answers of ${name}: ${Object.keys(answers).length || "none yet"}. The ${plural(count, "answer")} of ${before} stay under that name.`,
-    [`${before} was a misspelling: take over the ${plural(count, "answer")}`, () => takeOver(before, name)], ["OK", () => {}]);
+    [`${before} was a misspelling: take over the ${plural(count, "answer")}`, () => takeOver(before)], ["OK", () => {}]);
 }
 
-async function takeOver(before, name) {
-  await openFor(before);
-  await renameTo(name);
+async function takeOver(before) {
+  await takeFrom(before);
   go(view.index);
 }
 

@@ -1,6 +1,6 @@
 import { contradiction, isComplete, isEmpty } from "./answers.js";
 import { clamp, CLASSES, ISSUES, MEANING, Z_MAX } from "./base.js";
-import { $, button, D, element, keycap, N, on, pressed, rows, toast } from "./document.js";
+import { $, button, D, element, keycap, N, on, pressed, rows, toast, unbanner } from "./document.js";
 import { chooseCandidate, cycleBal, fitHere, go, nextUnlabelled, offered, recordZ, setClass, setQuality, step, templateNames, toggleIssue, undoLast } from "./actions.js";
 import { showEnsemble } from "./ensemble.js";
 import { confidence } from "./match.js";
@@ -118,6 +118,7 @@ function showHeader() {
     if (here) node.setAttribute("aria-current", "true"); else node.removeAttribute("aria-current");
   });
   const n = left();
+  if (n) unbanner("done");
   $("left").textContent = `${view.index + 1} / ${N} · ${n ? `${n} left` : "all done"}`;
   $("inspector").textContent = session.inspector || "Your name?";
   on($("download"), JSON.stringify(answers) !== session.downloaded && Object.keys(answers).length, "fresh");

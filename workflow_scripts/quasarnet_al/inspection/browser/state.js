@@ -230,33 +230,38 @@ export async function openStore() {
   if (typeof name === "string" && name) await openFor(name);
 }
 
+// The answers of those who had the page before, also where the browser keeps nothing.
+const remembered = new Map();
+
 // Give the page to an inspector: with the answers kept under that name, and what this person
 // has decided before on an adjudication page.
 export async function openFor(name) {
   const { answers: kept, seen: ensembles, broken } = await store.load(prefix(name));
+  remembered.set(prefix(), { ...answers });
   session.inspector = name;
   for (const targetid of Object.keys(answers)) delete answers[targetid];
   seen.clear();
   undo.clear();
   absorb(kept);
+  absorb(remembered.get(prefix()) || {});
   for (const targetid of ensembles) seen.add(targetid);
   for (const record of D.spectra) {
     const mine = (record.decided || []).filter((d) => plainName(d.inspector) === plainName(name)).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
     for (const decided of mine) absorb({ [record.targetid]: decided });
   }
-  session.downloaded = JSON.stringify(answers);
+  session.downloaded = session.kept ? JSON.stringify(answers) : "{}";
   keep(store.putSetting("inspector", name));
   nameOfTab(name);
   if (broken) banner("broken", `${plural(broken, "stored answer")} of this page could not be read and ${broken === 1 ? "is" : "are"} left out.`);
 }
 
-// Give the answers in hand to another name: the same person, spelled right.
-export async function renameTo(name) {
-  const mine = { ...answers }, to = prefix(name);
-  await openFor(name);
-  for (const [targetid, answer] of Object.entries(mine)) {
-    answers[targetid] = answer;
-    keep(store.putAnswer(to, targetid, answer));
+// Take over the answers of another name: the same person, misspelled. What was answered under
+// this name since then stays.
+export async function takeFrom(name) {
+  const { answers: kept } = await store.load(prefix(name));
+  for (const index of new Set([kept, remembered.get(prefix(name)) || {}].flatMap(absorb))) {
+    const { targetid } = D.spectra[index];
+    keep(store.putAnswer(prefix(), targetid, answers[targetid]));
   }
   refresh();
 }
