@@ -1,4 +1,4 @@
-"""The network of the box, weights/quasarnet-mock.h5, on real spectra, as docs/model-card.md says."""
+"""The network of the box, weights/quasarnet-mock.h5, as docs/model-card.md has it."""
 
 import fitsio
 import numpy as np
