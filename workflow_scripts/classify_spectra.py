@@ -13,48 +13,34 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError, content_of
 from quasarnet_al.core.program import command_line, positive, program, progress
-from quasarnet_al.judging import calibration
+from quasarnet_al.judging import classified
 from quasarnet_al.learning import scores
-from quasarnet_al.network.lines import best_redshift, combined_redshift, is_qso
+from quasarnet_al.network.lines import best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import afterburner, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
-from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import write_fits
 
-#: The network that comes with the programs.
-WEIGHTS = Path(__file__).parents[1] / "weights/quasarnet-mock.h5"
-#: Columns of the spectra's catalogue that the table has too.
-KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
+#: The network that comes with the programs, see docs/model-card.md.
+WEIGHTS = str(Path(__file__).parents[1] / "weights/quasarnet-mock.h5")
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument(
-        "--weights",
-        nargs="+",
-        default=[str(WEIGHTS)],
-        help="QuasarNP weights, or an ensemble.h5 (HDF5); without them those that come with the "
-        "programs, see docs/model-card.md",
-    )
+    add = parser.add_argument
+    add("--weights", nargs="+", default=[WEIGHTS], help="networks, or an ensemble.h5 (HDF5)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", nargs="+", help="DESI coadd files")
     source.add_argument("--pool", help="pool file (FITS)")
-    parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds"
-    )
-    parser.add_argument(
+    add("--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds")
+    add(
         "--c-thresh", type=float, help="confidence above which a line counts, for a column IS_QSO; "
         "without it the table has none"
     )  # fmt: skip
-    parser.add_argument(
-        "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
-    )
-    parser.add_argument(
-        "--format", choices=("table", "afterburner"), default="table", help="columns of the output"
-    )
-    parser.add_argument("--threads", type=positive, default=1, help="number of threads")
-    parser.add_argument("--output", required=True, help="table QN, or QN_RR (FITS)")
+    add("--n-thresh", type=positive, default=1, help="number of lines that make a quasar")
+    add("--format", choices=("table", "afterburner"), default="table", help="columns of the output")
+    add("--threads", type=positive, default=1, help="number of threads")
+    add("--output", required=True, help="table QN, or QN_RR (FITS)")
     args = parser.parse_args(argv)
     if args.format == "afterburner" and len(args.coadd or ()) != 1:
         raise InputError("--format afterburner", "is a table of one coadd", "give one --coadd")
@@ -70,19 +56,15 @@ def main(argv: list[str] | None = None) -> None:
     else:
         spectra, catalog = pool.read(args.pool, grid)
     seen = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
-    c, z, c_bal = seen
     cut = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
-    quasar = is_qso(c, **cut) if cut else None
+    quasar = is_qso(seen.c, **cut) if cut else None
     if args.format == "afterburner":
         name = afterburner.EXTENSION
-        columns = afterburner.columns(args.coadd[0], catalog["ROW"], c, z, best_redshift(c, z))
+        best = best_redshift(seen.c, seen.z)
+        columns = afterburner.columns(args.coadd[0], catalog["ROW"], seen.c, seen.z, best)
     else:
-        name, columns = "QN", {name: catalog[name] for name in KEPT}
-        for number, line in enumerate(LINES):
-            columns |= {f"C_{line}": c[:, number], f"Z_{line}": z[:, number]}
-        columns |= {"Z_QN": combined_redshift(c, z), "C_BAL": c_bal}
         with content_of(args.weights[0], "release the weights again"):
-            columns |= calibration.columns(networks, seen)
+            name, columns = "QN", classified.columns(catalog, networks, seen)
         columns |= {} if quasar is None else {"IS_QSO": quasar}
     write_fits(args.output, name, columns, attributes={"weights": " ".join(args.weights)} | cut)
     count = "" if quasar is None else f", {int(np.sum(quasar))} quasars"

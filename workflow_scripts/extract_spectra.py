@@ -10,7 +10,6 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.spectra import boss, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
@@ -19,31 +18,29 @@ from quasarnet_al.spectra.grid import GRIDS
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
+    add = parser.add_argument
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", nargs="+", help="DESI coadd files")
     source.add_argument("--tile", nargs="+", help="tiles of --input-root, as --layout names them")
     source.add_argument("--boss", nargs="+", help="BOSS/SDSS spec-*.fits files: a labelled set")
     source.add_argument("--training-data", help="data_dr12.fits; its truth is given by --truth")
-    parser.add_argument("--input-root", default="", help="folder of the production")
-    parser.add_argument(
+    add("--input-root", default="", help="folder of the production")
+    add(
         "--layout", choices=desi.LAYOUTS, default="cumulative", help="layout of the production: "
         "its tiles are TILEID/NIGHT, TILEID/EXPID or SURVEY/PROGRAM/PIXEL"
     )  # fmt: skip
-    parser.add_argument(
-        "--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds"
-    )
-    parser.add_argument("--grid", choices=GRIDS, default="log", help="grid of wavelengths")
-    parser.add_argument("--truth", help="truth table: keep its objects, with their labels")
-    parser.add_argument("--origin", default="", help="name of the labelled set")
-    parser.add_argument(
+    add("--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds")
+    add("--grid", choices=GRIDS, default="log", help="grid of wavelengths")
+    add("--truth", help="truth table: keep its objects, with their labels")
+    add("--origin", default="", help="name of the labelled set")
+    add(
         "--broken", type=float, default=0.0, help="largest fraction of the files that may be "
         "broken or absent: they are left out, named and counted"
     )  # fmt: skip
-    parser.add_argument("--threads", type=positive, default=1, help="number of coadds read at once")
-    parser.add_argument("--output", required=True, help="pool file (FITS)")
+    add("--threads", type=positive, default=1, help="number of coadds read at once")
+    add("--output", required=True, help="pool file (FITS)")
     args = parser.parse_args(argv)
     grid, labels = GRIDS[args.grid], None
-
     tell = partial(progress, unit="files")
     if args.boss:
         extraction, labels = boss.extract_spec(args.boss, grid, args.broken, not args.truth, tell)
@@ -71,14 +68,9 @@ def main(argv: list[str] | None = None) -> None:
     if extraction.notes:
         print(extraction.report())
     left_out = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items())) or "none"
-    if labels is not None and not len(labels):
-        first = (args.boss or args.coadd or args.tile or [args.training_data])[0]
-        raise InputError(
-            first,
-            f"and what else {args.origin or 'the labelled set'} is made of give no spectrum with a "
-            f"label; left out: {left_out}",
-            "add files, or remove the set from labelled",
-        )
+    if labels is not None:
+        inputs = args.boss or args.coadd or args.tile or [args.training_data]
+        pool.need_labels(labels, inputs[0], args.origin, left_out)
     pool.write(args.output, spectra, catalog, grid, labels, dict(sorted(dropped.items())), record)
     print(f"{args.output}: {len(spectra)} spectra; left out: {left_out}")
 

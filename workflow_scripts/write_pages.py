@@ -10,62 +10,46 @@ from quasarnet_al.inspection.record import read_round
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all pages of a round share."""
-    parser.add_argument("--batch", required=True, help="batch.csv of the round")
-    parser.add_argument(
-        "--batch-pool", required=True, help="pool file with the batch's spectra (FITS)"
-    )
-    parser.add_argument(
-        "--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds"
-    )
-    parser.add_argument("--som", help="map of fit_som.py (HDF5): shows the neighbours")
-    parser.add_argument(
-        "--title-prefix", required=True, help="start of the pages' titles; unique to the round"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--batch", required=True, help="batch.csv of the round")
+    add("--batch-pool", required=True, help="pool file with the batch's spectra (FITS)")
+    add("--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds")
+    add("--som", help="map of fit_som.py (HDF5): shows the neighbours")
+    add("--title-prefix", required=True, help="start of the pages' titles; unique to the round")
+    add(
         "--blind",
         choices=("yes", "no"),
         default="yes",
         help="hide the ensemble's results until there is an answer",
     )
-    parser.add_argument(
-        "--cutouts", default="", help="folder of images <TARGETID>.jpg, shown with the spectra"
-    )
-    parser.add_argument(
+    add("--cutouts", default="", help="folder of images <TARGETID>.jpg, shown with the spectra")
+    add(
         "--redrock-templates",
         default="",
         help="folder of redrock's templates, for its models where the production has none; "
         "without it that of the variable RR_TEMPLATE_DIR",
     )
-    parser.add_argument("--labels-dir", default="", help="where inspectors put their CSV files")
-    parser.add_argument("--vi", nargs="*", default=[], help="CSV files handed in so far")
-    parser.add_argument("--output-dir", required=True, help="folder of the HTML files")
+    add("--labels-dir", default="", help="where inspectors put their CSV files")
+    add("--vi", nargs="*", default=[], help="CSV files handed in so far")
+    add("--output-dir", required=True, help="folder of the HTML files")
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     add_options(parser)
-    parser.add_argument(
-        "--command", default="snakemake", help="command to type once labels are handed in"
-    )
-    parser.add_argument(
-        "--inspectors", type=int, default=1, help="number of inspectors wanted per spectrum"
-    )
-    parser.add_argument(
-        "--complete", type=float, default=0.5, help="share of a page that counts as all of it"
-    )
-    parser.add_argument(
-        "--repeats", type=float, default=0.0, help="share shown again on the next page"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="random seed of the choice of repeated spectra"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--command", default="snakemake", help="command to type once labels are handed in")
+    add("--inspectors", type=int, default=1, help="number of inspectors wanted per spectrum")
+    add("--complete", type=float, default=0.5, help="share of a page that counts as all of it")
+    add("--repeats", type=float, default=0.0, help="share shown again on the next page")
+    add("--seed", type=int, default=0, help="random seed of the choice of repeated spectra")
+    add(
         "--adjudication",
         choices=("yes", "no"),
         default="no",
         help="whether the round has an adjudication page, to which the index leads",
     )
-    parser.add_argument("--prospect", help="folder for the batch in the form that prospect opens")
+    add("--prospect", help="folder for the batch in the form that prospect opens")
     args = parser.parse_args(argv)
 
     handed_in, *_ = vi.read_answers(args.vi)

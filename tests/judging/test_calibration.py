@@ -1,7 +1,5 @@
 """Calibration of class probabilities and redshifts whose error is known."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -148,16 +146,3 @@ def test_without_broad_absorption_there_is_nothing_to_balance():
     labels = np.zeros(3, [("SPECTYPE", "U6"), ("BAL", "i2")])
     found = Lines(np.zeros((3, 6)), np.zeros((3, 6)), np.zeros(3))
     assert calibration.balanced(network, found, labels) is network
-
-
-def test_columns_of_networks_that_nobody_calibrated_are_unknown():
-    found, _ = seen(5)
-    network = random_network(layers=3)
-    known = dataclasses.replace(
-        network, attributes=calibration.measure(*seen(), Classification()).attribute()
-    )
-    for networks in ([network], [known, known]):
-        columns = calibration.columns(networks, found)
-        assert np.isnan(columns["P_QSO"]).all() and np.isnan(columns["Z_ERR"]).all()
-    columns = calibration.columns([known], found)
-    assert np.isfinite(columns["P_QSO"]).all() and (columns["Z_ERR"] > 0).all()

@@ -20,7 +20,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   `batch` is the table of the chosen ones.
 * `judging`: `metrics`, `statistics` and `votes` judge an ensemble, whose probabilities
   `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `check` and `gate` a
-  released network, `comparison` two sets of weights, and `experiment` the query strategies.
+  released network, `comparison` two sets of weights, and `experiment` the query strategies;
+  `classified` is the table of what networks find.
 * `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
   `production` of DESI says of them and the model of `redrock`; `handed_in` records what inspectors
   hand in, `vi` reads it, `merge` makes labels from it, and `agreement` compares inspectors.

@@ -9,7 +9,7 @@ classes cost in `lines.class_probabilities`, where "no quasar" weighs c_thresh /
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -221,19 +221,3 @@ def of_network(attributes: Mapping[str, object]) -> Reliability | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the attribute {ATTRIBUTE!r} cannot be read ({error})") from error
-
-
-def columns(networks: Sequence[Network], found: Lines) -> dict[str, np.ndarray]:
-    """Return the columns P_QSO and Z_ERR, (n,), of spectra in which networks see the lines `found`.
-
-    They are NaN where nobody has measured the reliability: in other weights, and in an ensemble,
-    whose members are each calibrated for themselves.
-    """
-    reliability = of_network(networks[0].attributes) if len(networks) == 1 else None
-    if reliability is None:
-        unknown = np.full(len(found.c), np.nan, np.float32)
-        return {"P_QSO": unknown, "Z_ERR": unknown}
-    return {
-        "P_QSO": reliability.probability(found).astype(np.float32),
-        "Z_ERR": reliability.redshift_error(found).astype(np.float32),
-    }

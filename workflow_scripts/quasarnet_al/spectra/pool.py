@@ -47,6 +47,24 @@ def labels(rows: int, origin: str) -> np.ndarray:
     return result
 
 
+def need_labels(labels: np.ndarray, source: str, origin: str, left_out: str) -> None:
+    """Raise `InputError` where a labelled set has no spectrum with a label.
+
+    Parameters
+    ----------
+    labels : LABELS of the set
+    source, origin : the first of the files that it is made of, and its name
+    left_out : what was left out, and why
+    """
+    if not len(labels):
+        raise InputError(
+            source,
+            f"and what else {origin or 'the labelled set'} is made of give no spectrum with a "
+            f"label; left out: {left_out}",
+            "add files, or remove the set from labelled",
+        )
+
+
 def write(
     path: str | Path,
     spectra: np.ndarray,
