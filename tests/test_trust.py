@@ -4,6 +4,7 @@ import base64
 import json
 import marshal
 import pickle
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -25,6 +26,7 @@ from quasarnet_al.inspection.record import spectrum
 from quasarnet_al.network import weights
 from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.grid import LOG
+from quasarnet_al.workflow import config
 
 
 def test_byte_code_in_weights_is_never_run(tmp_path, monkeypatch):
@@ -65,7 +67,18 @@ def test_nothing_of_ours_unpickles_or_evaluates():
     ):
         assert word not in source
     assert "os.system" not in source
-    assert "yaml.load(" not in source
+    # Other loaders than a safe one run what they read.
+    (loader,) = re.findall(r"yaml\.load\(.*, (\w+)\)", source)
+    assert loader == "_Loader" and source.count("yaml.load(") == 1
+    assert issubclass(config._Loader, yaml.SafeLoader)
+
+
+def test_a_config_runs_nothing(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"run: !!python/object/apply:os.mkdir ['{tmp_path}/made']\n")
+    with pytest.raises(InputError, match="line 1"):
+        config.read_yaml(path)
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_source_outside_the_roots_is_not_opened(tmp_path, monkeypatch):

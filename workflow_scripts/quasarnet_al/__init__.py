@@ -13,13 +13,14 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
 * `mock`: a mock `survey`, made from `templates`.
 * `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
   them; `lines` derives lines, redshifts and classes from their output. `targets` turns labels into
-  what `training` fits, by a `recipe`, on a `gpu` if the job was given one.
+  what `training` fits, by a `recipe`, on a `gpu` if the job was given one; `augmentation` varies
+  the spectra in each epoch.
 * `learning`: `som` finds the cell of a spectrum and `flaws` the defects in it; `scores` combines
   the members' votes, `acquisition` measures their uncertainty, `selection` chooses spectra, and
   `batch` is the table of the chosen ones.
 * `judging`: `metrics`, `statistics` and `votes` judge an ensemble, whose probabilities
-  `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `gate` a released
-  network, `comparison` two sets of weights, and `experiment` the query strategies.
+  `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `check` and `gate` a
+  released network, `comparison` two sets of weights, and `experiment` the query strategies.
 * `inspection`: `pages` show spectra (`record`, `line_lists`) to inspectors, with what a
   `production` of DESI says of them and the model of `redrock`; `handed_in` records what inspectors
   hand in, `vi` reads it, `merge` makes labels from it, and `agreement` compares inspectors.

@@ -102,9 +102,9 @@ def judge(probabilities: np.ndarray, truth: np.ndarray, objects: np.ndarray) -> 
     }
 
 
-#: A network's redshift error depends on how many lines agree: the sum of their confidences, between
-#: these values.
-AGREEING = (1.5, 2.5)
+#: A network's redshift error depends on how sure it is of the strongest line, more than on how many
+#: lines agree or how far they are apart: edges of bins of that line's logit.
+LOGITS = (5.0, 7.0, 9.0, 11.0)
 #: Fewer quasars than this do not measure the error of a bin; that of all is taken.
 ENOUGH = 30
 #: Share of a normal variable within one standard deviation.
@@ -121,8 +121,8 @@ class Reliability:
     ----------
     c_thresh, n_thresh, z_split : cuts of the class probabilities that `calibration` corrects
     calibration : of the class probabilities
-    redshift_kms : standard deviation of the redshift where one line is seen, where two agree, and
-        where three or more do (km/s), if the lines are identified correctly
+    redshift_kms : standard deviation of the redshift in the bins of `LOGITS` (km/s), if the lines
+        are identified correctly
     """
 
     c_thresh: float
@@ -139,16 +139,17 @@ class Reliability:
     def redshift_error(self, found: Lines) -> np.ndarray:
         """Return the standard deviation (n,) of each spectrum's redshift."""
         z = lines.combined_redshift(found.c, found.z)
-        return np.array(self.redshift_kms)[_count_of_lines(found)] * (1 + z) / LIGHT_SPEED
+        return np.array(self.redshift_kms)[_strength(found)] * (1 + z) / LIGHT_SPEED
 
     def attribute(self) -> dict[str, str]:
         """Return what is kept with the network's weights."""
         return {ATTRIBUTE: json.dumps(asdict(self))}
 
 
-def _count_of_lines(found: Lines) -> np.ndarray:
-    """Return 0, 1 or 2 (n,), where one line is seen, two agree, or three or more."""
-    return np.digitize(lines.agreeing(found.c, found.z).sum(axis=1), AGREEING)
+def _strength(found: Lines) -> np.ndarray:
+    """Return the bin (n,) of each spectrum's strongest line."""
+    c = np.clip(found.c.max(axis=1).astype(np.float64), 1e-12, 1 - 2.0**-25)
+    return np.digitize(np.log(c / (1 - c)), LOGITS)
 
 
 def measure(found: Lines, labels: np.ndarray, classification: Classification) -> Reliability:
@@ -165,8 +166,8 @@ def measure(found: Lines, labels: np.ndarray, classification: Classification) ->
     z = lines.combined_redshift(found.c, found.z)
     error = np.abs(velocity(z, np.where(quasar, labels["Z"], 0)))
     right = quasar & (error < metrics.CATASTROPHIC)
-    count = _count_of_lines(found)
-    bins = [right & (count == number) for number in range(len(AGREEING) + 1)]
+    strength = _strength(found)
+    bins = [right & (strength == number) for number in range(len(LOGITS) + 1)]
     bins = [here if here.sum() >= ENOUGH else right for here in bins]
     errors = [
         float(np.quantile(error[here], _ONE_SIGMA)) if here.any() else np.nan for here in bins
@@ -209,7 +210,7 @@ def of_network(attributes: Mapping[str, object]) -> Reliability | None:
             float(values["calibration"]["slope"]), tuple(map(float, values["calibration"]["bias"]))
         )
         errors = tuple(map(float, values["redshift_kms"]))
-        if len(errors) != len(AGREEING) + 1 or len(correction.bias) != len(lines.CLASSES):
+        if len(errors) != len(LOGITS) + 1 or len(correction.bias) != len(lines.CLASSES):
             raise ValueError("wrong number of values")
         return Reliability(
             float(values["c_thresh"]),
