@@ -154,6 +154,12 @@ def metrics_after(wildcards):
     return f"results/{config['run']}/round-{after:02d}/metrics.json"
 
 
+def roots_of_round(wildcards):
+    """The folders of the coadds that a round chose from: tiles that are added later are not."""
+    tiles = CAMPAIGN.tiles(int(wildcards.round))
+    return sorted({CHUNKS[name].root for name in tiles if name in CHUNKS} - {""}) or ["."]
+
+
 def som_of_round(wildcards):
     """The file of a round's map."""
     return f"{CAMPAIGN.map_folder(int(wildcards.round))}/som.h5"

@@ -26,6 +26,9 @@ rounds:
     batch: {size: 12, acquisition: entropy}
     ensemble: {members: 2}
 """
+#: Steps that take more than moments.
+COSTLY = ("extract_spectra", "fit_som", "map_spectra", "train_members", "score_spectra")
+COSTLY += ("select_batch", "evaluate_ensemble")
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json", "round.json")
 
 
@@ -123,6 +126,14 @@ def test_a_campaign(answered, tmp_path):
     # A restart, and files that are only touched: nothing.
     late.touch()
     assert "Nothing to be done" in said(snakemake(folder, changes=changes))
+
+    # What changes cost: docs/rounds.md has the whole table.
+    for change, costs in (
+        ("classification: {catalogue_cut: 0.9}\n", {"evaluate_ensemble": 3}),
+        ("batch: {exclude: [changes.yaml]}\n", {"select_batch": 1}),
+    ):
+        wanted = jobs(snakemake(folder, "-n", changes=changes + change))
+        assert {name: wanted[name] for name in COSTLY if name in wanted} == costs
 
     # Purged scratch: what is gone is made again, and nothing else, now or later.
     gone = ["pool/1.fits", "round-02/scores/2.fits", "round-03/training.fits", "som/run/1.fits"]
