@@ -117,6 +117,8 @@ if workflow.is_main_process:
         else:
             for target in get_argument_parser().parse_known_args(sys.argv[1:])[0].targets:
                 CAMPAIGN.check_target(target, workflow.rules)
+            if RESTORES:
+                CAMPAIGN.check_restorable()
     except InputError as error:
         sys.exit(str(error))
 

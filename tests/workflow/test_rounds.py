@@ -277,6 +277,32 @@ def test_a_changed_or_lost_frozen_batch_is_refused():
         campaign().check_frozen()
 
 
+def test_what_was_learned_from_is_not_restored_from_other_labels():
+    """The labels of round 1 are corrected after the batch of round 2 was chosen and answered."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    hand_in(1, "a.csv", [11, 12, 13, 14])
+    select(2, 21, 22, 23, 24)
+    labels = RESULTS / "round-01/labels.csv"
+    labels.write_text("before")
+    for name in CHOICE[1:]:
+        (RESULTS / "round-02" / name).write_text(name)
+    files = [str(RESULTS / "round-02" / name) for name in CHOICE]
+    record_round.main(
+        [
+            *("--settings", campaign().record_text(2), "--files", *files),
+            *("--labels", str(labels), "--output", str(RESULTS / "round-02/round.json")),
+        ]
+    )
+    hand_in(2, "a.csv", [21, 22])
+    assert campaign().frozen == [1, 2]
+    # Everything is gone, and can be made again of the same labels.
+    campaign().check_restorable()
+    labels.write_text("after")
+    with pytest.raises(InputError, match=r"training.fits: is gone, and the labels of round 1 have"):
+        campaign().check_restorable()
+
+
 def test_tiles_that_are_added_leave_the_chunks_of_frozen_rounds_together():
     tiles = [f"{n}/20260101" for n in (3, 5, 8)]
 

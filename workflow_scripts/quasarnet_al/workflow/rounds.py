@@ -566,6 +566,23 @@ class Campaign:
             files.append(run / "validation.fits")
         return [str(path) for path in dict.fromkeys(files) if not path.exists()]
 
+    def check_restorable(self) -> None:
+        """Raise `InputError` where a file of an answered round would be made of other labels.
+
+        What a round learned from is made of the labels of the rounds before it, which people may
+        have corrected since.
+        """
+        for number in self.frozen:
+            corrected = self._corrected_since(number)
+            files = [file for kind in self._made_by(number)[:5] for file in kind]
+            gone = [path for path in map(self.results(number).joinpath, files) if not path.exists()]
+            if corrected and gone:
+                raise InputError(
+                    gone[0],
+                    f"is gone, and {' and '.join(corrected)} have been corrected since it was made",
+                    "restore it from archive.tar or a backup; it would be made of other labels",
+                )
+
     def date_back(self, made: Iterable[tuple[Iterable[str], Iterable[str]]]) -> None:
         """Give restored files the time of what they are made of.
 
@@ -709,11 +726,16 @@ class Campaign:
                 changes.append(key)
         tiles = self.chunks.keys() ^ set(recorded["tiles"])
         changes += [f"tiles {name}" for name in sorted(tiles)]
-        for name, digest in recorded["sums"].items():
+        return changes + self._corrected_since(number)
+
+    def _corrected_since(self, number: int) -> list[str]:
+        """Name the labels that have been corrected since the batch of a frozen round was chosen."""
+        found = []
+        for name, digest in self._recorded(number)["sums"].items():
             labels = Path("results", self.run, name)
             if name.endswith("labels.csv") and labels.exists() and _digest(labels) != digest:
-                changes.append(f"the labels of round {int(labels.parent.name[-2:])}")
-        return changes
+                found.append(f"the labels of round {int(labels.parent.name[-2:])}")
+        return found
 
     def passed_over(self) -> list[str]:
         """Name what people handed in and no rule reads, and rows that are refused."""
