@@ -573,12 +573,10 @@ class Campaign:
         have corrected since.
         """
         for number in self.frozen:
-            corrected = self._corrected_since(number)
-            files = [file for kind in self._made_by(number)[:5] for file in kind]
-            gone = [path for path in map(self.results(number).joinpath, files) if not path.exists()]
-            if corrected and gone:
+            corrected, path = self._corrected_since(number), self.results(number) / "training.fits"
+            if corrected and not path.exists():
                 raise InputError(
-                    gone[0],
+                    path,
                     f"is gone, and {' and '.join(corrected)} have been corrected since it was made",
                     "restore it from archive.tar or a backup; it would be made of other labels",
                 )
