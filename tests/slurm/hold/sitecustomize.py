@@ -31,5 +31,5 @@ def flock_and_wait(file, operation):
 
 os.replace = replace_and_wait
 fcntl.flock = flock_and_wait
-if any(argument.startswith("workflow_scripts/") for argument in sys.orig_argv[1:2]):
+if any("/workflow_scripts/" in argument for argument in sys.orig_argv[1:2]):
     wait("hold-start")
