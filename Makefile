@@ -76,5 +76,6 @@ lock: $(ENV)
 	$(BIN)/pip install --quiet uv
 	for name in cpu gpu; do \
 		$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
+			--no-strip-extras \
 			--python-platform x86_64-manylinux_2_28 --generate-hashes \
 			envs/$$name.in --output-file envs/$$name.txt; done

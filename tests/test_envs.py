@@ -1,5 +1,6 @@
 """The forms of the environment say the same."""
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def asked(name):
 
 
 def pinned(name):
-    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", (ENVS / f"{name}.txt").read_text(), re.M)
+    pins = r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)"
+    found = re.findall(pins, (ENVS / f"{name}.txt").read_text(), re.M)
     return {package.lower().replace("_", "-"): version for package, version in found}
 
 
@@ -49,3 +51,17 @@ def test_every_pin_has_hashes_and_no_host(name):
     text = (ENVS / f"{name}.txt").read_text()
     assert text.count("==") == len(re.findall(r"==[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}", text))
     assert "://" not in text
+
+
+def test_pins_have_the_extras_that_other_packages_ask_for():
+    """Where `coverage` is pinned and `coverage[toml]` is asked for, pip takes the newest of it."""
+    text = (ENVS / "cpu.txt").read_text().lower()
+    asked_for = set()
+    for distribution in importlib.metadata.distributions():
+        for line in distribution.requires or ():
+            match = re.match(r"([A-Za-z0-9._-]+)\[([^\]]+)\]", line)
+            if match and "extra ==" not in line:
+                asked_for.add((match[1].lower(), match[2].lower()))
+    assert ("coverage", "toml") in asked_for
+    for package, extra in asked_for:
+        assert f"\n{package}[{extra}]==" in f"\n{text}", package
