@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra.tables import harmless, read_targetids, write_csv
+from quasarnet_al.spectra.tables import harmless, locate, read_targetids, write_csv
 
 
 def test_lists_of_targets(tmp_path):
@@ -56,3 +56,11 @@ def test_every_cell_and_every_name_of_a_csv_is_harmless(tmp_path):
     assert text == "'-name,Z,MEMBER_Z\n'=1,0.333,-1 2\n,-2,3 4\n"
     write_csv(tmp_path / "all digits.csv", table)
     assert "0.3333333333333333" in (tmp_path / "all digits.csv").read_text()
+
+
+def test_targets_are_located_wherever_they_are():
+    known = np.array([9, 5, 7, 5])
+    place, found = locate(known, np.array([7, 5, 8, 9, 10]))
+    assert found.tolist() == [True, True, False, True, False]
+    # Of two rows the first.
+    assert place[found].tolist() == [2, 1, 0]

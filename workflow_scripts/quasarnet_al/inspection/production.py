@@ -86,6 +86,10 @@ def magnitudes(row: np.void) -> tuple[dict[str, float], bool]:
     return found, dereddened
 
 
+#: Opens a file of the production, see `hdus.opened`.
+_opened = functools.partial(hdus.opened, what="a file of the production", remedy="fetch it again")
+
+
 def read(
     coadd: Path, rows: np.ndarray, targetids: np.ndarray, templates: Path | None = None
 ) -> list[dict[str, Any]]:
@@ -124,7 +128,7 @@ def read(
 def _fibermap(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+    with _opened(path) as fits:
         header = fits[0].read_header()
         version = _dependency(header, "desispec")
         fibermap = fits["FIBERMAP"].read() if "FIBERMAP" in fits else None
@@ -148,7 +152,7 @@ def _overlaps(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
     """Keep what each arm alone measured where two overlap; elsewhere the joined coadd does."""
-    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+    with _opened(path) as fits:
         arms = {
             arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
             for arm in ARMS
@@ -197,7 +201,7 @@ def _exposures(rows: np.ndarray, fact: dict[str, Any]) -> dict[str, str]:
 def _redrock(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+    with _opened(path) as fits:
         header = fits[0].read_header()
         table = fits["REDSHIFTS"].read()
     row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
@@ -242,7 +246,7 @@ def _fit(row: np.void) -> dict[str, Any]:
 def _models(
     path: Path, rows: np.ndarray, targetids: np.ndarray, facts: list[dict[str, Any]]
 ) -> None:
-    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+    with _opened(path) as fits:
         targets = fits["REDSHIFTS"]["TARGETID"].read()
         row_of = {int(targetid): k for k, targetid in enumerate(targets)}
         arms = [(fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in ARMS]
@@ -275,7 +279,7 @@ def _computed(
     missing = [k for k, fact in enumerate(facts) if "model" not in fact]
     if templates is None or not missing:
         return
-    with hdus.opened(path, "a file of the production", "fetch it again") as fits:
+    with _opened(path) as fits:
         header, table = fits[0].read_header(), fits["REDSHIFTS"].read()
     row_of = {int(targetid): k for k, targetid in enumerate(table["TARGETID"])}
     known: dict[tuple[str, str], redrock.Template] = {}

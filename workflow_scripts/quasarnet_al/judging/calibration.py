@@ -148,8 +148,7 @@ class Reliability:
 
 def _strength(found: Lines) -> np.ndarray:
     """Return the bin (n,) of each spectrum's strongest line."""
-    c = np.clip(found.c.max(axis=1).astype(np.float64), 1e-12, 1 - 2.0**-25)
-    return np.digitize(np.log(c / (1 - c)), LOGITS)
+    return np.digitize(np.log(lines.confidence_odds(found.c.max(axis=1))), LOGITS)
 
 
 def measure(found: Lines, labels: np.ndarray, classification: Classification) -> Reliability:

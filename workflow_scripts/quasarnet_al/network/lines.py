@@ -89,6 +89,13 @@ def true_classes(spectype: np.ndarray, z: np.ndarray, z_split: float = Z_SPLIT) 
     return np.where(spectype == "QSO", np.where(z < z_split, 1, 2), 0)
 
 
+def confidence_odds(c: np.ndarray) -> np.ndarray:
+    """Return the odds c / (1 - c) of confidences, float64."""
+    # A float32 sigmoid reaches 0 and 1; odds stay finite and ordered within these.
+    c = np.clip(np.asarray(c, dtype=np.float64), 1e-12, 1 - 2.0**-25)
+    return c / (1 - c)
+
+
 def class_probabilities(
     c: np.ndarray, z: np.ndarray, c_thresh: float, n_thresh: int, z_split: float = Z_SPLIT
 ) -> np.ndarray:
@@ -109,9 +116,7 @@ def class_probabilities(
     T is raised by the odds of the strongest line over those of the `n_thresh`-th, which
     keeps the cut where `classes` has it.
     """
-    # A float32 sigmoid reaches 0 and 1; odds stay finite and ordered within these.
-    c = np.clip(np.asarray(c, dtype=np.float64), 1e-12, 1 - 2.0**-25)
-    odds = c / (1 - c)
+    odds = confidence_odds(c)
     high = z >= z_split
     low_z, high_z = (np.where(side, odds, 0).max(axis=1) for side in (~high, high))
     ranked = np.sort(odds, axis=1)[:, ::-1]

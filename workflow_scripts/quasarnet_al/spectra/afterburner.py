@@ -14,7 +14,7 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.columns import Column
 from quasarnet_al.spectra.grid import LINES
-from quasarnet_al.spectra.tables import check_columns
+from quasarnet_al.spectra.tables import check_columns, locate
 
 #: The name of the table.
 EXTENSION = "QN_RR"
@@ -59,10 +59,8 @@ def columns(
     )
     places = {name: Column("f8") for name in ("TARGET_RA", "TARGET_DEC")}
     fibermap = _read(coadd, "FIBERMAP", TARGETID=Column("i8"), **places)
-    order = np.argsort(fibermap["TARGETID"], kind="stable")
-    place = np.searchsorted(fibermap["TARGETID"], redshifts["TARGETID"], sorter=order)
-    place = order[np.minimum(place, len(order) - 1)]
-    if (fibermap["TARGETID"][place] != redshifts["TARGETID"]).any():
+    place, found = locate(fibermap["TARGETID"], redshifts["TARGETID"])
+    if not found.all():
         raise InputError(path, f"has targets that {coadd} has not", "fetch both again")
     bits = [name for name in BITS if name in (fibermap.dtype.names or ())]
     if not bits:

@@ -17,7 +17,7 @@ from quasarnet_al.spectra import hdus, pool, rebin, tiles
 from quasarnet_al.spectra.columns import CATALOG, Column
 from quasarnet_al.spectra.extraction import Extraction
 from quasarnet_al.spectra.grid import BLUE, RED, Grid
-from quasarnet_al.spectra.tables import check_columns
+from quasarnet_al.spectra.tables import check_columns, locate
 
 ARMS = "BRZ"
 PETALS = range(10)
@@ -484,10 +484,7 @@ def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
         raise InputError(path, f"REDSHIFTS: {error}", "fetch it again, or move it away") from error
     if not len(redshifts):
         raise InputError(path, "REDSHIFTS has zero rows", "fetch it again, or move it away")
-    order = np.argsort(redshifts["TARGETID"], kind="stable")
-    place = np.searchsorted(redshifts["TARGETID"][order], catalog["TARGETID"])
-    place = order[np.minimum(place, len(order) - 1)]
-    found = redshifts["TARGETID"][place] == catalog["TARGETID"]
+    place, found = locate(redshifts["TARGETID"], catalog["TARGETID"])
     for name in ("Z", "ZWARN", "SPECTYPE"):
         catalog[name][found] = redshifts[name][place[found]]
     return bool(found.any()) or not len(catalog)

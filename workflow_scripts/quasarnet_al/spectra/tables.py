@@ -372,6 +372,17 @@ def table(columns: Mapping[str, Column], rows: int, **strings: str) -> np.ndarra
     return result
 
 
+def locate(targetids: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of each of the `wanted` (n,) among TARGETIDs (m,), and whether it is there.
+
+    Of several rows of a target the first counts; where it is not there the row is any.
+    """
+    order = np.argsort(targetids, kind="stable")
+    place = np.searchsorted(targetids, wanted, sorter=order)
+    place = order[np.minimum(place, len(order) - 1)]
+    return place, targetids[place] == wanted
+
+
 def stack(tables: list[np.ndarray]) -> np.ndarray:
     """Concatenate tables of the same columns whose strings may differ in width."""
     tables = [np.asarray(t) for t in tables]
