@@ -20,8 +20,7 @@ p, figcaption {{ max-width: 44rem }}
 table {{ border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0 }}
 th, td {{ padding: .25rem .5rem; border-bottom: 1px solid #8884;
   text-align: right; vertical-align: bottom }}
-td {{ white-space: nowrap }}
-th:first-child, td:first-child {{ text-align: left; padding-left: 0 }}
+th:first-child, td:first-child {{ text-align: left; padding-left: 0; white-space: nowrap }}
 .figures {{ display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)) }}
 figure {{ margin: 0; break-inside: avoid }}
