@@ -50,6 +50,12 @@ def training_memory(wildcards, input, attempt):
     return cost.training_memory(input.size_mb) * attempt
 
 
+def team_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains a team of members."""
+    at_once = settings(wildcards)["ensemble"]["members_at_once"]
+    return cost.training_memory(input.size_mb, at_once) * attempt
+
+
 def time_limit(rule, seconds):
     """Time limit (minutes) of a job; `seconds(wildcards, input)` says how long it should work."""
     return lambda wildcards, input, attempt: (cost.limit(rule, seconds(wildcards, input)) * attempt)
@@ -76,9 +82,11 @@ def scoring(networks):
     return lambda wildcards, input: cost.scoring_seconds(networks, spectra_of(input))
 
 
-def training(recipe, networks):
+def training(recipe, networks, at_once=1):
     """Seconds in which networks are trained on what a job reads, by a section of the config."""
-    return lambda wildcards, input: cost.training_seconds(recipe, networks, spectra_of(input))
+    return lambda wildcards, input: cost.training_seconds(
+        recipe, networks, spectra_of(input), at_once=at_once
+    )
 
 
 def judging_sets():

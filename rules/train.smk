@@ -21,14 +21,19 @@ rule train_members:
         "../envs/gpu.yaml"
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
-        mem_mb=training_memory,
+        mem_mb=team_memory,
         runtime=time_limit(
             "train_members",
-            training(config["ensemble"], config["ensemble"]["members_per_team"]),
+            training(
+                config["ensemble"],
+                config["ensemble"]["members_per_team"],
+                config["ensemble"]["members_at_once"],
+            ),
         ),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
+        at_once=lambda wildcards: settings(wildcards)["ensemble"]["members_at_once"],
         start=lambda wildcards, input: ["--start", input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
@@ -39,6 +44,7 @@ rule train_members:
             --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
+            --at-once {params.at_once} \
             --seed {params.seed} \
             {params.start:q} \
             {params.recipe} \

@@ -2,7 +2,8 @@
 
 Each member has its own bootstrap sample and seed, which depend on its number alone and
 not on its team. With several GPUs (CUDA_VISIBLE_DEVICES) the members train at the same
-time, one process and one GPU each; otherwise in turn. A member that was trained, or
+time, one process and one GPU each; otherwise in turn. With --at-once several members train
+in the same steps, for GPUs that a small network leaves idle. A member that was trained, or
 trained halfway, before a job ended is kept in --checkpoints and not trained again.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, at_once
-from quasarnet_al.core.program import command_line, program
+from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network import recipe
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import pool
@@ -40,6 +41,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--no-bootstrap", action="store_true", help="train each member on the whole set"
     )
+    parser.add_argument(
+        "--at-once", type=positive, default=1, help="number of members trained in the same steps"
+    )
     parser.add_argument("--checkpoints", required=True, help="folder for unfinished work")
     parser.add_argument("--output", required=True, help="trained members (HDF5)")
     args = parser.parse_args(argv)
@@ -53,6 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         bootstrap=not args.no_bootstrap,
         folder=Path(args.checkpoints),
         start=args.start,
+        at_once=args.at_once,
     )
     # Say what is wrong before any process starts.
     recipe.need_tensorflow()

@@ -88,10 +88,11 @@ class Study:
             )
             # Hundreds of trainings: the figures of each round are progress enough.
             return [
-                task.train_member(
-                    data, self.recipe, [self.seed, number, member], report=lambda line: None
-                )[0]
+                network
                 for member in range(len(start))
+                for network, _ in task.train_members(
+                    data, self.recipe, [[self.seed, number, member]], report=lambda *line: None
+                )
             ]
 
         def score(networks: list) -> dict[str, np.ndarray]:
