@@ -335,9 +335,13 @@ class Campaign:
     def chunks(self) -> dict[str, plan.Chunk]:
         """The chunks of the pool; those of frozen rounds stay together when tiles are added."""
         in_use = bool(self.frozen or self._lent) and self._made.exists()
-        return plan.chunks(
-            self.config, made=plan.read_chunks(self._made).values() if in_use else ()
-        )
+        if not in_use:
+            return plan.chunks(self.config)
+        taken = set().union(*self._lent.values())
+        for number in self.frozen:
+            if (self.results(number) / "round.json").exists():
+                taken.update(self.tiles(number))
+        return plan.chunks(self.config, made=plan.read_chunks(self._made).values(), taken=taken)
 
     @property
     def shared(self) -> str:
@@ -413,6 +417,11 @@ class Campaign:
     def fit(self, number: int) -> str:
         """Return which map a round uses: the run's, or that of the round that fitted it again."""
         return self._recorded(number)["fit"] if self.is_frozen(number) else self._fit(number)
+
+    def fitted_on(self, fit: str) -> list[str]:
+        """Return the chunks that a map is fitted to: those of the first round that uses it."""
+        first = next((n for n in self.numbers if self.fit(n) == fit), None)
+        return list(self.chunks) if first is None else self.tiles(first)
 
     def _fit(self, number: int) -> str:
         if number in self._now(number)["som"]["refit_rounds"]:
@@ -559,20 +568,32 @@ class Campaign:
         return [n for n in self.numbers if (self.results(n) / "batch.csv").exists()]
 
     def missing(self) -> list[str]:
-        """Return the intermediate files that the rounds were made of and that are gone."""
-        run = Path("results", self.run)
+        """Return the intermediate files that the rounds were made of and that are gone.
+
+        Without those that are made of `lost` chunks.
+        """
+        run, lost = Path("results", self.run), set(self.lost())
         files = []
         for number in self._selected:
             folder, fit = self.results(number), Path(self.map_folder(number))
-            files += [folder / file for kind in self._made_by(number)[:-1] for file in kind]
-            names = [f"{name}.fits" for name in self.tiles(number)]
-            if self.fit(number) != SHARED:
+            scores = {f"scores/{name}.fits" for name in lost}
+            made = [file for kind in self._made_by(number)[:-1] for file in kind]
+            files += [folder / file for file in made if file not in scores]
+            names = [f"{name}.fits" for name in self.tiles(number) if name not in lost]
+            map_there = (fit / "som.h5").exists() or not lost.intersection(self.fitted_on(fit.name))
+            if self.fit(number) != SHARED and map_there:
                 files += [fit / "som.h5", *(fit / name for name in names)]
             files += [run / "pool" / name for name in names if not self.shared]
         if self._selected:
             files += [run / "labelled" / f"{name}.fits" for name in self.config["labelled"]]
             files.append(run / "validation.fits")
         return [str(path) for path in dict.fromkeys(files) if not path.exists()]
+
+    def lost(self) -> list[str]:
+        """Return the chunks of answered rounds that are gone and that no source lists any more."""
+        names = dict.fromkeys(name for number in self.frozen for name in self.tiles(number))
+        pool = Path(plan.pool_folder(self.config))
+        return [n for n in names if n not in self.chunks and not (pool / f"{n}.fits").exists()]
 
     def check_restorable(self) -> None:
         """Raise `InputError` where a file of an answered round would be made of other labels.
@@ -641,6 +662,11 @@ class Campaign:
         for number in numbers:
             lines += self._merged(number)
         lines += self._frozen_lines()
+        lines += [
+            f"{plan.pool_folder(self.config)}/{name}.fits is gone, and so is its tile from "
+            "pool.sources: what an answered round had of it can only be restored with the tile"
+            for name in self.lost()
+        ]
         lines += [
             f"the batch of round {number} has been chosen again, as nobody had handed in answers "
             "to it: pages that inspectors opened before are out of date, give them the new ones"
