@@ -182,6 +182,9 @@ def test_later_answers_wait_with_an_earlier_round():
             "--profile perlmutter --config seed=2 rounds=4",
         ),
         ("--cores=8 --profile=p --unlock", "--cores=8 --profile=p"),
+        # A target may follow an option that has its value: to go on is to leave it out.
+        ("--cores 2 restore --configfile a.yaml", "--cores 2 --configfile a.yaml"),
+        ("-s S catalog --profile p results/x -j 4 archive", "-s S --profile p -j 4"),
         ("-j 100 -k --rerun-triggers mtime --until train_members", "-j 100 -k"),
         ("--cores --configfile 'my runs/a.yaml'", "--cores --configfile 'my runs/a.yaml'"),
     ],

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import shlex
@@ -60,15 +61,16 @@ class Answers:
     refused: list[tuple] = field(default_factory=list)
 
 
-#: Options of Snakemake that hold for the next run too, and whether values follow them.
+#: Options of Snakemake that hold for the next run too, and how many values follow them at most:
+#: what comes after one value may be a target.
 _LASTING = {
-    **dict.fromkeys(("--configfile", "--configfiles", "--config", "-C"), True),
-    **dict.fromkeys(("--profile", "--workflow-profile", "--cores", "-c", "--jobs", "-j"), True),
-    **dict.fromkeys(("--snakefile", "-s", "--directory", "-d", "--executor", "-e"), True),
-    **dict.fromkeys(("--resources", "--res", "--set-threads", "--set-resources"), True),
-    **dict.fromkeys(("--default-resources", "--scheduler", "--latency-wait", "-w"), True),
-    **dict.fromkeys(("--software-deployment-method", "--sdm"), True),
-    **dict.fromkeys(("--keep-going", "-k"), False),
+    **dict.fromkeys(("--configfile", "--configfiles", "--config", "-C"), math.inf),
+    **dict.fromkeys(("--profile", "--workflow-profile", "--cores", "-c", "--jobs", "-j"), 1),
+    **dict.fromkeys(("--snakefile", "-s", "--directory", "-d", "--executor", "-e"), 1),
+    **dict.fromkeys(("--resources", "--res", "--set-threads", "--set-resources"), math.inf),
+    **dict.fromkeys(("--scheduler", "--latency-wait", "--output-wait", "-w"), 1),
+    **dict.fromkeys(("--default-resources", "--software-deployment-method", "--sdm"), math.inf),
+    **dict.fromkeys(("--keep-going", "-k"), 0),
 }
 
 
@@ -79,17 +81,18 @@ def command_to_go_on(typed: Sequence[str]) -> str:
     ----------
     typed : the words after `snakemake`
     """
-    words, keep = ["snakemake"], False
+    words, values = ["snakemake"], 0.0
     for word in typed:
         if word.startswith("-") and not re.fullmatch(r"-\d+", word):
             name = word.partition("=")[0]
             # -c4 and -j4 are one word.
             short = name[:2] if re.fullmatch(r"-[cj]\d+", name) else name
-            keep = _LASTING.get(name, False) and "=" not in word
+            values = 0 if "=" in word else _LASTING.get(name, 0)
             if short in _LASTING:
                 words.append(word)
-        elif keep:
+        elif values:
             words.append(word)
+            values -= 1
     return shlex.join(words)
 
 
