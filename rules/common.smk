@@ -12,6 +12,7 @@ from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
+from quasarnet_al.workflow.config import PREVIOUS
 
 CHUNKS = CAMPAIGN.chunks
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS

@@ -93,6 +93,16 @@ class Quasars(Task):
             "confusion": judged.confusion_matrix(votes, right),
         }
 
+    @property
+    def feature_columns(self):
+        return [*(f"C_{name}" for name in LINES), "Z_QN"]
+
+    def features(self, table):
+        found = super().features(table)
+        # A step between neighbouring lines, ln(1 + z) of 0.2 to 0.5, counts like a line's confidence.
+        found[:, -1] = 2 * np.log1p(found[:, -1])
+        return found
+
     def true_classes(self, spectype, z, z_split):
         return lines.true_classes(spectype, z, z_split)
 
