@@ -194,10 +194,11 @@ def oracle_answers(wildcards):
     )
 
 
-def survey_of_tiles(wildcards):
-    """The file that says that a mock survey's tiles are complete; nothing for real tiles."""
-    survey = PLACES[wildcards.tiles].survey
-    return plan.survey_truth(config, survey) if survey else []
+def files_of_tiles(wildcards):
+    """The coadds that a pattern names, or the file that says that a mock survey is complete;
+    nothing for the tiles of a production."""
+    chunk = PLACES[wildcards.tiles]
+    return plan.survey_truth(config, chunk.survey) if chunk.survey else chunk.files
 
 
 def is_adjudicated(number):

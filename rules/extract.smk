@@ -8,7 +8,7 @@ results/<run>/labelled/<set>.fits     the labelled sets that the run starts from
 rule extract_spectra:
     """Extract the spectra of the tiles {wildcards.tiles}."""
     input:
-        survey_of_tiles,
+        files_of_tiles,
     output:
         pool="results/<run>/pool/{tiles}.fits",
     log:
@@ -21,17 +21,15 @@ rule extract_spectra:
         mem_mb=extraction_memory,
         runtime=time_limit("extract_spectra", extraction),
     params:
-        chunk=lambda wildcards: PLACES[wildcards.tiles],
-        tiles=lambda wildcards: list(PLACES[wildcards.tiles].tiles),
+        source=lambda wildcards: PLACES[wildcards.tiles].arguments,
+        targets=lambda wildcards: PLACES[wildcards.tiles].targets,
         grid=config["grid"],
         broken=broken_in_job(),
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \
-            --input-root {params.chunk.root:q} \
-            --layout {params.chunk.layout} \
-            --tile @<(printf '%s\\n' {params.tiles:q}) \
-            --targets {params.chunk.targets} \
+            @<(printf '%s\\n' {params.source:q}) \
+            --targets {params.targets} \
             --grid {params.grid} \
             --broken {params.broken} \
             --threads {threads} \

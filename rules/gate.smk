@@ -11,7 +11,7 @@ results/<run>/gate/verdict.json      the verdict, and what could not be judged
 rule extract_sky:
     """Extract the sky fibres of the tiles {wildcards.tiles}."""
     input:
-        survey_of_tiles,
+        files_of_tiles,
     output:
         sky="results/<run>/sky/{tiles}.fits",
     log:
@@ -22,16 +22,13 @@ rule extract_sky:
         mem_mb=extraction_memory,
         runtime=time_limit("extract_sky", extraction),
     params:
-        chunk=lambda wildcards: CHUNKS[wildcards.tiles],
-        tiles=lambda wildcards: list(CHUNKS[wildcards.tiles].tiles),
+        source=lambda wildcards: CHUNKS[wildcards.tiles].arguments,
         grid=config["grid"],
         broken=broken_in_job(),
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/extract_spectra.py" \
-            --input-root {params.chunk.root:q} \
-            --layout {params.chunk.layout} \
-            --tile @<(printf '%s\\n' {params.tiles:q}) \
+            @<(printf '%s\\n' {params.source:q}) \
             --targets sky \
             --grid {params.grid} \
             --broken {params.broken} \

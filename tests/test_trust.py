@@ -92,7 +92,7 @@ def test_a_source_outside_the_roots_is_not_opened(tmp_path, monkeypatch):
     (tmp_path / "root" / "secret").touch()
     for source in (
         *(str(outside), f"root/../{outside.name}", f"../{outside.name}", f"rootless/{inside.name}"),
-        *("", ".", "/etc/passwd", "secret", "root", "a\0b", "coadd-\n"),
+        *("", ".", "..fits", "/etc/passwd", "secret", "root", "a\0b", "coadd-\n"),
     ):
         assert desi.source_path(source, ["root"]) is None
 

@@ -212,3 +212,64 @@ def test_another_run_uses_the_same_pool_and_map(answered):
     catalogs = [fitsio.read(path, ext="CATALOG") for path in answered.glob("results/tiny/pool/*")
                 if path.suffix == ".fits"]  # fmt: skip
     assert set(chosen) <= set(np.concatenate([catalog["TARGETID"] for catalog in catalogs]))
+
+
+def test_coadds_in_folders_of_any_name(tmp_path):
+    """Pool and labelled set by patterns; files that come and go change no answered batch."""
+    folder = checkout(tmp_path / "flat")
+    words = ["--tiles", "1", "2", "3", "9", "--targets-per-petal", "60", "--output", "sim"]
+    program = ROOT / "workflow_scripts/simulate_survey.py"
+    subprocess.run([PYTHON, str(program), *words], cwd=folder, check=True, capture_output=True)
+
+    def put(tile, place, kind="coadd"):
+        [source] = folder.glob(f"sim/tiles/cumulative/{tile}/*/{kind}-*")
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, folder / place)
+
+    put(1, "mine/one night/spectra.fits")
+    put(1, "mine/one night/redrock-spectra.fits", "redrock")
+    put(2, "mine/b [x]/spectra.fits")
+    put(9, "old/my 9.fits")
+    config = yaml.safe_load((ROOT / CONFIG).read_text())
+    for name in ("mock", "oracle", "release"):
+        del config[name]
+    truth = {"truth": "sim/truth.csv"}
+    config |= {
+        "pool": {"sources": [{"coadds": "mine/**/*.fits"} | truth]},
+        "labelled": {"old": {"coadds": "old/*", "validation": 0.4} | truth},
+    }
+    config["ensemble"] |= {"members": 1, "epochs": 1}
+    (folder / "flat.yaml").write_text(yaml.safe_dump(config))
+    snakemake(folder, config="flat.yaml")
+    known = {}
+    for path in folder.glob("results/tiny/pool/spectra-????????.fits"):
+        catalog = fitsio.read(path, ext="CATALOG")
+        known[catalog["SOURCE"][0].strip()] = (catalog["ZWARN"] >= 0).all()
+    # Redrock's redshifts are those of the file beside; without one they are unknown.
+    assert known == {"mine/one night/spectra.fits": True, "mine/b [x]/spectra.fits": False}
+    # The pages show the coadds' full spectra, and redshifts are compared with the truth.
+    assert fitsio.FITS(str(folder / "results/tiny/round-01/prospect/spectra.fits"))
+    redshifts = pd.read_csv(folder / "results/tiny/round-01/redshifts.csv")
+    assert len(redshifts)
+    assert fitsio.read_header(folder / "results/tiny/labelled/old.fits", "SPECTRA")["NAXIS2"] > 30
+
+    answer(folder, 1, "desi-vi_tiny-round-01-minibatch-all_Ann.csv", batch(folder, 1))
+    first = digests(folder, *(f"results/tiny/round-01/{name}" for name in CHOICE))
+    # One file is added, one goes: only the new one is extracted and mapped.
+    put(3, "mine/c/new one.fits")
+    (folder / "mine/b [x]/spectra.fits").unlink()
+    wanted = jobs(snakemake(folder, "-n", config="flat.yaml"))
+    expected = {"extract_spectra": 1, "map_spectra": 1, "score_spectra": 2, "select_batch": 1}
+    assert {name: wanted.get(name, 0) for name in expected} == expected
+    snakemake(folder, config="flat.yaml")
+    assert digests(folder, *(f"results/tiny/round-01/{name}" for name in CHOICE)) == first
+    sources = pd.read_csv(folder / "results/tiny/round-02/batch.csv")["SOURCE"]
+    assert set(sources) <= {"mine/one night/spectra.fits", "mine/c/new one.fits"}
+    assert "Nothing to be done" in said(snakemake(folder, "-n", config="flat.yaml"))
+    # A file that is replaced is extracted again.
+    put(1, "mine/one night/spectra.fits")
+    wanted = jobs(snakemake(folder, "-n", config="flat.yaml"))
+    assert wanted["extract_spectra"] == 1 and wanted["score_spectra"] == 1
+    shutil.rmtree(folder / "mine")
+    result = snakemake(folder, "-n", config="flat.yaml", status=1)
+    assert "mine/**/*.fits: matches no files; check the config's `coadds`" in said(result)

@@ -25,7 +25,10 @@ def main(argv: list[str] | None = None) -> None:
         "--round", type=int, default=1, help="round; the first one also extracts and maps the pool"
     )
     parser.add_argument(
-        "--spectra-per-tile", type=float, default=1000, help="number of spectra scored per tile"
+        "--spectra-per-tile",
+        type=float,
+        default=1000,
+        help="number of spectra scored per tile, or per file of `coadds`: a petal has a tenth",
     )
     parser.add_argument(
         "--training-spectra",

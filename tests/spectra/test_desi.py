@@ -369,6 +369,20 @@ def test_files_are_found_in_whatever_packing(tmp_path, coadd, redrock):
     assert expected.notes == {"without redrock": [str(path)]}
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("coadd-0-1-thru2.fits", "redrock-0-1-thru2.fits"),
+        ("my_coadd.fits.gz", "my_redrock.fits"),
+        ("x.fits", "redrock-x.fits.gz"),
+    ],
+)
+def test_redrock_is_found_beside_coadds_of_any_name(tmp_path, name, beside):
+    assert desi.redrock_of(tmp_path / name) is None
+    (tmp_path / beside).touch()
+    assert desi.redrock_of(tmp_path / name) == tmp_path / beside
+
+
 def test_a_packed_and_an_unpacked_coadd_are_one(tmp_path):
     path = samples.write_coadd(tmp_path / "healpix/main/dark/91/9144/coadd-main-dark-9144.fits")
     pack(path, ".gz")

@@ -1,5 +1,6 @@
 """The config's meaning: chunks, sets, teams; and the errors of use."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,14 @@ MNIST = {
             {"pool": {"sources": [{"root": "r"}]}},
             "pool.sources.0: has root, but a source needs survey; or root, tiles; or root,",
         ),
+        (
+            {"pool": {"sources": [{"coadds": "x", "layout": "perexp"}]}},
+            "layout has no effect beside coadds: leave it out",
+        ),
+        (
+            {"labelled": {"b": {"coadds": "x"}}},
+            "labelled.b: has coadds, but a source needs survey; or root, tiles, truth; or",
+        ),
         ({"pool": {"sources": [{}]}}, "has no key, but a source needs survey; or"),
         (
             {"labelled": {"b": {"root": "r", "tiles": ["1/20260101"]}}},
@@ -169,6 +178,70 @@ def test_chunks():
 def test_healpix_chunks_have_names_without_slashes():
     pool = {"sources": [{"root": "r", "layout": "healpix", "tiles": ["sv3/dark/9144"]}]}
     assert list(plan.chunks(config(pool=pool))) == ["sv3-dark-9144"]
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def coadds(*patterns, **more):
+    return config(pool={"sources": [{"coadds": str(p)} | more for p in patterns]})
+
+
+def test_coadds_of_a_pattern_are_tiles_whose_names_stay(tmp_path):
+    """Whatever is added, and however the folder is written: earlier chunks are not made again."""
+    touch(tmp_path, "one/my coadd.fits", "two/my coadd.fits.gz", "two/redrock-my.txt")
+    before = plan.chunks(coadds(tmp_path / "**/*.fits*"))
+    assert [chunk.files for chunk in before.values()] == [
+        [f"{tmp_path}/one/my coadd.fits"],
+        [f"{tmp_path}/two/my coadd.fits.gz"],
+    ]
+    assert all(re.fullmatch("my-coadd-[0-9a-f]{8}", name) for name in before)
+    touch(tmp_path, "one/another.fits", "more/my coadd.fits", "-.fits")
+    after = plan.chunks(coadds(tmp_path / "**/*.fits*"))
+    assert len(after) == 5 and before.items() <= after.items()
+    other = plan.chunks(coadds(tmp_path / "one/../one/my coadd.fits", targets="all"))
+    assert [name.removesuffix("-all") for name in other] == [next(iter(before))]
+
+
+def test_a_coadd_is_read_once(tmp_path):
+    """By whatever links, packed and unpacked; and what lies beside is none."""
+    names = ("x.fits", "x.fits.gz", "redrock-x.fits", "coadd-1.fits", "redrock-1.fits.gz")
+    touch(tmp_path, *names, "rrmodel-1.fits", "notes.txt")
+    (tmp_path / "again.fits").symlink_to("x.fits")
+    (tmp_path / "all").symlink_to(".")
+    found = plan.chunks(coadds(tmp_path / "**/*"))
+    files = [Path(chunk.files[0]).resolve().name for chunk in found.values()]
+    assert sorted(files) == ["coadd-1.fits", "x.fits"]
+    with pytest.raises(InputError, match=r"the coadd .*/x\.fits is listed twice"):
+        coadds(tmp_path / "*.fits", tmp_path / "x.fits")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "fault"),
+    [
+        ("x.fits", "y*.fits", "matches no files"),
+        ("x.fit", "x*", r"is not a coadd \(\.fits"),
+        ("{x}.fits", "*.fits", "has a brace or a line break"),
+        ("a\nb.fits", "*.fits", "has a brace or a line break"),
+    ],
+)
+def test_patterns_that_give_no_coadd_are_refused(name, pattern, fault, tmp_path):
+    touch(tmp_path, name)
+    with pytest.raises(InputError, match=fault) as error:
+        coadds(tmp_path / pattern)
+    assert "\n" not in str(error.value)
+
+
+def test_a_tile_is_listed_once_in_chunks_of_several():
+    sources = [
+        {"root": "r", "tiles": ["1/20260101", "2/20260101"]},
+        {"root": "r", "tiles": ["2/20260101", "3/20260101"]},
+    ]
+    with pytest.raises(InputError, match="tile 2 is listed twice"):
+        config(pool={"tiles_per_job": 2, "sources": sources})
 
 
 def test_teams():

@@ -14,8 +14,7 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import redrock
-from quasarnet_al.spectra import hdus
-from quasarnet_al.spectra.desi import ARMS, TARGET_COLUMNS
+from quasarnet_al.spectra import desi, hdus
 from quasarnet_al.spectra.grid import BLUE
 
 #: Extinction A / E(B-V) of the Legacy Surveys' bands (legacysurvey.org/dr9/description,
@@ -102,20 +101,16 @@ def read(
     `overlaps` (arm, first wavelength, flux, ivar of each arm where two overlap).
     """
     facts: list[dict[str, Any]] = [{} for _ in rows]
-    beside = {
-        kind: coadd.with_name(coadd.name.replace("coadd-", f"{kind}-", 1))
-        for kind in ("redrock", "rrmodel", "rrdetails")
-    }
-    details = Path(str(beside["rrdetails"]).split(".fits")[0] + ".h5")
+    redshifts = desi.redrock_of(coadd)
     for path, reader in (
         (coadd, _fibermap),
         (coadd, _overlaps),
-        (beside["redrock"], _redrock),
-        (beside["rrmodel"], _models),
-        (beside["redrock"], functools.partial(_computed, coadd, templates)),
-        (details, _fits),
+        (redshifts, _redrock),
+        (desi.beside(coadd, "rrmodel"), _models),
+        (redshifts, functools.partial(_computed, coadd, templates)),
+        (desi.beside(coadd, "rrdetails", [".h5"]), _fits),
     ):
-        if not path.exists():
+        if path is None:
             continue
         try:
             reader(path, rows, targetids, facts)
@@ -155,7 +150,7 @@ def _overlaps(
     with _opened(path) as fits:
         arms = {
             arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
-            for arm in ARMS
+            for arm in desi.ARMS
         }
     for blue, red in (("B", "R"), ("R", "Z")):
         low, high = arms[red][0][0], arms[blue][0][-1]
@@ -172,7 +167,7 @@ def _overlaps(
 def _object(row: np.void) -> dict[str, str]:
     names = row.dtype.names or ()
     details = {}
-    for name in TARGET_COLUMNS:
+    for name in desi.TARGET_COLUMNS:
         text = words(int(row[name]), TARGET_BITS[name]) if name in names else ""
         if text:
             details["targeted as"] = text
@@ -249,7 +244,9 @@ def _models(
     with _opened(path) as fits:
         targets = fits["REDSHIFTS"]["TARGETID"].read()
         row_of = {int(targetid): k for k, targetid in enumerate(targets)}
-        arms = [(fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in ARMS]
+        arms = [
+            (fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in desi.ARMS
+        ]
     wavelengths = [wavelength for wavelength, _ in arms]
     for fact, targetid in zip(facts, targetids, strict=True):
         if int(targetid) in row_of:
@@ -285,7 +282,7 @@ def _computed(
     known: dict[tuple[str, str], redrock.Template] = {}
     faults: dict[str, int] = {}
     with hdus.opened(coadd, "a coadd", "fetch it again") as fits:
-        wavelengths = [fits[f"{arm}_WAVELENGTH"].read() for arm in ARMS]
+        wavelengths = [fits[f"{arm}_WAVELENGTH"].read() for arm in desi.ARMS]
         for k in missing:
             if int(targetids[k]) not in row_of or "COEFF" not in table.dtype.names:
                 continue
@@ -302,7 +299,7 @@ def _computed(
                     known[kind] = redrock.read_template(templates / name, *kind)
                 resolutions = [
                     fits[name][row : row + 1, :, :][0] if name in fits else None
-                    for name in (f"{arm}_RESOLUTION" for arm in ARMS)
+                    for name in (f"{arm}_RESOLUTION" for arm in desi.ARMS)
                 ]
                 models = [
                     redrock.model(

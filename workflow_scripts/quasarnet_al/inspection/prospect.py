@@ -141,8 +141,8 @@ def _read(
 
 def _redrock(coadd: Path, targetids: np.ndarray) -> tuple[np.ndarray | None, dict[str, object]]:
     """Return redrock's rows of the targets, None where one is missing, and its header."""
-    path = coadd.with_name(coadd.name.replace("coadd-", "redrock-", 1))
-    if not path.exists():
+    path = desi.redrock_of(coadd)
+    if path is None:
         return None, {}
     with hdus.opened(path, "a redrock file", "fetch it again") as fits:
         header = fits[0].read_header()

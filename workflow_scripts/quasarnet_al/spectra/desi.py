@@ -21,8 +21,6 @@ from quasarnet_al.spectra.tables import check_columns, locate
 
 ARMS = "BRZ"
 PETALS = range(10)
-#: A file is read as it is, or packed by gzip or fpack; the first that is there counts.
-PACKINGS = (".fits", ".fits.gz", ".fits.fz")
 #: Names of coadds by layout (desidatamodel): the petal is a group, absent for a healpix pixel.
 NAMES = {
     "cumulative": "coadd-([0-9])-{0}-thru{1}",
@@ -94,7 +92,7 @@ def find(root: str | Path, layout: str, tile: str) -> Tile:
         match = name.fullmatch(path.name)
         if match:
             petal = 0 if layout == "healpix" else int(match[1])
-            found.append((petal, PACKINGS.index(match[match.lastindex or 0]), path))
+            found.append((petal, tiles.PACKINGS.index(match[match.lastindex or 0]), path))
         else:
             others.append(path.name)
     there: dict[int, Path] = {}
@@ -193,7 +191,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
 def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
     """Return the coadd that a pool file's SOURCE names, or None where it is not at hand.
 
-    SOURCE is text of a file. What it names is opened only if it is a coadd inside one of
+    SOURCE is text of a file. What it names is opened only if it is a FITS file inside one of
     the folders `roots`, which the config names: as it is, or relative to that folder.
     Where NERSC's read-only mount is missing, as on login nodes, it is the same file on CFS.
     """
@@ -202,7 +200,7 @@ def source_path(source: str, roots: Sequence[str | Path]) -> Path | None:
             if os.path.commonpath([root, path]) != root:
                 continue
             for place in dict.fromkeys((path, _without_mount(path))):
-                if Path(place).name.startswith("coadd-") and os.path.isfile(place):
+                if place.endswith(tiles.PACKINGS) and os.path.isfile(place):
                     return Path(place)
     return None
 
@@ -248,13 +246,15 @@ def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
 _open = partial(hdus.opened, what="a DESI coadd", remedy="fetch it again from the production")
 
 
+def beside(coadd: Path, kind: str, endings: Sequence[str] = tiles.PACKINGS) -> Path | None:
+    """Return the production's file of a kind beside a coadd, or None where there is none."""
+    stem = tiles.stem_beside(coadd, kind)
+    return next((Path(stem + end) for end in endings if os.path.exists(stem + end)), None)
+
+
 def redrock_of(coadd: Path) -> Path | None:
     """Return the redrock file beside a coadd, packed in any way, or None where there is none."""
-    if not coadd.name.startswith("coadd-"):
-        return None
-    stem = coadd.name.split(".fits")[0].replace("coadd-", "redrock-", 1)
-    paths = [coadd.with_name(stem + packing) for packing in PACKINGS]
-    return next((path for path in paths if path.exists()), None)
+    return beside(coadd, "redrock")
 
 
 def read_hdu(path: Path, name: str) -> np.ndarray:

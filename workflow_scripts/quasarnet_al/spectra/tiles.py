@@ -1,7 +1,10 @@
-"""The tables of a production that list its tiles: the sample sheet of a run."""
+"""Which coadds there are: tables of a production that list its tiles, and folders of files."""
 
+import glob
+import os
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from quasarnet_al.core.files import InputError
@@ -12,6 +15,63 @@ TILE_FORMS = {
     "perexp": (r"[0-9]+/[0-9]{8}", "TILEID/EXPID, the exposure with eight digits"),
     "healpix": (r"[a-z0-9]+/[a-z]+/[0-9]+", "SURVEY/PROGRAM/PIXEL"),
 }
+
+#: A file is read as it is, or packed by gzip or fpack; the first that is there counts.
+PACKINGS = (".fits", ".fits.gz", ".fits.fz")
+#: What a production keeps beside a coadd (desidatamodel), by the beginnings of the names.
+BESIDE = ("redrock", "rrmodel", "emline", "qso_mgii", "qso_qn", "spectra")
+
+
+def stem(path: str | Path) -> str:
+    """Return the path of a FITS file without the ending that says how it is packed."""
+    return re.sub(r"\.fits(\.gz|\.fz)?$", "", str(path))
+
+
+def stem_beside(coadd: str | Path, kind: str) -> str:
+    """Return the `stem` of the file of a kind (redrock, rrmodel ...) beside a coadd.
+
+    Its name has the kind in the place of "coadd"; before the coadd's name, where that is another.
+    """
+    folder, name = os.path.split(stem(coadd))
+    name = name.replace("coadd", kind, 1) if "coadd" in name else f"{kind}-{name}"
+    return os.path.join(folder, name)
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the files of a pattern, sorted; brackets that match nothing are part of a name."""
+    found = glob.glob(pattern, recursive=True)
+    return sorted(found or glob.glob(pattern.replace("[", "[[]"), recursive=True))
+
+
+def coadds_matching(pattern: str) -> tuple[str, list[str]]:
+    """Return the folder before a pattern's first wildcard, and the coadds below it, sorted.
+
+    A coadd is a file whose name ends as `PACKINGS` do. One that is there packed and unpacked, or by
+    several links, counts once; what a production keeps `BESIDE` it is none.
+
+    Raises
+    ------
+    InputError where there is none, or one whose path no rule can have
+    """
+    parts = Path(pattern).parts[:-1]
+    root = Path(*takewhile(lambda part: not re.search(r"[*?[]", part), parts))
+    matched = matching(pattern)
+    found: dict[str, str] = {}
+    for path in (path for end in PACKINGS for path in matched if path.endswith(end)):
+        found.setdefault(stem(path), path)
+    beside = {stem_beside(path, kind) for path in found.values() for kind in BESIDE}
+    files: dict[str, str] = {}
+    for name in sorted(found.keys() - beside):
+        files.setdefault(os.path.realpath(found[name]), found[name])
+    if not files:
+        fault = f"is not a coadd ({', '.join(PACKINGS)})" if matched else "matches no files"
+        raise InputError(pattern, fault, "check the config's `coadds`")
+    odd = [path for path in files.values() if re.search(r"[\n{}]", path)]
+    if odd:
+        # No list of lines holds the one, and Snakemake takes the others for wildcards.
+        fault = f"matches {odd[0]!r}, which has a brace or a line break"
+        raise InputError(pattern, fault, "rename it")
+    return str(root), [os.path.relpath(path, root) for path in files.values()]
 
 
 def check_tile(layout: str, tile: str) -> None:

@@ -1,6 +1,5 @@
 """What jobs cost: what they took, by Snakemake's benchmark files, and what they will need."""
 
-import glob
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra.tiles import matching
 from quasarnet_al.workflow import plan
 
 #: Perlmutter's nodes: hardware threads of a CPU node and of a GPU node, GPUs of the latter
@@ -238,7 +238,7 @@ def _planned(config: dict, source: dict, spectra_per_tile: float) -> float:
     if "digits" in source:
         return float(source["digits"])
     if "boss" in source:
-        return float(len(glob.glob(source["boss"])))
+        return float(len(matching(source["boss"])))
     if "survey" in source:
         return mock_spectra(config["mock"][source["survey"]])
     if "training_data" in source:

@@ -3,7 +3,9 @@
 The rules ask these functions; nothing else interprets the config's structure.
 """
 
-import glob
+import hashlib
+import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +14,11 @@ import jsonschema
 import yaml
 
 from quasarnet_al.core.files import InputError, content_of, read_json
-from quasarnet_al.spectra.tiles import check_tile, read_tiles
+from quasarnet_al.spectra.tiles import check_tile, coadds_matching, matching, read_tiles, stem
 from quasarnet_al.workflow.config import validate
 
+#: The layout of coadds that a pattern names, in folders of any kind.
+FILES = "files"
 #: Values of a config, which a person writes; a production has some ten thousand tiles.
 LARGEST = 1_000_000
 
@@ -129,8 +133,9 @@ class Chunk:
     Attributes
     ----------
     name : of its files: the tile, or the first and the last of several
-    root, layout, targets : where the tiles lie and which fibres count (see `desi`)
-    tiles : as `desi.coadds` takes them
+    root, layout, targets : where the tiles lie and which fibres count (see `desi`); the layout of
+        coadds in a folder is `FILES`
+    tiles : as `desi.coadds` takes them; of `FILES` their paths below the root
     survey : name of the mock survey that makes them, or ""
     """
 
@@ -140,6 +145,18 @@ class Chunk:
     targets: str
     tiles: tuple[str, ...]
     survey: str
+
+    @property
+    def files(self) -> list[str]:
+        """The coadds, where they are in a folder; those of a production are not looked for."""
+        return [f"{self.root}/{tile}" for tile in self.tiles] if self.layout == FILES else []
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of extract_spectra.py, which say where the coadds are."""
+        if self.layout == FILES:
+            return ["--coadd", *self.files]
+        return ["--input-root", self.root, "--layout", self.layout, "--tile", *self.tiles]
 
 
 def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> dict[str, Chunk]:
@@ -151,9 +168,16 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
     if section == "pool" and config["pool"]["run"]:
         return _chunks_of(config["pool"]["run"])
     found: dict[str, Chunk] = {}
-    size = config["pool"]["tiles_per_job"]
+    size, seen = config["pool"]["tiles_per_job"], set()
     for source in config[section]["sources"]:
         place = _tiles(config, source)
+        ending = "" if source["targets"] == "qso" else f"-{source['targets']}"
+        names = {}
+        for tile in place["tiles"]:
+            names[tile], what = _tile_name(tile, place["root"], place["layout"])
+            if names[tile] + ending in seen:
+                raise InputError("config", f"{section}: {what} is listed twice", "remove one")
+            seen.add(names[tile] + ending)
         listed = set(place["tiles"])
         for chunk in made:
             if listed.issuperset(chunk.tiles) and chunk == Chunk(
@@ -164,12 +188,7 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
         left = [tile for tile in place["tiles"] if tile in listed]
         for first in range(0, len(left), size):
             tiles = tuple(left[first : first + size])
-            names = [_tile_name(tile, place["layout"]) for tile in (tiles[0], tiles[-1])]
-            name = names[0] if len(tiles) == 1 else "_".join(names)
-            if source["targets"] != "qso":
-                name += f"-{source['targets']}"
-            if name in found:
-                raise InputError("config", f"{section}: tile {name} is listed twice", "remove one")
+            name = "_".join(names[tile] for tile in dict.fromkeys((tiles[0], tiles[-1]))) + ending
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
     return found
 
@@ -207,6 +226,9 @@ def _tiles(config: dict, source: dict) -> dict:
     """
     if "digits" in source:
         return {"root": "", "layout": "", "tiles": ["digits"], "survey": ""}
+    if "coadds" in source:
+        root, files = coadds_matching(source["coadds"])
+        return {"root": root, "layout": FILES, "tiles": files, "survey": ""}
     survey = source.get("survey")
     if survey:
         mock = _survey(config, survey)
@@ -246,8 +268,18 @@ def _survey(config: dict, name: str) -> dict:
     return config["mock"][name]
 
 
-def _tile_name(tile: str, layout: str) -> str:
-    return tile.split("/")[0] if layout == "cumulative" else tile.replace("/", "-")
+def _tile_name(tile: str, root: str, layout: str) -> tuple[str, str]:
+    """Return the name of a tile in those of files, and what a person calls it.
+
+    Coadds in folders may share a name: theirs has a sum of the path, whatever links lead there.
+    """
+    if layout == FILES:
+        path = stem(os.path.realpath(f"{root}/{tile}"))
+        word = re.sub(r"[^A-Za-z0-9_]+", "-", os.path.basename(path)).strip("-")[:40]
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()
+        return f"{word}-{digest[:8]}".lstrip("-"), f"the coadd {root}/{tile}"
+    name = tile.split("/")[0] if layout == "cumulative" else tile.replace("/", "-")
+    return name, f"tile {name}"
 
 
 @dataclass(frozen=True)
@@ -278,8 +310,8 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
     """Return the labelled sets by name."""
     found = {}
     for name, source in config["labelled"].items():
-        arguments, survey = _arguments(config, name, source)
-        files = [source[key] for key in ("training_data", "truth") if key in source]
+        arguments, files, survey = _arguments(config, name, source)
+        files = [source[key] for key in ("training_data", "truth") if key in source] + files
         if survey:
             files.append(survey_truth(config, survey))
         found[name] = LabelledSet(
@@ -294,30 +326,27 @@ def labelled_sets(config: dict) -> dict[str, LabelledSet]:
     return found
 
 
-def _matching(pattern: str) -> list[str]:
-    """Return the files of a pattern, sorted; brackets that match nothing are part of a name."""
-    found = glob.glob(pattern, recursive=True)
-    return sorted(found or glob.glob(pattern.replace("[", "[[]"), recursive=True))
-
-
-def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], str]:
+def _arguments(config: dict, name: str, source: dict) -> tuple[list[str], list[str], str]:
+    """Return arguments of extract_spectra.py, coadds that they name and the mock survey."""
     if "digits" in source:
-        return [], ""
+        return [], [], ""
     if "boss" in source:
-        files = _matching(source["boss"])
+        files = matching(source["boss"])
         if not files:
             raise InputError(source["boss"], "no such files", f"check labelled.{name}.boss")
         labels = ["--truth", source["truth"]] if "truth" in source else []
-        return [*labels, "--boss", *files], ""
+        return [*labels, "--boss", *files], [], ""
     if "training_data" in source:
         if config["grid"] != "log":
             raise InputError("config", f"labelled.{name} is on the log grid", "set grid: log")
-        return ["--training-data", source["training_data"], "--truth", source["truth"]], ""
-    place = _tiles(config, source)
-    truth = source.get("truth") or f"{place['root']}/truth.csv"
-    arguments = ["--input-root", place["root"], "--layout", place["layout"]]
-    arguments += ["--targets", source["targets"], "--truth", truth, "--tile", *place["tiles"]]
-    return arguments, place["survey"]
+        return ["--training-data", source["training_data"], "--truth", source["truth"]], [], ""
+    place = Chunk(name, targets=source["targets"], **_tiles(config, source))
+    truth = source.get("truth") or f"{place.root}/truth.csv"
+    return (
+        ["--targets", place.targets, "--truth", truth, *place.arguments],
+        place.files,
+        place.survey,
+    )
 
 
 def teams(config: dict) -> dict[str, list[int]]:
