@@ -51,6 +51,12 @@ def training_memory(wildcards, input, attempt):
     return cost.training_memory(input.size_mb) * attempt
 
 
+def team_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains a team of members."""
+    at_once = settings(wildcards)["ensemble"]["members_at_once"]
+    return cost.training_memory(input.size_mb, at_once) * attempt
+
+
 def time_limit(rule, seconds):
     """Time limit (minutes) of a job; `seconds(wildcards, input)` says how long it should work."""
     return lambda wildcards, input, attempt: (cost.limit(rule, seconds(wildcards, input)) * attempt)
@@ -77,9 +83,11 @@ def scoring(networks):
     return lambda wildcards, input: cost.scoring_seconds(networks, spectra_of(input))
 
 
-def training(recipe, networks):
+def training(recipe, networks, at_once=1):
     """Seconds in which networks are trained on what a job reads, by a section of the config."""
-    return lambda wildcards, input: cost.training_seconds(recipe, networks, spectra_of(input))
+    return lambda wildcards, input: cost.training_seconds(
+        recipe, networks, spectra_of(input), at_once=at_once
+    )
 
 
 def judging_sets():
@@ -124,6 +132,23 @@ def tiles_of_round(pattern):
         round=wildcards.round,
         map=CAMPAIGN.map_folder(int(wildcards.round)),
         tiles=CAMPAIGN.tiles(int(wildcards.round)),
+    )
+
+
+def start_of_team(wildcards):
+    """The weights that a team's members go on from: of the config, or theirs of the round before.
+
+    Where the round before has fewer members, several go on from one of them.
+    """
+    start, number = settings(wildcards)["ensemble"]["start"], int(wildcards.round)
+    if start != PREVIOUS:
+        return [start] if start else []
+    before = CAMPAIGN.members(number - 1) if number > 1 else []
+    team = CAMPAIGN.teams(number)[wildcards.team] if before else []
+    return expand(
+        "results/<run>/round-{round}/weights/member-{member}.h5",
+        round=two_digits([number - 1]),
+        member=[before[member % len(before)] for member in team],
     )
 
 

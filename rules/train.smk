@@ -10,7 +10,7 @@ rule train_members:
     """Train team {wildcards.team} of round {wildcards.round}."""
     input:
         training="results/<run>/round-{round}/training.fits",
-        start=lambda wildcards: settings(wildcards)["ensemble"]["start"] or [],
+        start=start_of_team,
     output:
         trained="results/<run>/round-{round}/train/team-{team}.h5",
     log:
@@ -21,15 +21,20 @@ rule train_members:
         "../envs/gpu.yaml"
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
-        mem_mb=training_memory,
+        mem_mb=team_memory,
         runtime=time_limit(
             "train_members",
-            training(config["ensemble"], config["ensemble"]["members_per_team"]),
+            training(
+                config["ensemble"],
+                config["ensemble"]["members_per_team"],
+                config["ensemble"]["members_at_once"],
+            ),
         ),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
-        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
+        at_once=lambda wildcards: settings(wildcards)["ensemble"]["members_at_once"],
+        start=lambda wildcards, input: ["--start", *input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
         seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],
@@ -39,6 +44,7 @@ rule train_members:
             --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
+            --at-once {params.at_once} \
             --seed {params.seed} \
             {params.start:q} \
             {params.recipe} \

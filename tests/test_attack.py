@@ -126,8 +126,8 @@ def test_wrong_labels_are_found_in_the_training_set(survey, training):
     wrong, quasar = labels.copy(), labels["SPECTYPE"] == "QSO"
     wrong["SPECTYPE"][flipped] = np.where(quasar[flipped], "STAR", "QSO")
     wrong["Z"][flipped] = np.where(quasar[flipped], 0, chance.uniform(0.5, 3, flipped.sum()))
-    data, quiet = Labelled(spectra, wrong, grid.LOG), {"report": lambda line: None}
-    networks = [task.train_member(data, recipe, [1, m], **quiet)[0] for m in range(3)]
+    data, quiet = Labelled(spectra, wrong, grid.LOG), {"report": lambda *line: None}
+    networks = [task.train_members(data, recipe, [[1, m]], **quiet)[0][0] for m in range(3)]
     found = task.disputed(networks, spectra, wrong, Classification(c_thresh=0.5))
     precision = flipped[found].mean()
     recall = flipped[found].sum() / flipped.sum()

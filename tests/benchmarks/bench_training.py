@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     for threads in arguments.threads:
-        ours, peer = measure(threads, arguments.spectra, arguments.repeats)
+        ours, peer = measure([train, fit], threads, arguments.spectra, arguments.repeats)
         print(f"\n{threads} threads, {arguments.spectra} spectra an epoch, batches of 256\n")
         print("| what | spectra/s, median (lowest-highest) |\n| --- | --- |")
         print(f"| training.train | {spread(arguments.spectra / ours, 0)} |")
@@ -43,11 +44,13 @@ def main(argv: list[str] | None = None) -> None:
         summary(what, f"{ratio:.2f} x", "1.3 x")
 
 
-def measure(threads: int, spectra: int, repeats: int) -> list[np.ndarray]:
-    """Return the seconds of each epoch of both, without the first."""
+def measure(
+    works: Sequence[Callable], threads: int, spectra: int, repeats: int
+) -> list[np.ndarray]:
+    """Return the seconds of each epoch of each of `works`, without the first."""
     context = multiprocessing.get_context("spawn")
     ends = []
-    for work in (train, fit):
+    for work in works:
         here, there = context.Pipe()
         context.Process(target=work, args=(there, threads, spectra, repeats), daemon=True).start()
         ends.append(here)
@@ -69,18 +72,21 @@ def examples(n: int) -> tuple[np.ndarray, tuple]:
     return spectra, targets.line_targets(is_qso, z, rng.integers(-1, 2, n), LOG)
 
 
-def train(end, threads: int, n: int, repeats: int) -> None:
+def train(end, threads: int, n: int, repeats: int, members: int = 1, **options) -> None:
+    """Train members at once; `options` are of the recipe."""
     from quasarnet_al.network.training import Examples, Recipe, Session, configure, train
 
     configure(threads)
     spectra, labels = examples(n)
-    recipe = Recipe(epochs=repeats + 1)
+    recipe = Recipe(epochs=repeats + 1, **options)
     end.send("ready")
     end.recv()
     start = time.perf_counter()
 
-    def tell(_: str) -> None:
+    def tell(number: int, _: str) -> None:
         nonlocal start
+        if number < members - 1:
+            return
         end.send(time.perf_counter() - start)
         if not tell.left:
             return
@@ -89,7 +95,8 @@ def train(end, threads: int, n: int, repeats: int) -> None:
         start = time.perf_counter()
 
     tell.left = repeats
-    train(Examples(spectra, labels), LOG, recipe, Session(0, report=tell))
+    known = [Examples(spectra, labels)] * members
+    train(known, LOG, recipe, Session(range(members), report=tell))
 
 
 def fit(end, threads: int, n: int, repeats: int) -> None:

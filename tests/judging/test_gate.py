@@ -392,9 +392,9 @@ def networks(survey, training):
         wanted = targets.line_targets(
             told["SPECTYPE"][kept] == "QSO", told["Z"][kept], told["BAL"][kept], grid.LOG
         )
-        session = training.Session(seed, report=lambda line: None)
-        examples = training.Examples(spectra[kept], wanted)
-        network, _ = training.train(examples, grid.LOG, recipe, session)
+        session = training.Session([seed], report=lambda *line: None)
+        examples = [training.Examples(spectra[kept], wanted)]
+        [(network, _)] = training.train(examples, grid.LOG, recipe, session)
         weights.write_network(folder / f"{name}.h5", network, {})
     return folder
 

@@ -32,9 +32,10 @@ def examples():
     return spectra.astype(np.float32), targets.line_targets(is_qso, z, bal, grid.LOG)
 
 
-def train_on(spectra, wanted, recipe, seed, checkpoint=None, report=lambda line: None):
-    session = training.Session(seed, checkpoint, report)
-    return training.train(training.Examples(spectra, wanted), grid.LOG, recipe, session)
+def train_on(spectra, wanted, recipe, seed):
+    session = training.Session([seed], report=lambda *line: None)
+    (trained,) = training.train([training.Examples(spectra, wanted)], grid.LOG, recipe, session)
+    return trained
 
 
 def arrays(network):
@@ -102,8 +103,9 @@ def test_a_training_starts_where_it_is_told(examples, layers):
     recipe = training.Recipe(layers=layers, filters=4, units=8, epochs=6, batch_size=16)
     learnt, history = train_on(spectra, wanted, recipe, 1)
     still = dataclasses.replace(recipe, epochs=1, learning_rate=1e-12)
-    session = training.Session(2, report=lambda line: None, start=learnt)
-    same, _ = training.train(training.Examples(spectra, wanted), grid.LOG, still, session)
+    session = training.Session([2], report=lambda *line: None, starts=[learnt])
+    known = [training.Examples(spectra, wanted)]
+    [(same, _)] = training.train(known, grid.LOG, still, session)
     for one, two in zip([*learnt.convs, learnt.common], [*same.convs, same.common], strict=True):
         np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
     for heads in ("boxes", "offsets"):
@@ -111,7 +113,7 @@ def test_a_training_starts_where_it_is_told(examples, layers):
             np.testing.assert_allclose(one.kernel, two.kernel, atol=1e-6)
             np.testing.assert_allclose(one.bias, two.bias, atol=1e-6)
     # And goes on from there.
-    _, later = training.train(training.Examples(spectra, wanted), grid.LOG, recipe, session)
+    [(_, later)] = training.train(known, grid.LOG, recipe, session)
     assert later[0]["loss"] < history[0]["loss"]
 
 
@@ -140,7 +142,8 @@ def test_shifts_are_drawn_anew_in_each_epoch(examples, monkeypatch):
     recipe = training.Recipe(layers=4, filters=6, units=8, epochs=2, batch_size=16, shift=3)
     known = task.Labelled(spectra, labels, grid.LOG)
     for _ in range(2):
-        registry.TASKS["quasar"].train(known, recipe, training.Session(1, report=lambda line: None))
+        session = training.Session([1], report=lambda *line: None)
+        registry.TASKS["quasar"].train([known], recipe, session)
     first, second, again, _ = drawn
     assert (first[1] != second[1]).any()
     np.testing.assert_array_equal(first[0], again[0])
@@ -157,24 +160,109 @@ def test_same_seed_same_bytes(examples):
     assert not same(one, three)
 
 
-def test_resumed_training_ends_at_the_same_network(examples, tmp_path):
+@pytest.mark.parametrize("members", [1, 2])
+def test_resumed_training_ends_at_the_same_network(examples, tmp_path, members):
     spectra, wanted = examples
-    whole, _ = train_on(spectra, wanted, RECIPE, 5)
+    seeds, known = [5, 6][:members], [training.Examples(spectra, wanted)] * members
+
+    def trained(checkpoint=None, report=lambda *line: None):
+        session = training.Session(seeds, checkpoint, report)
+        return training.train(known, grid.LOG, RECIPE, session, known[0])
+
+    whole = trained()
 
     class Stop(Exception):
         pass
 
-    def stop_after_two(line):
+    def stop_after_two(_, line):
         if line.startswith("epoch 2"):
             raise Stop
 
     checkpoint = tmp_path / "member.npz"
     # The checkpoint of epoch 2 is written after its line is told: this breaks in epoch 2.
     with pytest.raises(Stop):
-        train_on(spectra, wanted, RECIPE, 5, checkpoint, stop_after_two)
-    resumed, history = train_on(spectra, wanted, RECIPE, 5, checkpoint)
-    assert len(history) == 3
-    assert same(whole, resumed)
+        trained(checkpoint, stop_after_two)
+    for (one, history), (two, again) in zip(whole, trained(checkpoint), strict=True):
+        assert len(history) == 3
+        assert history == again
+        assert same(one, two)
+
+
+def outputs(network, spectra):
+    return np.concatenate(inference.predict(network, spectra))
+
+
+@pytest.mark.parametrize(
+    ("layers", "options"),
+    [
+        (4, {"dropout": 0.0, "schedule": "cosine", "filters": 4}),
+        (6, {"noise": 0.5, "shift": 3, "filters": 5}),
+    ],
+)
+def test_members_trained_at_once_are_those_trained_alone(examples, layers, options):
+    """Each with its own sample, batches, dropout and best epoch, until rounding has added up."""
+    labels = pool.labels(len(examples[0]), "inspection")
+    is_qso = examples[1][0].any(axis=(1, 2))
+    labels["SPECTYPE"], labels["Z"] = np.where(is_qso, "QSO", "STAR"), 2.2
+    known = task.Labelled(examples[0], labels, grid.LOG)
+    recipe = training.Recipe(
+        layers=layers, units=8, epochs=4, batch_size=32, learning_rate=3e-3, **options
+    )
+    seeds = [[3, 1, member] for member in range(3)]
+    lines = []
+
+    def trained(seeds):
+        return registry.TASKS["quasar"].train_members(
+            known.rows(np.arange(50)),
+            recipe,
+            seeds,
+            report=lambda number, line: lines.append((number, line)),
+            validation=known.rows(np.arange(50, 70)),
+        )
+
+    together = trained(seeds)
+    assert [number for number, _ in lines] == [0, 1, 2] * 4
+    alone = [each for seed in seeds for each in trained([seed])]
+    for (one, curve), (two, expected) in zip(together, alone, strict=True):
+        assert [row["epoch"] for row in curve] == [1, 2, 3, 4]
+        for name in ("loss", "validation_loss"):
+            found = [[row[name] for row in rows] for rows in (curve, expected)]
+            np.testing.assert_allclose(*found, rtol=1e-4)
+        spectra = examples[0][50:]
+        np.testing.assert_allclose(outputs(one, spectra), outputs(two, spectra), atol=1e-3)
+    # The members differ by far more than that.
+    first, second = (outputs(network, examples[0][50:]) for network, _ in together[:2])
+    assert np.abs(first - second).max() > 0.02
+
+
+def test_members_trained_at_once_keep_their_best_epochs(examples):
+    """Which differ here, since the loss rises again with a rate as large as this."""
+    spectra, wanted = examples
+    recipe = training.Recipe(layers=4, filters=4, units=8, epochs=6, learning_rate=0.03,
+                             batch_size=16)  # fmt: skip
+    data = training.Examples(spectra, wanted)
+    session = training.Session([1, 2, 3], report=lambda *line: None)
+    trained = training.train([data] * 3, grid.LOG, recipe, session, validation=data)
+    best = [min(rows, key=lambda row: row["validation_loss"]) for _, rows in trained]
+    assert len({row["epoch"] for row in best}) > 1
+    for (network, _), row in zip(trained, best, strict=True):
+        confidence, offset = inference.predict(network, spectra)
+        logit = np.log(confidence / (1 - confidence))
+        found = training.loss(recipe, *map(tf.constant, (*wanted, logit, offset)))
+        assert np.mean(found) == pytest.approx(row["validation_loss"], rel=1e-3)
+
+
+def test_one_of_several_members_cannot_diverge_unseen(examples):
+    spectra, wanted = examples
+    endless = spectra.copy()
+    endless[3] = np.inf
+    known = [training.Examples(each, wanted) for each in (spectra, endless)]
+    session = training.Session([1, 2], report=lambda *line: None)
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        training.train(known, grid.LOG, RECIPE, session)
+    with pytest.raises(ValueError, match="unpack"):
+        training.train([known[0], training.Examples(spectra[:9], wanted)], grid.LOG, RECIPE,
+                       session)  # fmt: skip
 
 
 def write_set(path, examples):
@@ -188,8 +276,9 @@ def write_set(path, examples):
     pool.write(path, spectra, catalog, grid.LOG, labels)
 
 
-def train(program, training_set, folder, members, **environment):
+def train(program, training_set, folder, members, at_once=1, **environment):
     options = ["--layers", 4, "--filters", 4, "--epochs", 2, "--batch-size", 16, "--seed", 1]
+    options += ["--at-once", at_once]
     return program(
         "train_members.py", "--training", training_set, "--members", *members, *options,
         "--checkpoints", folder / "work", "--output", folder / "team.h5", **environment,
@@ -225,6 +314,36 @@ def test_one_process_a_device(program, examples, tmp_path):
     assert alone.returncode == 0, alone.stderr
     team = weights.read_ensemble(tmp_path / "team.h5")
     assert same(team[2], weights.read_ensemble(tmp_path / "alone" / "team.h5")[0])
+
+
+def test_groups_train_at_once_and_the_last_is_what_is_left(program, examples, tmp_path):
+    """Each on a device of its own; a group that was interrupted is trained as a group again."""
+    write_set(tmp_path / "training.fits", examples)
+    devices = {"CUDA_VISIBLE_DEVICES": "0,1", "QUASARNET_AL_TRAIN_ON_CPU": "yes"}
+    training_set, members = tmp_path / "training.fits", [0, 1, 2]
+    one = train(program, training_set, tmp_path, members, at_once=2, **devices)
+    assert one.returncode == 0, one.stderr
+    assert "member-00, member-01: on device 0" in one.stdout
+    assert "member-02: on device 1" in one.stdout
+    alone = train(program, training_set, tmp_path / "alone", members)
+    assert alone.returncode == 0, alone.stderr
+    team, expected = (
+        weights.read_ensemble(path / "team.h5") for path in (tmp_path, tmp_path / "alone")
+    )
+    assert same(team[2], expected[2])
+    for network, other in zip(team[:2], expected[:2], strict=True):
+        np.testing.assert_allclose(
+            outputs(network, examples[0]), outputs(other, examples[0]), atol=1e-3
+        )
+    assert not same(team[0], team[1])
+    # A group's work is not gone on with by another group.
+    (tmp_path / "work" / "member-00.npz").write_bytes(b"damaged")
+    first = train(program, training_set, tmp_path, members, at_once=2)
+    assert first.returncode == 1
+    assert "member-00, member-01 failed" in first.stderr
+    other = train(program, training_set, tmp_path, members, at_once=3)
+    assert other.returncode == 0, other.stderr
+    assert "member-02 epoch 1/2" in other.stdout
 
 
 def test_a_failing_member_is_named_and_the_others_are_kept(program, examples, tmp_path):

@@ -37,8 +37,8 @@ def test_a_loop_in_memory(name, tmp_path, training):
     """Train, score, evaluate, the network kept in a file on the way."""
     task, grid, spectra, labels = examples(name)
     data = Labelled(spectra, labels, grid)
-    session = training.Session(1, report=lambda line: None)
-    network, history = task.train(data, RECIPE[name], session, data.rows(np.arange(20)))
+    session = training.Session([1], report=lambda *line: None)
+    [(network, history)] = task.train([data], RECIPE[name], session, data.rows(np.arange(20)))
     assert history[-1]["epoch"] == RECIPE[name].epochs
     assert "validation_loss" in history[0]
     path = tmp_path / "member-01.h5"
@@ -54,10 +54,11 @@ def test_a_loop_in_memory(name, tmp_path, training):
     if name == "mnist":
         assert metrics["accuracy"] > 0.9
         kernels = [
-            task.train_member(data, RECIPE[name], seed, bootstrap, report=lambda line: None)[0]
-            .layers[0]
-            .kernel
-            for seed, bootstrap in (([2, 0], True), ([2, 0], False), ([2, 0], True))
+            network.layers[0].kernel
+            for bootstrap in (True, False, True)
+            for network, _ in task.train_members(
+                data, RECIPE[name], [[2, 0]], bootstrap, report=lambda *line: None
+            )
         ]
         assert np.array_equal(kernels[0], kernels[2])
         assert not np.array_equal(kernels[0], kernels[1])

@@ -66,6 +66,22 @@ def test_limits_of_a_training_follow_from_the_size_of_its_set(tmp_path):
     assert 4950 < cost.training_memory(900) < 8000
 
 
+def test_members_trained_at_once_share_a_gpu_and_the_time_to_prepare_a_network():
+    """They are expected to gain no more than that until a GPU has been measured."""
+    recipe = {"epochs": 10, "min_steps": 0, "batch_size": 256}
+    one = 10 * 1000 / cost.TRAINING_RATE
+
+    def seconds(networks, at_once):
+        return cost.training_seconds(recipe, networks, 1000, at_once=at_once)
+
+    assert seconds(32, 1) == 8 * (cost.NETWORK_SECONDS + one)
+    assert seconds(32, 8) == cost.NETWORK_SECONDS + 8 * one
+    # Three groups, of which the last is small, on three of the four GPUs; one group on one.
+    assert seconds(18, 8) == cost.NETWORK_SECONDS + 8 * one
+    assert seconds(4, 8) == cost.NETWORK_SECONDS + 4 * one
+    assert cost.training_memory(900, at_once=8) > cost.training_memory(900) + 7 * 2 * 900
+
+
 def test_limits_of_other_steps():
     """Three times what the work should take, and a quarter of an hour."""
     assert cost.limit("score_spectra", cost.scoring_seconds(32, 1_000_000)) == 15 + 40

@@ -4,12 +4,16 @@ The network and its loss are those of Busca & Balland (2018): convolutions with 
 normalisation and ReLU (and dropout), a common dense layer, and for each line 13 boxes
 with a confidence and an offset. The seven outputs are computed as two dense layers and
 the epochs run inside TensorFlow: the same function, in fewer and larger operations.
+
+Several members of an ensemble can be trained in one step (`stacked`), for GPUs that one small
+network leaves idle. Each learns what it would learn alone, up to rounding.
 """
 
 import functools
 import io
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -133,22 +137,22 @@ class Examples:
 
 @dataclass(frozen=True)
 class Session:
-    """One training.
+    """One training, of one network or of several at once.
 
     Attributes
     ----------
-    seed : of the initial weights, the batches and the dropout
+    seeds : one per network: of its initial weights, its batches and its dropout
     checkpoint : file that keeps the state after each epoch; an interrupted training continues
-        from it, to the same network as without the interruption
-    report : is given a line of text at each epoch
-    start : network whose weights the training goes on from, instead of random ones; of the recipe's
-        structure (see `recipe.need_structure`)
+        from it, to the same networks as without the interruption
+    report : is given the number of a network, from 0, and a line of text at each epoch
+    starts : networks whose weights the trainings go on from, one for each seed and of the recipe's
+        structure (see `recipe.need_structure`); none: random weights
     """
 
-    seed: int
+    seeds: Sequence[int]
     checkpoint: Path | None = None
-    report: Callable[[str], None] = print
-    start: Network | None = None
+    report: Callable[[int, str], None] = print
+    starts: Sequence[Network] = ()
 
 
 class Model(NamedTuple):
@@ -170,63 +174,75 @@ class Model(NamedTuple):
         return self.arguments[0]
 
 
+#: Draws other examples, of the same shapes, for an epoch of the network of this number.
+Vary = Callable[[int, np.random.Generator], Examples]
+
+
 def train(
-    examples: Examples,
+    examples: Sequence[Examples],
     grid: Grid,
     recipe: Recipe,
     session: Session,
     validation: Examples | None = None,
-    vary: Callable[[np.random.Generator], Examples] | None = None,
-) -> tuple[Network, list[dict]]:
-    """Train one network.
+    vary: Vary | None = None,
+) -> list[tuple[Network, list[dict]]]:
+    """Train one network, or several at once.
 
     Parameters
     ----------
-    examples : spectra, float32 (n, grid.size), and box, offset and weight as from
-        `targets.line_targets`; the weight of a whole spectrum multiplies its row of weights
-    validation : the network is then that of the epoch with the smallest loss on these
-    vary : draws other examples, of the same shapes, for each epoch
+    examples : of each network, the same number of them: spectra, float32 (n, grid.size), and box,
+        offset and weight as from `targets.line_targets`; the weight of a whole spectrum
+        multiplies its row of weights
+    validation : a network is then that of the epoch with the smallest loss on these
+    vary : draws other examples for each epoch
 
     Returns
     -------
-    network, history : the trained network, and epoch, loss and validation loss of each
+    list of each network, trained, and its history: epoch, loss and validation loss of each epoch
     """
-    if not len(examples.inputs):
-        raise ValueError("no spectra to train on")
 
     def with_channel(data: Examples) -> Examples:
         return replace(data, inputs=data.inputs[..., None])
 
-    model, history = fit(
+    trained = fit(
         Model(build, (recipe, grid), loss),
-        with_channel(examples),
+        [with_channel(each) for each in examples],
         session,
         None if validation is None else with_channel(validation),
-        None if vary is None else lambda rng: with_channel(vary(rng)),
+        None if vary is None else lambda number, rng: with_channel(vary(number, rng)),
     )
-    return _network(model, grid), history
+    return [(_network(model, grid), history) for model, history in trained]
 
 
 def train_classifier(
-    examples: Examples, recipe: Recipe, session: Session, validation: Examples | None = None
-) -> tuple[list[Dense], list[dict]]:
-    """Train a dense network: `recipe.layers` layers of `recipe.filters` units, then a softmax.
+    examples: Sequence[Examples],
+    recipe: Recipe,
+    session: Session,
+    validation: Examples | None = None,
+) -> list[tuple[list[Dense], list[dict]]]:
+    """Train a dense network, or several at once.
+
+    A network has `recipe.layers` layers of `recipe.filters` units, then a softmax.
 
     Parameters
     ----------
-    examples : vectors, float32 (n, d); one-hot classes, float32 (n, K), and weights (n,)
-    validation : the network is then that of the epoch with the smallest loss on these
+    examples : of each network, the same number of them: vectors, float32 (n, d); one-hot
+        classes, float32 (n, K), and weights (n,)
+    validation : a network is then that of the epoch with the smallest loss on these
 
     Returns
     -------
-    layers, history : the trained layers, ReLU between them, and epoch and loss of each
+    list of the trained layers of each network, ReLU between them, and its history: epoch and loss
+    of each epoch
     """
-    arguments = (recipe, examples.inputs.shape[1], examples.targets[0].shape[1])
-    model, history = fit(
-        Model(build_classifier, arguments, cross_entropy), examples, session, validation
-    )
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense], history
+    arguments = (recipe, examples[0].inputs.shape[1], examples[0].targets[0].shape[1])
+    trained = fit(Model(build_classifier, arguments, cross_entropy), examples, session, validation)
+
+    def layers(model: keras.Model) -> list[Dense]:
+        dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+        return [Dense(*(np.asarray(w) for w in layer.get_weights())) for layer in dense]
+
+    return [(layers(model), history) for model, history in trained]
 
 
 def build_classifier(recipe: Recipe, inputs: int, classes: int) -> keras.Model:
@@ -247,79 +263,110 @@ def cross_entropy(
 
 def fit(
     model: Model,
-    examples: Examples,
+    examples: Sequence[Examples],
     session: Session,
     validation: Examples | None = None,
-    vary: Callable[[np.random.Generator], Examples] | None = None,
-) -> tuple[keras.Model, list[dict]]:
-    """Fit a model.
+    vary: Vary | None = None,
+) -> Iterator[tuple[keras.Model, list[dict]]]:
+    """Fit a model, once for each of `examples`, all of them in the same steps.
 
     Parameters
     ----------
+    examples : of each fit, the same number of them
     validation : examples on which the loss is computed after each epoch
     vary : draws the examples of an epoch, in the shapes of `examples`; without it all epochs
         use `examples`
 
-    Returns
-    -------
-    model : trained; the next `fit` of the same model overwrites it
+    Yields
+    ------
+    model : trained; the next one overwrites it
     history : epoch and loss of each epoch; with `validation` the loss there too, and the
         model is that of the epoch where it was smallest
 
     Raises
     ------
-    FloatingPointError where the loss is infinite or not a number
+    FloatingPointError where a loss is infinite or not a number
     """
-    recipe, seed, count = model.recipe, session.seed, len(examples.inputs)
-    compiled = _compiled(model)
+    recipe, seeds, members = model.recipe, session.seeds, len(examples)
+    (count,) = {len(each.inputs) for each in examples}
+    if not count:
+        raise ValueError("no spectra to train on")
+    compiled = _compiled(model, members)
     fitted = compiled.model
-    _reset(compiled, model, seed)
-    if session.start is not None:
-        _begin(fitted, session.start)
+    _reset(compiled, model, session)
     epochs, steps = recipe.steps(count)
     # Epochs that vary make data of their own.
-    data = [] if vary else _constants(examples.arrays)
+    data = [] if vary else _constants(examples)
     state = [*fitted.variables, *compiled.optimizer.variables]
     # The best epoch's model is part of the state only where there is a best epoch.
     best = [tf.Variable(value) for value in fitted.variables] if validation is not None else []
     history = _restore(session.checkpoint, [*state, *best])
     size = min(recipe.batch_size, count)
     for epoch in range(len(history), epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(count)
+        orders = [np.random.default_rng([seed, epoch]).permutation(count) for seed in seeds]
         if vary is not None:
-            data = _constants(vary(np.random.default_rng([seed, epoch, 1])).arrays)
-        # The last batch is filled up from the start of the same permutation.
-        batches = np.resize(order, (steps, size))
-        rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
-        value = float(
-            compiled.run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data)
+            draws = [np.random.default_rng([seed, epoch, 1]) for seed in seeds]
+            data = _constants([vary(number, rng) for number, rng in enumerate(draws)])
+        # The last batch is filled up from the start of the same permutation. The examples of the
+        # members follow one another, and so do the parts of a batch.
+        batches = np.hstack(
+            [np.resize(order, (steps, size)) + k * count for k, order in enumerate(orders)]
         )
-        if not np.isfinite(value):
+        rates = recipe.rates(epoch * steps + np.arange(steps), epochs * steps)
+        value = compiled.run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data)
+        row = {"epoch": epoch + 1, "loss": value.numpy().astype(float)}
+        if not np.isfinite(row["loss"]).all():
             raise FloatingPointError(
                 f"the loss of epoch {epoch + 1} is not finite; lower the learning rate"
             )
-        history.append({"epoch": epoch + 1, "loss": value})
-        line = f"epoch {epoch + 1}/{epochs}: loss {value:.4f}"
+        history.append(row)
         if validation is not None:
-            history[-1]["validation_loss"] = value = _mean_loss(compiled, validation)
-            line += f", on the validation set {value:.4f}"
-            if value <= min(row["validation_loss"] for row in history):
-                for kept, variable in zip(best, fitted.variables, strict=True):
-                    kept.assign(variable)
-        session.report(line)
+            row["validation_loss"] = _mean_loss(compiled, validation)
+            better = row["validation_loss"] <= np.min([r["validation_loss"] for r in history], 0)
+            for kept, variable in zip(best, fitted.variables, strict=True):
+                kept.assign(tf.where(_beside(better, variable.shape), variable, kept))
+        for number in range(members):
+            told = _curve([row], number, members)[0]
+            line = f"epoch {epoch + 1}/{epochs}: loss {told['loss']:.4f}"
+            if validation is not None:
+                line += f", on the validation set {told['validation_loss']:.4f}"
+            session.report(number, line)
         _save(session.checkpoint, [*state, *best], history)
-    for kept, variable in zip(best, fitted.variables, strict=False):
-        variable.assign(kept)
-    return fitted, history
+    for number in range(members):
+        found = zip(compiled.single.variables, best or fitted.variables, strict=True)
+        for variable, value in found:
+            variable.assign(tf.reshape(value, (members, *variable.shape))[number])
+        yield compiled.single, _curve(history, number, members)
 
 
-def _constants(arrays: Sequence[np.ndarray]) -> list[tf.Tensor]:
-    return [tf.constant(array, tf.float32) for array in arrays]
+def _constants(examples: Sequence[Examples]) -> list[tf.Tensor]:
+    """Return the inputs, and each of the targets, of all members one after the other."""
+    if len(examples) == 1:  # no copy
+        return [tf.constant(array, tf.float32) for array in examples[0].arrays]
+    arrays = zip(*(each.arrays for each in examples), strict=True)
+    return [tf.constant(np.concatenate(each), tf.float32) for each in arrays]
+
+
+def _beside(values: np.ndarray, shape: tf.TensorShape) -> np.ndarray:
+    """Return values per member, or the one, with axes of length 1 up to those of `shape`."""
+    return values.reshape(values.shape + (1,) * (len(shape) - values.ndim))
+
+
+def _curve(history: list[dict], number: int, members: int) -> list[dict]:
+    """Return the history of one member."""
+    return [
+        {name: np.broadcast_to(value, members)[number].item() for name, value in row.items()}
+        for row in history
+    ]
 
 
 class _Compiled(NamedTuple):
-    """A model, its optimizer, and the functions that train it and sum its losses."""
+    """A model, its optimizer, and the functions that train it and sum its losses.
 
+    `single` is the model of one member: `model` itself, or what it was stacked from.
+    """
+
+    single: keras.Model
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
     run_epoch: Callable[..., tf.Tensor]
@@ -327,30 +374,34 @@ class _Compiled(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1)
-def _compiled(description: Model) -> _Compiled:
+def _compiled(description: Model, members: int) -> _Compiled:
     """Build a model, its optimizer and the functions that train and judge it.
 
     TensorFlow needs seconds to trace and optimise them, as long as a small network needs
     to train: the members that a process trains in turn share them.
     """
-    model = description.build(*description.arguments)
+    single = description.build(*description.arguments)
+    model = single if members == 1 else stacked(single, members)
     optimizer = keras.optimizers.Adam(description.recipe.learning_rate, amsgrad=True)
     optimizer.build(model.trainable_variables)
+    # Of the losses: the sums and means below are then those of each member.
+    shape = (-1,) if members == 1 else (members, -1)
 
     def batch_loss(batch: Sequence[tf.Tensor], training: bool) -> tf.Tensor:
         outputs = model(batch[0], training=training)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        return description.losses(description.recipe, *batch[1:], *outputs)
+        return tf.reshape(description.losses(description.recipe, *batch[1:], *outputs), shape)
 
     # Sets of any size go through one graph.
     @tf.function(reduce_retracing=True)
     def run_epoch(batches: tf.Tensor, rates: tf.Tensor, *data: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)
+        total = tf.zeros(shape[:-1])
         for step in tf.range(tf.shape(batches)[0]):
             batch = [tf.gather(array, batches[step]) for array in data]
             optimizer.learning_rate.assign(rates[step])
             with tf.GradientTape() as tape:
-                value = tf.reduce_mean(batch_loss(batch, training=True))
+                value = tf.reduce_mean(batch_loss(batch, training=True), axis=-1)
+            # Of the sum over the members: none depends on another's variables.
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             total += value
@@ -358,26 +409,148 @@ def _compiled(description: Model) -> _Compiled:
 
     @tf.function(reduce_retracing=True)
     def sum_of_losses(*batch: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(batch_loss(batch, training=False))
+        each = [tf.concat([array] * members, axis=0) for array in batch]
+        return tf.reduce_sum(batch_loss(each, training=False), axis=-1)
 
-    return _Compiled(model, optimizer, run_epoch, sum_of_losses)
+    return _Compiled(single, model, optimizer, run_epoch, sum_of_losses)
 
 
-def _mean_loss(compiled: _Compiled, examples: Examples) -> float:
+def stacked(model: keras.Model, members: int) -> keras.Model:
+    """Return the model that computes what `members` models like `model` compute.
+
+    Each of its variables has those of the members along a first axis. Its inputs and outputs are
+    those of the members one after the other, (members n, ...).
+    """
+
+    def stack(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not layer.variables:
+            return type(layer).from_config(layer.get_config())
+        return _Stacked(layer, members)
+
+    return keras.models.clone_model(model, clone_function=stack)
+
+
+class _Stacked(keras.layers.Layer):
+    """One layer of all members; its variables are those of `layer`, (members, ...)."""
+
+    def __init__(self, layer: keras.layers.Layer, members: int) -> None:
+        super().__init__(name=layer.name)
+        self.members = members
+        # In a function, Keras does not take `layer` for a part of this one.
+        self.function = functools.partial(_FUNCTIONS[type(layer)], layer)
+        self.parts = [
+            self.add_weight(
+                shape=(members, *each.shape), dtype=each.dtype, trainable=each.trainable,
+                initializer="zeros", name=each.name,
+            )
+            for each in layer.variables
+        ]  # fmt: skip
+
+    def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
+        x = tf.reshape(inputs, (self.members, -1, *inputs.shape[1:]))
+        y = self.function(self.parts, x, training)
+        return tf.reshape(y, (-1, *y.shape[2:]))
+
+
+def _convolve(
+    layer: keras.layers.Conv1D, parts: Sequence[tf.Variable], x: tf.Tensor, training: bool
+) -> tf.Tensor:
+    """Return the convolutions of (members, n, pixels, channels).
+
+    They are products of windows and kernels, since TensorFlow has no gradient of grouped
+    convolutions on CPUs. The kernel's width is a multiple of the stride, so the windows are made
+    of slices, whose gradient is a sum of slices: no scatter, whose order a GPU leaves open.
+    """
+    kernel, bias = parts
+    (width,), (stride,) = layer.kernel_size, layer.strides
+    if layer.padding == "same":
+        missing = max((-(-x.shape[2] // stride) - 1) * stride + width - x.shape[2], 0)
+        x = tf.pad(x, [[0, 0], [0, 0], [missing // 2, missing - missing // 2], [0, 0]])
+    members, _, pixels, channels = x.shape
+    count, slices = (pixels - width) // stride + 1, width // stride
+    strides = tf.reshape(
+        x[:, :, : (count + slices - 1) * stride],
+        (members, -1, count + slices - 1, stride * channels),
+    )
+    windows = tf.concat([strides[:, :, k : k + count] for k in range(slices)], axis=-1)
+    y = tf.matmul(
+        tf.reshape(windows, (members, -1, width * channels)),
+        tf.reshape(kernel, (members, width * channels, layer.filters)),
+    )
+    return tf.reshape(y + bias[:, None], (members, -1, count, layer.filters))
+
+
+def _dense(
+    layer: keras.layers.Dense, parts: Sequence[tf.Variable], x: tf.Tensor, training: bool
+) -> tf.Tensor:
+    kernel, bias = parts
+    return layer.activation(tf.matmul(x, kernel) + bias[:, None])
+
+
+def _normalize(
+    layer: keras.layers.BatchNormalization,
+    parts: Sequence[tf.Variable],
+    x: tf.Tensor,
+    training: bool,
+) -> tf.Tensor:
+    gamma, beta, mean, variance = parts
+    now = [mean, variance]
+    if training:
+        now = tf.nn.moments(x, list(range(1, len(x.shape) - 1)))
+        for moving, value in zip((mean, variance), now, strict=True):
+            moving.assign(moving * layer.momentum + value * (1 - layer.momentum))
+    # From (members, channels) to one more axis for each of the others of x.
+    shape = (x.shape[0], *[1] * (len(x.shape) - 2), x.shape[-1])
+    terms = [tf.reshape(each, shape) for each in (*now, beta, gamma)]
+    return tf.nn.batch_normalization(x, *terms, layer.epsilon)
+
+
+def _drop(
+    layer: keras.layers.Dropout, parts: Sequence[tf.Variable], x: tf.Tensor, training: bool
+) -> tf.Tensor:
+    """Drop what each member would drop alone."""
+    if not training:
+        return x
+    (state,) = parts
+    seeds = tf.cast(state, tf.int32)
+    state.assign(tf.add(state, [0, 1]))  # as keras.random.SeedGenerator does
+    drop = tf.nn.experimental.stateless_dropout
+    return tf.stack([drop(x[k], layer.rate, seed=seeds[k]) for k in range(x.shape[0])])
+
+
+#: Of a layer of one member, the variables of all, and x (members, n, ...).
+_FUNCTIONS = {
+    keras.layers.Conv1D: _convolve,
+    keras.layers.Dense: _dense,
+    keras.layers.BatchNormalization: _normalize,
+    keras.layers.Dropout: _drop,
+}
+
+
+def _mean_loss(compiled: _Compiled, examples: Examples) -> np.ndarray:
+    """Return the mean loss of each member, or of the one."""
     size = len(examples.inputs)
     parts = (
-        _constants([array[start : start + VALIDATION_BATCH] for array in examples.arrays])
+        [
+            tf.constant(array[start : start + VALIDATION_BATCH], tf.float32)
+            for array in examples.arrays
+        ]
         for start in range(0, size, VALIDATION_BATCH)
     )
-    return sum(float(compiled.sum_of_losses(*part)) for part in parts) / size
+    return sum(compiled.sum_of_losses(*part).numpy().astype(float) for part in parts) / size
 
 
-def _reset(compiled: _Compiled, description: Model, seed: int) -> None:
-    """Give a model and its optimizer the state that `seed` starts from."""
-    keras.utils.set_random_seed(seed)
-    initial = description.build(*description.arguments).variables
-    for variable, first in zip(compiled.model.variables, initial, strict=True):
-        variable.assign(first)
+def _reset(compiled: _Compiled, description: Model, session: Session) -> None:
+    """Give a model and its optimizer the state that a session starts from."""
+    initial = []
+    for seed, start in itertools.zip_longest(session.seeds, session.starts):
+        keras.utils.set_random_seed(seed)
+        model = description.build(*description.arguments)
+        if start is not None:
+            _begin(model, start)
+        initial.append(model.variables)
+    for variable, *values in zip(compiled.model.variables, *initial, strict=True):
+        variable.assign(tf.reshape(tf.stack([value.value for value in values]), variable.shape))
     for variable in compiled.optimizer.variables:
         variable.assign(tf.zeros_like(variable))
 

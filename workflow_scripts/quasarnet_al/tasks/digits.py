@@ -275,13 +275,13 @@ class Digits(Task):
         def examples(known: Labelled) -> Examples:
             return Examples(known.spectra, targets(known.labels))
 
-        layers, history = train_classifier(
-            examples(training),
+        trained = train_classifier(
+            [examples(known) for known in training],
             recipe,
             session,
             None if validation is None else examples(validation),
         )
-        return Network(layers), history
+        return [(Network(layers), history) for layers, history in trained]
 
     def score(self, networks, spectra, targetid, classification, seed, threads=1):
         return score(networks, spectra, targetid, seed, threads)

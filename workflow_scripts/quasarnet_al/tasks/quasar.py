@@ -30,16 +30,17 @@ class Quasars(Task):
         def examples(known: Labelled) -> Examples:
             return Examples(known.spectra, _line_targets(known.labels, known.grid))
 
-        def varied(rng: np.random.Generator) -> Examples:
-            labels = training.labels.copy()
+        def varied(number: int, rng: np.random.Generator) -> Examples:
+            known = training[number]
+            labels = known.labels.copy()
             spectra, labels["Z"] = augmentation.vary(
-                training.spectra, labels["Z"], recipe, training.grid, rng
+                known.spectra, labels["Z"], recipe, known.grid, rng
             )
-            return examples(Labelled(spectra, labels, training.grid))
+            return examples(Labelled(spectra, labels, known.grid))
 
         return train(
-            examples(training),
-            training.grid,
+            [examples(known) for known in training],
+            training[0].grid,
             recipe,
             session,
             None if validation is None else examples(validation),

@@ -90,14 +90,15 @@ class Study:
             )
             # Hundreds of trainings: the figures of each round are progress enough.
             return [
-                task.train_member(
+                network
+                for member, before in enumerate(previous)
+                for network, _ in task.train_members(
                     data,
                     self.recipe,
-                    [self.seed, number, member],
-                    report=lambda line: None,
-                    start=network if self.warm else None,
-                )[0]
-                for member, network in enumerate(previous)
+                    [[self.seed, number, member]],
+                    report=lambda *line: None,
+                    starts=[before] if self.warm else (),
+                )
             ]
 
         def score(networks: list) -> dict[str, np.ndarray]:

@@ -70,45 +70,48 @@ class Task(ABC):
     @abstractmethod
     def train(
         self,
-        training: Labelled,
+        training: Sequence[Labelled],
         recipe: Recipe,
         session: "Session",
         validation: Labelled | None = None,
-    ) -> tuple[Any, list[dict]]:
-        """Train one network; call `training.configure` first.
+    ) -> list[tuple[Any, list[dict]]]:
+        """Train a network on each of `training`, all at once; call `training.configure` first.
 
-        Where `validation` is given, the network is that of the epoch with the smallest loss
-        on it.
+        The sets have the same number of spectra. Where `validation` is given, a network is that
+        of the epoch with the smallest loss on it.
 
         Returns
         -------
-        network, history : the network, and epoch, loss and validation loss of each epoch
+        list of each network and its history: epoch, loss and validation loss of each epoch
         """
 
-    def train_member(
+    def train_members(
         self,
         training: Labelled,
         recipe: Recipe,
-        seed: Sequence[int],
+        seeds: Sequence[Sequence[int]],
         bootstrap: bool = True,
         checkpoint: Path | None = None,
-        report: Callable[[str], None] = print,
+        report: Callable[[int, str], None] = print,
         validation: Labelled | None = None,
-        start: "Network | None" = None,
-    ) -> tuple[Any, list[dict]]:
-        """Train one member of an ensemble, on a bootstrap sample of the set or on all of it.
+        starts: "Sequence[Network]" = (),
+    ) -> list[tuple[Any, list[dict]]]:
+        """Train members of an ensemble at once, each on a bootstrap sample of the set or on all.
 
-        `seed` is of the run, the round and the member: the sample and the training follow
-        from it. `checkpoint`, `report` and `start` are those of `training.Session`, the rest as
-        in `train`.
+        Each of `seeds` is of the run, the round and the member: the sample and the training
+        follow from it. `checkpoint`, `report` and `starts` are those of `training.Session`, the
+        rest as in `train`.
         """
         from quasarnet_al.network.training import Session
 
-        if bootstrap:
-            training = training.rows(targets.bootstrap(len(training.spectra), seed))
-        number = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        session = Session(number, checkpoint, report, start)
-        return self.train(training, recipe, session, validation)
+        count = len(training.spectra)
+        samples = [
+            training.rows(targets.bootstrap(count, seed)) if bootstrap else training
+            for seed in seeds
+        ]
+        numbers = [int(np.random.SeedSequence(seed).generate_state(1)[0]) for seed in seeds]
+        session = Session(numbers, checkpoint, report, starts)
+        return self.train(samples, recipe, session, validation)
 
     @abstractmethod
     def score(

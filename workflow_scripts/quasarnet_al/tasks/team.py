@@ -1,7 +1,8 @@
-"""A team: the members of an ensemble that one job trains, in turn or on one GPU each.
+"""A team: the members of an ensemble that one job trains, in turn or on several GPUs.
 
 A member has its own bootstrap sample and seed, which depend on its number alone and not on
-its team. What was trained before a job ended, or trained halfway, is kept.
+its team. Members of a group are trained in the same steps: each learns what it would learn
+alone, up to rounding. What was trained before a job ended, or trained halfway, is kept.
 """
 
 import hashlib
@@ -9,15 +10,15 @@ import multiprocessing
 import os
 import queue
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from quasarnet_al.core.files import InputError, write_text
 from quasarnet_al.network import weights
-from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.network.recipe import Recipe, need_structure
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Labelled
@@ -36,7 +37,8 @@ class Work:
     recipe : of each network
     bootstrap : whether each member has a sample of its own, or the whole set
     folder : for unfinished work, `member-MM.h5` where a member is trained
-    start : path of weights that the members go on from
+    starts : paths of weights that members go on from, by their numbers; empty: random weights
+    at_once : number of members of a group
     """
 
     task: str
@@ -46,11 +48,21 @@ class Work:
     recipe: Recipe
     bootstrap: bool
     folder: Path
-    start: str | None = None
+    starts: Mapping[int, str] = field(default_factory=dict)
+    at_once: int = 1
 
     def member(self, number: int) -> Path:
-        """Return the file of a trained member; beside it are its checkpoint and its key."""
-        return self.folder / f"member-{number:02d}.h5"
+        """Return the file of a trained member; beside it is its key."""
+        return self.folder / f"{_name(number)}.h5"
+
+    def checkpoint(self, group: Sequence[int]) -> Path:
+        """Return the file of a group's unfinished training."""
+        return self.member(group[0]).with_suffix(".npz")
+
+    def groups(self, members: Sequence[int]) -> list[Sequence[int]]:
+        """Return the members that are trained in the same steps."""
+        starts = range(0, len(members), self.at_once)
+        return [members[start : start + self.at_once] for start in starts]
 
     @property
     def sets(self) -> list[str]:
@@ -58,18 +70,48 @@ class Work:
         return [self.training, *([self.validation] if self.validation else [])]
 
 
+def starts(members: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
+    """Return which of `paths` each member's training goes on from: one for all, or one each.
+
+    Raises
+    ------
+    InputError where there are neither none nor one nor as many as members
+    """
+    if len(paths) not in (0, 1, len(members)):
+        raise InputError(
+            paths[0],
+            f"is one of {len(paths)} files that {len(members)} members are to start from",
+            "give one for all, or one each",
+        )
+    each = list(paths) * len(members) if len(paths) == 1 else list(paths)
+    return dict(zip(members, each, strict=bool(each)))
+
+
+def check(work: Work) -> None:
+    """Raise `InputError` where a set is empty, or weights to start from do not fit the recipe."""
+    grid = pool.read_grid(*work.sets)
+    for path in dict.fromkeys(work.starts.values()):
+        need_structure(weights.read_network(path), path, work.recipe, grid)
+    for path in work.sets:
+        if not len(pool.read_labelled(path)[2]):
+            raise InputError(path, "has no spectra", "label more")
+
+
 def train(work: Work, members: Sequence[int], devices: Sequence[str]) -> list[int]:
     """Train the members of a team that are not trained yet; return the numbers of those that
     failed, which is said on stderr.
 
-    With more than one of `devices` (GPUs) they train at the same time, a process and a device
+    With more than one of `devices` (GPUs) groups train at the same time, a process and a device
     each; otherwise in turn, in this process.
     """
-    _drop_stale(work, members)
-    todo = [member for member in members if not work.member(member).exists()]
+    groups = work.groups(members)
+    _drop_stale(work, groups)
+    todo = [group for group in groups if not all(work.member(each).exists() for each in group)]
     if len(devices) > 1 and todo:
-        return _train_on_devices(work, todo, devices)
-    return [member for member in todo if not _trained(work, member)]
+        failed = _train_on_devices(work, todo, devices)
+    else:
+        failed = [group for group in todo if not _trained(work, group)]
+    return [member for group in failed for member in group]
 
 
 def pack(work: Work, members: Sequence[int], path: str) -> int:
@@ -83,33 +125,47 @@ def pack(work: Work, members: Sequence[int], path: str) -> int:
     return len(networks)
 
 
-def _drop_stale(work: Work, members: Sequence[int]) -> None:
-    """Remove work that was begun on another training set or with another recipe."""
+def _drop_stale(work: Work, groups: Sequence[Sequence[int]]) -> None:
+    """Remove work that was begun on other sets, with another recipe or in other groups."""
     begun = [work.seed, work.bootstrap, work.recipe]
-    files = [*work.sets, *([work.start] if work.start else [])]
-    content = [Path(path).read_bytes() for path in files]
-    key = hashlib.sha256(b"".join([*content, repr(begun).encode()])).hexdigest()
-    for path in map(work.member, members):
-        record = path.with_suffix(".key")
-        if record.exists() and record.read_text() != key:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".npz").unlink(missing_ok=True)
-        write_text(record, key)
+    content = [Path(path).read_bytes() for path in work.sets]
+    common = hashlib.sha256(b"".join([*content, repr(begun).encode()]))
+    for group in groups:
+        key = common.copy()
+        if len(group) > 1:
+            key.update(repr(list(group)).encode())
+        for member in group if work.starts else ():
+            key.update(Path(work.starts[member]).read_bytes())
+        for member in group:
+            path = work.member(member)
+            record = path.with_suffix(".key")
+            if record.exists() and record.read_text() != key.hexdigest():
+                path.unlink(missing_ok=True)
+                work.checkpoint([member]).unlink(missing_ok=True)
+            write_text(record, key.hexdigest())
 
 
-def _trained(work: Work, member: int) -> bool:
-    """Train one member here; where it fails, say why on stderr."""
+def _name(member: int) -> str:
+    return f"member-{member:02d}"
+
+
+def _names(group: Sequence[int]) -> str:
+    return ", ".join(map(_name, group))
+
+
+def _trained(work: Work, group: Sequence[int]) -> bool:
+    """Train a group here; where it fails, say why on stderr."""
     try:
-        _train(work, member)
+        _train(work, group)
     except InputError:
         raise
-    except Exception as error:  # one member's fault must not cost the others' work
-        _say(f"member-{member:02d}: {type(error).__name__}: {error}", sys.stderr)
+    except Exception as error:  # one group's fault must not cost the others' work
+        _say(f"{_names(group)}: {type(error).__name__}: {error}", sys.stderr)
         return False
     return True
 
 
-def _train(work: Work, member: int) -> None:
+def _train(work: Work, group: Sequence[int]) -> None:
     from quasarnet_al.network import training  # TensorFlow takes seconds to start
 
     training.configure(work.recipe.threads)
@@ -120,58 +176,63 @@ def _train(work: Work, member: int) -> None:
         return Labelled(spectra, labels, grid)
 
     known = labelled(work.training)
-    seed = [*work.seed, member]
-    checkpoint = work.member(member).with_suffix(".npz")
+    seeds = [[*work.seed, member] for member in group]
+    checkpoint = work.checkpoint(group)
     task = TASKS[work.task]
-    network, history = task.train_member(
+    trained = task.train_members(
         known,
         work.recipe,
-        seed,
+        seeds,
         work.bootstrap,
         checkpoint,
-        lambda line: _say(f"member-{member:02d} {line}", sys.stdout),
+        lambda number, line: _say(f"{_name(group[number])} {line}", sys.stdout),
         labelled(work.validation) if work.validation else None,
-        weights.read_network(work.start) if work.start else None,
+        [weights.read_network(work.starts[member]) for member in group if work.starts],
     )
-    provenance = {
-        "member": member,
-        "seed": " ".join(map(str, seed)),
-        "training_spectra": len(known.spectra),
-        "loss": " ".join(f"{row['loss']:.5g}" for row in history),
-    } | asdict(work.recipe)
-    if work.validation:
-        best = min(history, key=lambda row: row["validation_loss"])
-        provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
-    weights.write_network(work.member(member), network, provenance, task.layout)
+    for member, seed, (network, history) in zip(group, seeds, trained, strict=True):
+        provenance = {
+            "member": member,
+            "seed": " ".join(map(str, seed)),
+            "training_spectra": len(known.spectra),
+            "loss": " ".join(f"{row['loss']:.5g}" for row in history),
+        } | asdict(work.recipe)
+        if len(group) > 1:
+            provenance["trained_with"] = " ".join(map(str, group))
+        if work.validation:
+            best = min(history, key=lambda row: row["validation_loss"])
+            provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
+        weights.write_network(work.member(member), network, provenance, task.layout)
     checkpoint.unlink(missing_ok=True)
 
 
-def _train_on_devices(work: Work, todo: Sequence[int], devices: Sequence[str]) -> list[int]:
-    """Train the members in processes of their own, one per GPU at a time; return who failed."""
+def _train_on_devices(
+    work: Work, todo: Sequence[Sequence[int]], devices: Sequence[str]
+) -> list[Sequence[int]]:
+    """Train groups in processes of their own, one per GPU at a time; return those that failed."""
     context = multiprocessing.get_context("spawn")
     free: queue.SimpleQueue[str] = queue.SimpleQueue()
     for device in devices:
         free.put(device)
 
-    def succeeds(member: int) -> bool:
+    def succeeds(group: Sequence[int]) -> bool:
         device = free.get()
-        _say(f"member-{member:02d}: on device {device}", sys.stdout)
-        process = context.Process(target=_on_device, args=(work, member, device))
+        _say(f"{_names(group)}: on device {device}", sys.stdout)
+        process = context.Process(target=_on_device, args=(work, group, device))
         process.start()
         process.join()
         free.put(device)
         if process.exitcode not in (0, 1):  # killed: it could not say so itself
-            _say(f"member-{member:02d}: exit status {process.exitcode}", sys.stderr)
+            _say(f"{_names(group)}: exit status {process.exitcode}", sys.stderr)
         return process.exitcode == 0
 
     with ThreadPoolExecutor(len(devices)) as threads:
         success = list(threads.map(succeeds, todo))
-    return [member for member, good in zip(todo, success, strict=True) if not good]
+    return [group for group, good in zip(todo, success, strict=True) if not good]
 
 
-def _on_device(work: Work, member: int, device: str) -> None:
+def _on_device(work: Work, group: Sequence[int], device: str) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = device
-    sys.exit(0 if _trained(work, member) else 1)
+    sys.exit(0 if _trained(work, group) else 1)
 
 
 def _say(line: str, stream: TextIO) -> None:
