@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--start",
         nargs="+",
-        help="weights that the members go on from: a file for all, or one each",
+        help="weights (HDF5) that the members go on from: one file for all, or one each",
     )
     options.add_arguments(parser, recipe.Recipe)
     parser.add_argument(

@@ -100,7 +100,7 @@ class Quasars(Task):
 
     def features(self, table):
         found = super().features(table)
-        # A step between neighbouring lines, ln(1 + z) of 0.2 to 0.5, counts like a line's confidence.
+        # Mistaking a line for the next is 0.2 to 0.5 in ln(1 + z): as much as its confidence.
         found[:, -1] = 2 * np.log1p(found[:, -1])
         return found
 

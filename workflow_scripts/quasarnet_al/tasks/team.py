@@ -198,6 +198,8 @@ def _train(work: Work, group: Sequence[int]) -> None:
         } | asdict(work.recipe)
         if len(group) > 1:
             provenance["trained_with"] = " ".join(map(str, group))
+        if work.starts:
+            provenance["start"] = work.starts[member]
         if work.validation:
             best = min(history, key=lambda row: row["validation_loss"])
             provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}
