@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +42,15 @@ def test_all_rounds_run_unattended(run):
     assert arms["labels"].tolist() == [0, 40]
     dry = snakemake(folder, "--dry-run", config=CONFIG, changes=changes)
     assert "Nothing to be done" in dry.stdout
+
+
+def test_members_are_trained_at_once_as_the_config_says(run):
+    _, results, _ = run
+    groups = []
+    for member in (0, 1, 2):
+        with h5py.File(results / f"round-02/weights/member-{member:02d}.h5") as file:
+            groups.append(file.attrs.get("trained_with"))
+    assert groups == ["0 1", "0 1", None]
 
 
 def test_labels_are_the_truth(run):
