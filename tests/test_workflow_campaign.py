@@ -13,6 +13,7 @@ import yaml
 from helpers.paths import PYTHON, ROOT
 from helpers.workflow import CONFIG, checkout, digests, snakemake, times
 from quasarnet_al.learning import som
+from quasarnet_al.network import weights
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 PEOPLE = """
@@ -24,8 +25,8 @@ LATER = """
 pool: {sources: [{survey: pool}, {survey: more}]}
 rounds:
   - from: 3
-    batch: {size: 12, acquisition: entropy}
-    ensemble: {members: 2}
+    batch: {size: 12, acquisition: entropy, candidates: 3}
+    ensemble: {members: 2, start: previous}
 """
 #: Steps that take more than moments.
 COSTLY = ("extract_spectra", "fit_som", "map_spectra", "train_members", "score_spectra")
@@ -126,6 +127,10 @@ def test_a_campaign(answered, tmp_path):
     assert labels["STATUS"].tolist() == ["conflict"] * 2 + ["accepted"] * 6
     assert len(batch(folder, 3)) == 12
     assert len(list(folder.glob("results/tiny/round-03/weights/*.h5"))) == 2
+    for member in (0, 1):
+        path = folder / f"results/tiny/round-03/weights/member-0{member}.h5"
+        started = weights.read_network(str(path)).attributes["start"]
+        assert started == f"results/tiny/round-02/weights/member-0{member}.h5"
     copies = digests(folder, "results/tiny/round-0?/handed-in/*/*.csv")
     assert len(copies) == 4
 
@@ -162,12 +167,12 @@ def test_a_campaign(answered, tmp_path):
     assert [read(folder, name) for name in gone] == content
     # A map is fitted to the tiles that it was fitted to, whatever has come since.
     path = folder / "results/tiny/som/run/som.h5"
-    weights = som.read(path).weights
+    fitted = som.read(path).weights
     path.unlink()
     assert jobs(snakemake(folder, "restore", changes=changes)).keys() == {
         "fit_som", "restore", "total"
     }  # fmt: skip
-    np.testing.assert_array_equal(som.read(path).weights, weights)
+    np.testing.assert_array_equal(som.read(path).weights, fitted)
     restored = frozen(folder)
     assert {name for name in before if restored[name] != before[name]} <= {
         "results/tiny/round-02/scores/2.fits",
