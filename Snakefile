@@ -136,6 +136,9 @@ onstart:
     old = revisions.note({path for job in jobs for path in job.input} - made)
     if old:
         print(old, file=sys.stderr)
+    CAMPAIGN.note_batches(
+        int(job.wildcards.round) for job in jobs if job.rule.name == "select_batch"
+    )
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
         if not RESTORES:

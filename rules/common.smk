@@ -12,6 +12,7 @@ from quasarnet_al.learning.som import MapOptions
 from quasarnet_al.network.lines import VOTING, Classification
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
+from quasarnet_al.workflow.config import PREVIOUS
 
 CHUNKS = CAMPAIGN.chunks
 CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
@@ -131,6 +132,23 @@ def tiles_of_round(pattern):
         round=wildcards.round,
         map=CAMPAIGN.map_folder(int(wildcards.round)),
         tiles=CAMPAIGN.tiles(int(wildcards.round)),
+    )
+
+
+def start_of_team(wildcards):
+    """The weights that a team's members go on from: of the config, or theirs of the round before.
+
+    Where the round before has fewer members, several go on from one of them.
+    """
+    start, number = settings(wildcards)["ensemble"]["start"], int(wildcards.round)
+    if start != PREVIOUS:
+        return [start] if start else []
+    before = CAMPAIGN.members(number - 1) if number > 1 else []
+    team = CAMPAIGN.teams(number)[wildcards.team] if before else []
+    return expand(
+        "results/<run>/round-{round}/weights/member-{member}.h5",
+        round=two_digits([number - 1]),
+        member=[before[member % len(before)] for member in team],
     )
 
 

@@ -71,6 +71,7 @@ rule run_arm:
         rounds=config["experiment"]["rounds"],
         classification=CLASSIFICATION,
         recipe=options.words(Recipe, config["ensemble"]),
+        warm="--warm" if config["ensemble"]["start"] == PREVIOUS else "",
         task=config["task"],
     shell:
         """
@@ -89,7 +90,7 @@ rule run_arm:
             --som {input.som:q} \
             --truth {input.truth:q} \
             {params.classification} \
-            {params.recipe} \
+            {params.recipe} {params.warm} \
             --output {output.curve:q} >{log} 2>&1
         """
 

@@ -10,7 +10,7 @@ rule train_members:
     """Train team {wildcards.team} of round {wildcards.round}."""
     input:
         training="results/<run>/round-{round}/training.fits",
-        start=lambda wildcards: settings(wildcards)["ensemble"]["start"] or [],
+        start=start_of_team,
     output:
         trained="results/<run>/round-{round}/train/team-{team}.h5",
     log:
@@ -34,7 +34,7 @@ rule train_members:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
         at_once=lambda wildcards: settings(wildcards)["ensemble"]["members_at_once"],
-        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
+        start=lambda wildcards, input: ["--start", *input.start] if input.start else [],
         checkpoints=subpath(output.trained, parent=True),
         recipe=lambda wildcards: options.words(Recipe, settings(wildcards)["ensemble"]),
         seed=lambda wildcards: [settings(wildcards)["seed"], int(wildcards.round)],

@@ -12,6 +12,7 @@ import yaml
 
 from helpers.paths import PYTHON, ROOT
 from helpers.workflow import CONFIG, checkout, digests, snakemake, times
+from quasarnet_al.network import weights
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 PEOPLE = """
@@ -23,8 +24,8 @@ LATER = """
 pool: {sources: [{survey: pool}, {survey: more}]}
 rounds:
   - from: 3
-    batch: {size: 12, acquisition: entropy}
-    ensemble: {members: 2}
+    batch: {size: 12, acquisition: entropy, candidates: 3}
+    ensemble: {members: 2, start: previous}
 """
 #: Steps that take more than moments.
 COSTLY = ("extract_spectra", "fit_som", "map_spectra", "train_members", "score_spectra")
@@ -113,19 +114,29 @@ def test_a_campaign(answered, tmp_path):
     result = snakemake(folder, changes=changes)
     assert frozen(folder) == before
     assert "rounds 1, 2 stay as they were chosen, since people have answered" in said(result)
+    closing = (
+        "round 3 waits for labels of the minibatches 01, 02, 03: inspect the pages, put the CSV "
+        "files into labels/tiny/round-03/ (make the folder), then: "
+        f"snakemake --cores 2 --configfile {CONFIG} changes.yaml"
+    )
+    assert closing in said(result)
     for change in ("tiles 3", "tiles 4", "the labels of round 1", "batch.size"):
         assert (change in said(result)) == (change != "batch.size")
-    assert "round 3 waits for labels of the minibatches 01, 02, 03" in said(result)
     labels = pd.read_csv(folder / "results/tiny/round-01/labels.csv")
     assert labels["STATUS"].tolist() == ["conflict"] * 2 + ["accepted"] * 6
     assert len(batch(folder, 3)) == 12
     assert len(list(folder.glob("results/tiny/round-03/weights/*.h5"))) == 2
+    for member in (0, 1):
+        path = folder / f"results/tiny/round-03/weights/member-0{member}.h5"
+        started = weights.read_network(str(path)).attributes["start"]
+        assert started == f"results/tiny/round-02/weights/member-0{member}.h5"
     copies = digests(folder, "results/tiny/round-0?/handed-in/*/*.csv")
     assert len(copies) == 4
 
     # A restart, and files that are only touched: nothing.
     late.touch()
-    assert "Nothing to be done" in said(snakemake(folder, changes=changes))
+    result = snakemake(folder, changes=changes)
+    assert "Nothing to be done" in said(result) and closing in said(result)
 
     # What changes cost: docs/rounds.md has the whole table.
     for change, costs in (
@@ -140,7 +151,9 @@ def test_a_campaign(answered, tmp_path):
     content = [read(folder, name) for name in gone]
     for name in gone:
         (folder / "results/tiny" / name).unlink()
-    wanted = jobs(snakemake(folder, "restore", changes=changes))
+    result = snakemake(folder, "restore", changes=changes)
+    assert closing in said(result)
+    wanted = jobs(result)
     assert wanted == {
         "extract_spectra": 1,
         "score_spectra": 1,
@@ -172,7 +185,7 @@ def test_a_campaign(answered, tmp_path):
     assert late.name in text and not late.exists()
     [aside] = folder.glob("labels/tiny/discarded/round-01-1/labels/*")
     assert aside.read_bytes() == kept
-    snakemake(folder, changes=changes)
+    assert closing in said(snakemake(folder, changes=changes))
     labels = pd.read_csv(folder / "results/tiny/round-01/labels.csv")
     assert labels["STATUS"].tolist() == ["accepted"] * 8
     assert frozen(folder) == restored
@@ -270,6 +283,10 @@ def test_coadds_in_folders_of_any_name(tmp_path):
     put(1, "mine/one night/spectra.fits")
     wanted = jobs(snakemake(folder, "-n", config="flat.yaml"))
     assert wanted["extract_spectra"] == 1 and wanted["score_spectra"] == 1
+    # Nobody has answered round 2: a night that joins it changes the batch, and a line says so.
+    put(2, "mine/d/spectra.fits")
+    told = said(snakemake(folder, config="flat.yaml"))
+    assert "the batch of round 2 has been chosen again" in told
     shutil.rmtree(folder / "mine")
     result = snakemake(folder, "-n", config="flat.yaml", status=1)
     assert "mine/**/*.fits: matches no files; check the config's `coadds`" in said(result)

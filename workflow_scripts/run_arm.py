@@ -32,6 +32,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--truth", required=True, help="what the pool's targets are (CSV, FITS)")
     options.add_arguments(parser, Classification)
     options.add_arguments(parser, recipe.Recipe)
+    parser.add_argument(
+        "--warm", action="store_true", help="members go on from their weights of the round before"
+    )
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
@@ -45,6 +48,7 @@ def main(argv: list[str] | None = None) -> None:
         options.from_arguments(Classification, args),
         options.from_arguments(recipe.Recipe, args),
         args.seed,
+        args.warm,
     )
     files = Files(
         *(args.start, args.training, args.validation, args.pool, args.map, args.som, args.truth)

@@ -12,11 +12,9 @@ import sys
 from pathlib import Path
 
 from quasarnet_al.core import options
-from quasarnet_al.core.files import InputError, at_once
+from quasarnet_al.core.files import at_once
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network import recipe
-from quasarnet_al.network.weights import read_network
-from quasarnet_al.spectra import pool
 from quasarnet_al.tasks import team
 from quasarnet_al.tasks.registry import TASKS
 
@@ -36,7 +34,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--seed", nargs="+", type=int, default=[0], help="random seed of the run, and the round"
     )
-    parser.add_argument("--start", help="weights that the members go on from (HDF5)")
+    parser.add_argument(
+        "--start",
+        nargs="+",
+        help="weights (HDF5) that the members go on from: one file for all, or one each",
+    )
     options.add_arguments(parser, recipe.Recipe)
     parser.add_argument(
         "--no-bootstrap", action="store_true", help="train each member on the whole set"
@@ -56,17 +58,12 @@ def main(argv: list[str] | None = None) -> None:
         recipe=options.from_arguments(recipe.Recipe, args),
         bootstrap=not args.no_bootstrap,
         folder=Path(args.checkpoints),
-        start=args.start,
+        starts=team.starts(args.members, args.start or []),
         at_once=args.at_once,
     )
     # Say what is wrong before any process starts.
     recipe.need_tensorflow()
-    grid = pool.read_grid(*work.sets)
-    if work.start:
-        recipe.need_structure(read_network(work.start), work.start, work.recipe, grid)
-    for path in work.sets:
-        if not len(pool.read_labelled(path)[2]):
-            raise InputError(path, "has no spectra", "label more")
+    team.check(work)
     devices = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
     failed = team.train(work, args.members, devices)
     if failed:

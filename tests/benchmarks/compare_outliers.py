@@ -18,11 +18,18 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 from quasarnet_al.judging import outliers
 from quasarnet_al.learning import flaws, som
 from quasarnet_al.mock import survey
+from quasarnet_al.network.inference import reference_features
+from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import desi, pool
 from quasarnet_al.spectra.extraction import concatenate
 from quasarnet_al.spectra.grid import LOG
 
 NIGHT = 20260101
+WEIGHTS = Path(__file__).parents[2] / "weights" / "quasarnet-mock.h5"
+#: Pixels on either side of the wavelengths (Angstrom) where DESI's arms meet.
+SIDE, MEET = 8, (5780.0, 7570.0)
+#: Nearest neighbours, the spectrum itself among them, and spectra compared at a time.
+NEIGHBOURS, BLOCK = 11, 300
 
 
 def read(folder: Path, seed: int, tiles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,6 +47,36 @@ def read(folder: Path, seed: int, tiles: int) -> tuple[np.ndarray, np.ndarray, n
     _, flaw = outliers.flaws(folder / "pool.fits", [str(folder)])
     whole = found.catalog["ARMS"] == pool.ALL_ARMS
     return found.spectra[whole], found.catalog["SNR"][whole], flaw[whole]
+
+
+def isolation(spectra: np.ndarray) -> np.ndarray:
+    """Return the mean distance (n,) from the nearest spectra in the features of a network."""
+    network = read_network(str(WEIGHTS))
+    starts = range(0, len(spectra), BLOCK)
+    features = np.concatenate(
+        [reference_features(network, spectra[start : start + BLOCK]) for start in starts]
+    )
+    features /= features.std(axis=0) + 1e-6
+    square = (features**2).sum(axis=1)
+    found = []
+    for start in starts:
+        rows = slice(start, start + BLOCK)
+        distance2 = square[rows, None] + square - 2 * features[rows] @ features.T
+        nearest = np.partition(distance2, NEIGHBOURS, axis=1)[:, 1:NEIGHBOURS]
+        found.append(np.sqrt(nearest.clip(0)).mean(axis=1))
+    return np.concatenate(found)
+
+
+def steps(spectra: np.ndarray) -> np.ndarray:
+    """Return the largest step (n,) where two arms meet, over the usual one of a spectrum."""
+
+    def step(place: int) -> np.ndarray:
+        left, right = spectra[:, place - SIDE : place], spectra[:, place : place + SIDE]
+        return np.abs(np.median(right, axis=1) - np.median(left, axis=1))
+
+    usual = np.median([step(place) for place in range(40, LOG.size - 40, 15)], axis=0)
+    met = [step(int(np.searchsorted(LOG.wavelength, wavelength))) for wavelength in MEET]
+    return np.max(met, axis=0) / usual
 
 
 def rules(spectra: np.ndarray, snr: np.ndarray) -> dict[str, np.ndarray]:
@@ -62,6 +99,8 @@ def rules(spectra: np.ndarray, snr: np.ndarray) -> dict[str, np.ndarray]:
         / np.median(np.abs(residual), axis=1),
         "residual of 20 principal components": np.linalg.norm(rest, axis=1),
         "largest pixel of this residual, over its scatter": (np.abs(rest) / scatter).max(axis=1),
+        "isolation in the features of the box's network": isolation(spectra),
+        "step where two arms meet, over the spectrum's usual one": steps(spectra),
         "flaws": flaws.measure(spectra, LOG),
     }
 

@@ -124,7 +124,8 @@ def pool_of(count):
 def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
     seen = []
 
-    def train(rows, number):
+    def train(rows, number, previous):
+        assert previous == number - 1
         seen.append(rows.tolist())
         return number
 
@@ -136,6 +137,7 @@ def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
             "ENTROPY": np.roll(np.arange(60.0), ensemble),
             "PREDICTED": np.zeros(60, int),
         },
+        features=lambda scores: np.zeros((60, 1)),
         train=train,
         judge=lambda ensemble: {"score": ensemble / 10},
     )

@@ -103,7 +103,7 @@ def test_a_training_starts_where_it_is_told(examples, layers):
     recipe = training.Recipe(layers=layers, filters=4, units=8, epochs=6, batch_size=16)
     learnt, history = train_on(spectra, wanted, recipe, 1)
     still = dataclasses.replace(recipe, epochs=1, learning_rate=1e-12)
-    session = training.Session([2], report=lambda *line: None, start=learnt)
+    session = training.Session([2], report=lambda *line: None, starts=[learnt])
     known = [training.Examples(spectra, wanted)]
     [(same, _)] = training.train(known, grid.LOG, still, session)
     for one, two in zip([*learnt.convs, learnt.common], [*same.convs, same.common], strict=True):

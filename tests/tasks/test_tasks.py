@@ -17,7 +17,7 @@ from quasarnet_al.learning import acquisition
 from quasarnet_al.network import weights
 from quasarnet_al.network.lines import CLASSES, Z_SPLIT, Classification
 from quasarnet_al.spectra import pool
-from quasarnet_al.tasks import digits
+from quasarnet_al.tasks import digits, team
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Labelled
 
@@ -126,3 +126,11 @@ def test_validation_needs_every_class(tmp_path):
     arguments += ["--output", str(tmp_path / "validation.fits")]
     with pytest.raises(InputError, match="no 4"):
         assemble_validation.main(["--task", "mnist", *arguments])
+
+
+def test_members_start_from_one_file_or_one_each():
+    assert team.starts([3, 4], []) == {}
+    assert team.starts([3, 4], ["a"]) == {3: "a", 4: "a"}
+    assert team.starts([3, 4], ["a", "b"]) == {3: "a", 4: "b"}
+    with pytest.raises(InputError, match="one of 2 files that 3 members"):
+        team.starts([3, 4, 5], ["a", "b"])

@@ -93,6 +93,7 @@ MNIST = {
             {"ensemble": {"start": "w.h5"}, "compare": {"variants": {"a": {"layers": 4}}}},
             "train from random weights",
         ),
+        ({"release": {"start": "previous"}}, "a release has no round before it"),
         ({"batch": {"size": 120}}, "not a multiple of batch.minibatch 50"),
         ({"oracle": {"rounds": 1}}, "oracle.truth"),
         ({"pool": {"sources": [{"survey": "m"}]}}, "mock survey 'm'"),

@@ -190,6 +190,17 @@ def test_the_command_to_go_on_keeps_what_was_typed(typed, command):
     assert command_to_go_on(shlex.split(typed)) == f"snakemake {command}"
 
 
+def test_a_batch_that_was_chosen_again_is_told():
+    """Inspectors may have its pages open: their answers would be about other targets."""
+    select(1, 11, 12, 13, 14)
+    now = campaign()
+    now.note_batches([1, 2])
+    assert "chosen again" not in now.next_steps("snakemake")
+    select(1, 11, 12, 13, 15)
+    assert "the batch of round 1 has been chosen again" in now.next_steps("snakemake")
+    assert "chosen again" not in campaign().next_steps("snakemake")
+
+
 def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
     select(1, 11, 12, 13, 14)
     assert campaign().warnings(1) == []

@@ -40,8 +40,9 @@ class Start:
     fitted : the map
     ensemble : trained on the initial labels alone
     score : returns the columns of the pool's score table, by an ensemble
+    features : returns what the ensemble finds in each spectrum, (n, d), of these columns
     train : returns an ensemble from the initial labels and those of some rows (m,) of the pool;
-        its second argument is the number of the round
+        further arguments are the number of the round and the ensemble of the round before
     judge : returns the figures of merit of an ensemble on the validation set
     """
 
@@ -50,7 +51,8 @@ class Start:
     fitted: som.Som
     ensemble: Any
     score: Callable[[Any], dict[str, np.ndarray]]
-    train: Callable[[np.ndarray, int], Any]
+    features: Callable[[dict[str, np.ndarray]], np.ndarray]
+    train: Callable[[np.ndarray, int, Any], Any]
     judge: Callable[[Any], dict]
 
 
@@ -83,12 +85,13 @@ def run_strategy(
             start.cells["FLAW"],
             cells=start.fitted.size,
             predicted=scores["PREDICTED"],
+            features=start.features(scores),
         )
         chosen, _ = selection.select(
             candidates, strategy, size, seed, labelled=targetid[bought], excluded=targetid[:0]
         )
         bought = np.concatenate([bought, chosen])
-        ensemble = start.train(bought, number)
+        ensemble = start.train(bought, number, ensemble)
         found.append({"labels": len(bought), **start.judge(ensemble)})
     return found
 

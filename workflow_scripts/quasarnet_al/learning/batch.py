@@ -76,8 +76,13 @@ def read_exposures(
     return Exposures(np.concatenate(parts), np.concatenate(cells), files, lengths)
 
 
-def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates:
-    """Return what the selection looks at; `column` of the score tables holds the score."""
+def candidates(
+    exposures: Exposures, column: str, fitted: som.Som, features: np.ndarray
+) -> Candidates:
+    """Return what the selection looks at; `column` of the score tables holds the score.
+
+    `features` are (n, d), see `Candidates`.
+    """
     return Candidates(
         exposures.scores[column],
         exposures.scores["TARGETID"],
@@ -87,6 +92,7 @@ def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates
         exposures.cells["FLAW"],
         cells=fitted.size,
         predicted=exposures.scores["PREDICTED"],
+        features=features,
     )
 
 

@@ -45,6 +45,21 @@ BLOCK = 32
 ROWS = 224
 
 
+def reference_features(network: Network, spectra: np.ndarray) -> np.ndarray:
+    """Return the outputs of the common dense layer, float32 (n, units), computed plainly.
+
+    `spectra` are (n, grid size), normalised.
+    """
+    x = np.asarray(spectra, dtype=np.float32)[:, :, None]
+    for conv in network.convs:
+        x = np.pad(x, ((0, 0), conv.pad(x.shape[1]), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(x, WIDTH, axis=1)[:, ::STRIDE]
+        x = np.einsum("npcw,wco->npo", windows, conv.kernel, optimize=True) + conv.bias
+        x = np.maximum(_normalise(x, conv.norm), 0)
+    x = x.reshape(len(x), len(network.common.kernel)) @ network.common.kernel + network.common.bias
+    return np.maximum(_normalise(x, network.norm), 0)
+
+
 def reference_forward(network: Network, spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the network's output, computed plainly: the definition that `predict` reproduces.
 
@@ -59,14 +74,7 @@ def reference_forward(network: Network, spectra: np.ndarray) -> tuple[np.ndarray
         Probability that each box holds each line of `weights.OUTPUTS`, and the line's
         place in the box in units of the box's width.
     """
-    x = np.asarray(spectra, dtype=np.float32)[:, :, None]
-    for conv in network.convs:
-        x = np.pad(x, ((0, 0), conv.pad(x.shape[1]), (0, 0)))
-        windows = np.lib.stride_tricks.sliding_window_view(x, WIDTH, axis=1)[:, ::STRIDE]
-        x = np.einsum("npcw,wco->npo", windows, conv.kernel, optimize=True) + conv.bias
-        x = np.maximum(_normalise(x, conv.norm), 0)
-    x = x.reshape(len(x), len(network.common.kernel)) @ network.common.kernel + network.common.bias
-    x = np.maximum(_normalise(x, network.norm), 0)
+    x = reference_features(network, spectra)
     confidence, offset = (
         np.stack([_sigmoid(x @ dense.kernel + dense.bias) for dense in heads], axis=1)
         for heads in (network.boxes, network.offsets)

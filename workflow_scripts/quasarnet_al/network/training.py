@@ -11,6 +11,7 @@ network leaves idle. Each learns what it would learn alone, up to rounding.
 
 import functools
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -144,14 +145,14 @@ class Session:
     checkpoint : file that keeps the state after each epoch; an interrupted training continues
         from it, to the same networks as without the interruption
     report : is given the number of a network, from 0, and a line of text at each epoch
-    start : network whose weights the training goes on from, instead of random ones; of the recipe's
-        structure (see `recipe.need_structure`)
+    starts : networks whose weights the trainings go on from, one for each seed and of the recipe's
+        structure (see `recipe.need_structure`); none: random weights
     """
 
     seeds: Sequence[int]
     checkpoint: Path | None = None
     report: Callable[[int, str], None] = print
-    start: Network | None = None
+    starts: Sequence[Network] = ()
 
 
 class Model(NamedTuple):
@@ -545,11 +546,11 @@ def _mean_loss(compiled: _Compiled, examples: Examples) -> np.ndarray:
 def _reset(compiled: _Compiled, description: Model, session: Session) -> None:
     """Give a model and its optimizer the state that a session starts from."""
     initial = []
-    for seed in session.seeds:
+    for seed, start in itertools.zip_longest(session.seeds, session.starts):
         keras.utils.set_random_seed(seed)
         model = description.build(*description.arguments)
-        if session.start is not None:
-            _begin(model, session.start)
+        if start is not None:
+            _begin(model, start)
         initial.append(model.variables)
     for variable, *values in zip(compiled.model.variables, *initial, strict=True):
         variable.assign(tf.reshape(tf.stack([value.value for value in values]), variable.shape))

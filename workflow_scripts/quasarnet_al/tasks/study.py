@@ -46,12 +46,14 @@ class Study:
     task : name of the task
     classification, recipe : of its networks
     seed : random seed of the trainings and choices
+    warm : whether a member goes on from its weights of the round before
     """
 
     task: str
     classification: Classification
     recipe: Recipe
     seed: int
+    warm: bool = False
 
     def read(self, files: Files) -> Any:
         """Return the `experiment.Start` that all strategies of this seed share.
@@ -79,7 +81,7 @@ class Study:
         labels, known = self._labels(files.truth, catalog, answers["TARGETID"])
         spectra, catalog = spectra[known], catalog[known]
 
-        def train(rows: np.ndarray, number: int) -> list:
+        def train(rows: np.ndarray, number: int, previous: list) -> list:
             from quasarnet_al.network import training
 
             training.configure(self.recipe.threads)
@@ -89,9 +91,13 @@ class Study:
             # Hundreds of trainings: the figures of each round are progress enough.
             return [
                 network
-                for member in range(len(start))
+                for member, before in enumerate(previous)
                 for network, _ in task.train_members(
-                    data, self.recipe, [[self.seed, number, member]], report=lambda *line: None
+                    data,
+                    self.recipe,
+                    [[self.seed, number, member]],
+                    report=lambda *line: None,
+                    starts=[before] if self.warm else (),
                 )
             ]
 
@@ -108,7 +114,14 @@ class Study:
             return found
 
         return experiment.Start(
-            catalog, np.concatenate(cells)[known], fitted, start, score, train, judge
+            catalog,
+            np.concatenate(cells)[known],
+            fitted,
+            start,
+            score,
+            task.features,
+            train,
+            judge,
         )
 
     def _labels(

@@ -94,12 +94,12 @@ class Task(ABC):
         checkpoint: Path | None = None,
         report: Callable[[int, str], None] = print,
         validation: Labelled | None = None,
-        start: "Network | None" = None,
+        starts: "Sequence[Network]" = (),
     ) -> list[tuple[Any, list[dict]]]:
         """Train members of an ensemble at once, each on a bootstrap sample of the set or on all.
 
         Each of `seeds` is of the run, the round and the member: the sample and the training
-        follow from it. `checkpoint`, `report` and `start` are those of `training.Session`, the
+        follow from it. `checkpoint`, `report` and `starts` are those of `training.Session`, the
         rest as in `train`.
         """
         from quasarnet_al.network.training import Session
@@ -110,7 +110,7 @@ class Task(ABC):
             for seed in seeds
         ]
         numbers = [int(np.random.SeedSequence(seed).generate_state(1)[0]) for seed in seeds]
-        session = Session(numbers, checkpoint, report, start)
+        session = Session(numbers, checkpoint, report, starts)
         return self.train(samples, recipe, session, validation)
 
     @abstractmethod
@@ -162,6 +162,18 @@ class Task(ABC):
     def votes(self, table: "Mapping[str, np.ndarray] | np.ndarray | pd.DataFrame") -> np.ndarray:
         """Return the votes (n, K) of a score table or a batch."""
         return np.stack([np.asarray(table[name]) for name in self.vote_columns], axis=1)
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """Columns of the score table that `features` are made of."""
+        return self.vote_columns
+
+    def features(self, table: "Mapping[str, np.ndarray] | np.ndarray") -> np.ndarray:
+        """Return what the ensemble finds in each spectrum, (n, d), of a score table.
+
+        Spectra with near features look alike to it; see `selection.in_turns`.
+        """
+        return np.stack([np.asarray(table[name], float) for name in self.feature_columns], axis=1)
 
     @abstractmethod
     def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:

@@ -10,15 +10,15 @@ import multiprocessing
 import os
 import queue
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from quasarnet_al.core.files import InputError, write_text
 from quasarnet_al.network import weights
-from quasarnet_al.network.recipe import Recipe
+from quasarnet_al.network.recipe import Recipe, need_structure
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Labelled
@@ -37,7 +37,7 @@ class Work:
     recipe : of each network
     bootstrap : whether each member has a sample of its own, or the whole set
     folder : for unfinished work, `member-MM.h5` where a member is trained
-    start : path of weights that the members go on from
+    starts : paths of weights that members go on from, by their numbers; empty: random weights
     at_once : number of members of a group
     """
 
@@ -48,7 +48,7 @@ class Work:
     recipe: Recipe
     bootstrap: bool
     folder: Path
-    start: str | None = None
+    starts: Mapping[int, str] = field(default_factory=dict)
     at_once: int = 1
 
     def member(self, number: int) -> Path:
@@ -68,6 +68,33 @@ class Work:
     def sets(self) -> list[str]:
         """Paths of the training set and, where there is one, of the validation set."""
         return [self.training, *([self.validation] if self.validation else [])]
+
+
+def starts(members: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
+    """Return which of `paths` each member's training goes on from: one for all, or one each.
+
+    Raises
+    ------
+    InputError where there are neither none nor one nor as many as members
+    """
+    if len(paths) not in (0, 1, len(members)):
+        raise InputError(
+            paths[0],
+            f"is one of {len(paths)} files that {len(members)} members are to start from",
+            "give one for all, or one each",
+        )
+    each = list(paths) * len(members) if len(paths) == 1 else list(paths)
+    return dict(zip(members, each, strict=bool(each)))
+
+
+def check(work: Work) -> None:
+    """Raise `InputError` where a set is empty, or weights to start from do not fit the recipe."""
+    grid = pool.read_grid(*work.sets)
+    for path in dict.fromkeys(work.starts.values()):
+        need_structure(weights.read_network(path), path, work.recipe, grid)
+    for path in work.sets:
+        if not len(pool.read_labelled(path)[2]):
+            raise InputError(path, "has no spectra", "label more")
 
 
 def train(work: Work, members: Sequence[int], devices: Sequence[str]) -> list[int]:
@@ -101,13 +128,14 @@ def pack(work: Work, members: Sequence[int], path: str) -> int:
 def _drop_stale(work: Work, groups: Sequence[Sequence[int]]) -> None:
     """Remove work that was begun on other sets, with another recipe or in other groups."""
     begun = [work.seed, work.bootstrap, work.recipe]
-    files = [*work.sets, *([work.start] if work.start else [])]
-    content = [Path(path).read_bytes() for path in files]
+    content = [Path(path).read_bytes() for path in work.sets]
     common = hashlib.sha256(b"".join([*content, repr(begun).encode()]))
     for group in groups:
         key = common.copy()
         if len(group) > 1:
             key.update(repr(list(group)).encode())
+        for member in group if work.starts else ():
+            key.update(Path(work.starts[member]).read_bytes())
         for member in group:
             path = work.member(member)
             record = path.with_suffix(".key")
@@ -159,7 +187,7 @@ def _train(work: Work, group: Sequence[int]) -> None:
         checkpoint,
         lambda number, line: _say(f"{_name(group[number])} {line}", sys.stdout),
         labelled(work.validation) if work.validation else None,
-        weights.read_network(work.start) if work.start else None,
+        [weights.read_network(work.starts[member]) for member in group if work.starts],
     )
     for member, seed, (network, history) in zip(group, seeds, trained, strict=True):
         provenance = {
@@ -170,6 +198,8 @@ def _train(work: Work, group: Sequence[int]) -> None:
         } | asdict(work.recipe)
         if len(group) > 1:
             provenance["trained_with"] = " ".join(map(str, group))
+        if work.starts:
+            provenance["start"] = work.starts[member]
         if work.validation:
             best = min(history, key=lambda row: row["validation_loss"])
             provenance |= {name: f"{best[name]:.5g}" for name in ("epoch", "validation_loss")}

@@ -16,6 +16,9 @@ import yaml
 from quasarnet_al.core.files import InputError
 from quasarnet_al.tasks.registry import TASKS
 
+#: Value of `ensemble.start`: members go on from their weights of the round before.
+PREVIOUS = "previous"
+
 
 class _Loader(yaml.SafeLoader):
     """Reads YAML, but refuses a key that is twice in a mapping: the first would be lost."""
@@ -69,10 +72,14 @@ def validate(config: dict, schema: str | Path) -> dict:
 
 def _inherit(config: dict) -> None:
     """Give sections that refine another one the values that they do not set."""
-    config["release"] = config["ensemble"] | config["release"]
+    # What is no round has none before it.
+    recipe = dict(config["ensemble"])
+    if recipe["start"] == PREVIOUS:
+        recipe["start"] = ""
+    config["release"] = recipe | config["release"]
     sets = [name for name, source in config["labelled"].items() if not source["check"]]
     for section, base in (
-        (config["compare"]["variants"], config["ensemble"] | {"sets": sets}),
+        (config["compare"]["variants"], recipe | {"sets": sets}),
         (config["experiment"]["arms"], config["batch"]),
     ):
         section.update({name: base | changes for name, changes in section.items()})
@@ -98,7 +105,9 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
     started = [recipe["start"] for recipe in recipes if recipe["start"]]
     if started and not task.redshifts:
         yield f"start: {started[0]!r} is a QuasarNET", f"leave it out of the task {config['task']}"
-    if config["ensemble"]["start"] and (arms or variants):
+    if config["release"]["start"] == PREVIOUS:
+        yield "release.start: a release has no round before it", "name weights, or leave it out"
+    if config["ensemble"]["start"] not in ("", PREVIOUS) and (arms or variants):
         yield (
             "experiment and compare train from random weights, but ensemble.start names others",
             "leave out ensemble.start",

@@ -123,6 +123,7 @@ class Campaign:
         self.root = Path(config["labels"])
         self._answers: dict[int, Answers] = {}
         self._settings: dict[int, dict] = {}
+        self._chosen_before: dict[int, str] = {}
 
     # -- places ------------------------------------------------------------------------
 
@@ -244,6 +245,13 @@ class Campaign:
             set_aside(folder / "scores", "*.fits", scores)
             teams = [f"team-{team}.h5" for team in self.teams(number)]
             set_aside(folder / "train", "team-*.h5", teams)
+
+    def note_batches(self, numbers: Iterable[int]) -> None:
+        """Note the batches that are about to be chosen again: `next_steps` says which changed."""
+        for number in numbers:
+            batch = self.results(number) / "batch.csv"
+            if batch.exists() and not self.is_oracle_round(number):
+                self._chosen_before[number] = _digest(batch)
 
     def gone(self, number: int) -> dict[str, Path]:
         """Return the recorded files that people's folder no longer holds, and their copies."""
@@ -633,6 +641,12 @@ class Campaign:
         for number in numbers:
             lines += self._merged(number)
         lines += self._frozen_lines()
+        lines += [
+            f"the batch of round {number} has been chosen again, as nobody had handed in answers "
+            "to it: pages that inspectors opened before are out of date, give them the new ones"
+            for number, digest in self._chosen_before.items()
+            if _digest(self.results(number) / "batch.csv") != digest
+        ]
         if self._lent:
             lines.append(f"the map stays as it is: {', '.join(self._lent)} chose batches with it")
         lines += self.warnings(last)
@@ -701,8 +715,9 @@ class Campaign:
     def _frozen_lines(self) -> list[str]:
         """Say which rounds stay as they were, and what acts only from the next one on."""
         frozen = [number for number in self.frozen if number in self.numbers]
-        changes = sorted({change for number in frozen for change in self._changed_since(number)})
-        if not frozen or not changes:
+        # What changed before the last of them was chosen acts on it already.
+        changes = self._changed_since(max(frozen)) if frozen else []
+        if not changes:
             return []
         stay = "stays as it was" if len(frozen) == 1 else "stay as they were"
         return [
@@ -827,7 +842,9 @@ def _has_learnt_nothing(metrics: dict) -> list[str]:
     """Return the signs in the metrics of an ensemble that it has learnt nothing."""
     signs = []
     if "completeness" in metrics and not metrics["completeness"]:
-        signs.append(f"finds none of the {metrics['quasars']} quasars of the validation set")
+        signs.append(
+            f"finds none of the {metrics['quasars']} quasars of the validation set at its redshift"
+        )
     if metrics.get("selected") and metrics["selected"] == metrics["spectra"] > metrics["quasars"]:
         signs.append(f"takes all {metrics['spectra']} spectra of the validation set for quasars")
     if metrics.get("doubted") and metrics["doubted"] == metrics["training_spectra"]:
