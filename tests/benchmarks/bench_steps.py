@@ -1,6 +1,6 @@
 """What could make a step of training on a CPU cheaper, as ratios to the step as it is.
 
-    python tests/benchmarks/bench_steps.py [--filters 100 --batch-size 128] [--threads 1]
+    python tests/benchmarks/bench_steps.py [--filters 100 --batch-size 128] [--without XLA]
 
 Each variant trains its own network in steps that take turns; the first turn is the warm-up. A ratio
 above 1 is a gain in spectra per second. `without dropout` is what free dropout would bring. The
