@@ -222,6 +222,13 @@ def oracle_answers(wildcards):
 def files_of_tiles(wildcards):
     """The coadds that a pattern names, or the file that says that a mock survey is complete;
     nothing for the tiles of a production."""
+    if wildcards.tiles not in PLACES:
+        # No sys.exit: where the file is there, Snakemake takes it, and asks for no more.
+        raise InputError(
+            pool_file(wildcards.tiles),
+            "is gone, an answered round chose from it, and no source lists its tile any more",
+            "list the tile in pool.sources again, or fetch the file from a backup",
+        )
     chunk = PLACES[wildcards.tiles]
     return plan.survey_truth(config, chunk.survey) if chunk.survey else chunk.files
 

@@ -9,7 +9,9 @@ results/<run>/som/run/<tiles>.fits        the best-matching unit of each spectru
 rule fit_som:
     """Fit the self-organizing map ({wildcards.fit})."""
     input:
-        pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
+        pool=lambda wildcards: expand(
+            "<pool>/{tiles}.fits", tiles=CAMPAIGN.fitted_on(wildcards.fit)
+        ),
         # Only that the pool was checked: tiles that are added are no reason to run again.
         checked=ancient("<pool>/files.csv"),
     output:

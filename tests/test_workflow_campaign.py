@@ -12,6 +12,7 @@ import yaml
 
 from helpers.paths import PYTHON, ROOT
 from helpers.workflow import CONFIG, checkout, digests, snakemake, times
+from quasarnet_al.learning import som
 from quasarnet_al.network import weights
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -164,9 +165,18 @@ def test_a_campaign(answered, tmp_path):
     }
     # The provenance in their headers alone is another: the config has changed since.
     assert [read(folder, name) for name in gone] == content
+    # A map is fitted to the tiles that it was fitted to, whatever has come since.
+    path = folder / "results/tiny/som/run/som.h5"
+    fitted = som.read(path).weights
+    path.unlink()
+    assert jobs(snakemake(folder, "restore", changes=changes)).keys() == {
+        "fit_som", "restore", "total"
+    }  # fmt: skip
+    np.testing.assert_array_equal(som.read(path).weights, fitted)
     restored = frozen(folder)
     assert {name for name in before if restored[name] != before[name]} <= {
-        "results/tiny/round-02/scores/2.fits"
+        "results/tiny/round-02/scores/2.fits",
+        "results/tiny/som/run/som.h5",
     }
     assert "Nothing to be done" in said(snakemake(folder, "-n", changes=changes))
 
@@ -287,6 +297,16 @@ def test_coadds_in_folders_of_any_name(tmp_path):
     put(2, "mine/d/spectra.fits")
     told = said(snakemake(folder, config="flat.yaml"))
     assert "the batch of round 2 has been chosen again" in told
+    # Scratch is purged: what is gone of the removed file is named, and all else restored.
+    [lost] = [path.stem for path in folder.glob("results/tiny/round-01/scores/*")
+              if not (folder / f"results/tiny/round-02/scores/{path.name}").exists()]  # fmt: skip
+    for path in (*folder.glob("results/tiny/pool/*.fits"), *folder.glob("results/tiny/som/run/*")):
+        path.unlink()
+    told = said(snakemake(folder, "restore", config="flat.yaml"))
+    assert f"results/tiny/pool/{lost}.fits is gone, and so is its tile from pool.sources" in told
+    assert len(list(folder.glob("results/tiny/pool/*.fits"))) == 3
+    told = said(snakemake(folder, f"results/tiny/pool/{lost}.fits", config="flat.yaml", status=1))
+    assert "is gone, an answered round chose from it, and no source lists its tile" in told
     shutil.rmtree(folder / "mine")
     result = snakemake(folder, "-n", config="flat.yaml", status=1)
     assert "mine/**/*.fits: matches no files; check the config's `coadds`" in said(result)

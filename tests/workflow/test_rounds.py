@@ -182,6 +182,9 @@ def test_later_answers_wait_with_an_earlier_round():
             "--profile perlmutter --config seed=2 rounds=4",
         ),
         ("--cores=8 --profile=p --unlock", "--cores=8 --profile=p"),
+        # A target may follow an option that has its value: to go on is to leave it out.
+        ("--cores 2 restore --configfile a.yaml", "--cores 2 --configfile a.yaml"),
+        ("-s S catalog --profile p results/x -j 4 archive", "-s S --profile p -j 4"),
         ("-j 100 -k --rerun-triggers mtime --until train_members", "-j 100 -k"),
         ("--cores --configfile 'my runs/a.yaml'", "--cores --configfile 'my runs/a.yaml'"),
     ],
@@ -238,6 +241,28 @@ def record(number, **changes):
             *(str(folder / "round.json"), "--files", *(str(folder / name) for name in CHOICE)),
         ]
     )
+
+
+def test_what_is_made_of_a_lost_tile_is_not_restored():
+    """Its tile was removed and its file purged: a map of the other tiles would be another."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    hand_in(1, "desi-vi_one_me.csv", [11, 12, 13, 14])
+    tiles = [f"{n}/20260101" for n in (1, 7)]
+    now = campaign(pool={"sources": [{"root": "redux", "tiles": tiles}]})
+    assert now.fitted_on("run") == ["1", "2"] and now.tiles(2) == ["1", "7"]
+    assert now.lost() == ["2"]
+    assert "pool/2.fits is gone, and so is its tile" in now.next_steps("snakemake")
+    assert {path for path in now.missing() if re.search("/(som|scores|pool)/", path)} == {
+        "results/test/pool/1.fits",
+        "results/test/round-01/scores/1.fits",
+    }
+    (RESULTS / "som/run").mkdir(parents=True)
+    (RESULTS / "som/run/som.h5").touch()
+    assert "results/test/som/run/1.fits" in now.missing()
+    (RESULTS / "pool").mkdir()
+    (RESULTS / "pool/2.fits").touch()
+    assert now.lost() == [] and "results/test/round-01/scores/2.fits" in now.missing()
 
 
 def test_an_answered_batch_is_frozen_with_what_it_was_chosen_by():
@@ -327,6 +352,26 @@ def test_tiles_that_are_added_leave_the_chunks_of_frozen_rounds_together():
     made([]).record([])
     # Tile 4 comes between those that are there, 9 after them.
     assert list(made(["4/20260101", "9/20260101"]).chunks) == ["3_5", "8", "4_9"]
+
+
+def test_tiles_left_of_a_chunk_do_not_take_its_name():
+    """The file of that name holds the removed tile too, and an answered round chose from it."""
+    tiles = [f"{n}/20260101" for n in (3, 5, 8)]
+
+    def packed(kept):
+        pool = {"tiles_per_job": 3, "sources": [{"root": "redux", "tiles": kept}]}
+        return {"pool": pool}
+
+    select(1, 11, 12, 13, 14)
+    record(1, **packed(tiles))
+    campaign(**packed(tiles)).record([])
+    hand_in(1, "a.csv", [11])
+    assert list(campaign(**packed(tiles)).chunks) == ["3_8"]
+    part = campaign(**packed(tiles[::2]))
+    assert [chunk.tiles for chunk in part.chunks.values()] == [("3/20260101", "8/20260101")]
+    assert list(part.chunks) == ["3_8-2"] and part.tiles(1) == ["3_8"]
+    part.record([])
+    assert list(campaign(**packed(tiles[::2])).chunks) == ["3_8-2"]
 
 
 def test_settings_hold_from_a_round_on():

@@ -6,8 +6,9 @@ The rules ask these functions; nothing else interprets the config's structure.
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 import jsonschema
@@ -159,11 +160,17 @@ class Chunk:
         return ["--input-root", self.root, "--layout", self.layout, "--tile", *self.tiles]
 
 
-def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> dict[str, Chunk]:
+def chunks(
+    config: dict,
+    section: str = "pool",
+    made: Iterable[Chunk] = (),
+    taken: Collection[str] = (),
+) -> dict[str, Chunk]:
     """Return the chunks of the pool, or of the catalogue, by name, in the order of the config.
 
     `made` are chunks that are there already: their tiles stay together, so that tiles that
-    are added make new chunks and leave the old ones as they are.
+    are added make new chunks and leave the old ones as they are. `taken` are names of chunks that
+    answered rounds chose from: other tiles, of which some were removed, get another name.
     """
     if section == "pool" and config["pool"]["run"]:
         return _chunks_of(config["pool"]["run"])
@@ -189,6 +196,9 @@ def chunks(config: dict, section: str = "pool", made: Iterable[Chunk] = ()) -> d
         for first in range(0, len(left), size):
             tiles = tuple(left[first : first + size])
             name = "_".join(names[tile] for tile in dict.fromkeys((tiles[0], tiles[-1]))) + ending
+            if len(tiles) > 1:
+                others = (f"{name}-{number}" for number in count(2))
+                name = next(name for name in chain([name], others) if name not in taken)
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
     return found
 

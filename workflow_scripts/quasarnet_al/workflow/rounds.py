@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import shlex
@@ -60,15 +61,16 @@ class Answers:
     refused: list[tuple] = field(default_factory=list)
 
 
-#: Options of Snakemake that hold for the next run too, and whether values follow them.
+#: Options of Snakemake that hold for the next run too, and how many values follow them at most:
+#: what comes after one value may be a target.
 _LASTING = {
-    **dict.fromkeys(("--configfile", "--configfiles", "--config", "-C"), True),
-    **dict.fromkeys(("--profile", "--workflow-profile", "--cores", "-c", "--jobs", "-j"), True),
-    **dict.fromkeys(("--snakefile", "-s", "--directory", "-d", "--executor", "-e"), True),
-    **dict.fromkeys(("--resources", "--res", "--set-threads", "--set-resources"), True),
-    **dict.fromkeys(("--default-resources", "--scheduler", "--latency-wait", "-w"), True),
-    **dict.fromkeys(("--software-deployment-method", "--sdm"), True),
-    **dict.fromkeys(("--keep-going", "-k"), False),
+    **dict.fromkeys(("--configfile", "--configfiles", "--config", "-C"), math.inf),
+    **dict.fromkeys(("--profile", "--workflow-profile", "--cores", "-c", "--jobs", "-j"), 1),
+    **dict.fromkeys(("--snakefile", "-s", "--directory", "-d", "--executor", "-e"), 1),
+    **dict.fromkeys(("--resources", "--res", "--set-threads", "--set-resources"), math.inf),
+    **dict.fromkeys(("--scheduler", "--latency-wait", "--output-wait", "-w"), 1),
+    **dict.fromkeys(("--default-resources", "--software-deployment-method", "--sdm"), math.inf),
+    **dict.fromkeys(("--keep-going", "-k"), 0),
 }
 
 
@@ -79,17 +81,18 @@ def command_to_go_on(typed: Sequence[str]) -> str:
     ----------
     typed : the words after `snakemake`
     """
-    words, keep = ["snakemake"], False
+    words, values = ["snakemake"], 0.0
     for word in typed:
         if word.startswith("-") and not re.fullmatch(r"-\d+", word):
             name = word.partition("=")[0]
             # -c4 and -j4 are one word.
             short = name[:2] if re.fullmatch(r"-[cj]\d+", name) else name
-            keep = _LASTING.get(name, False) and "=" not in word
+            values = 0 if "=" in word else _LASTING.get(name, 0)
             if short in _LASTING:
                 words.append(word)
-        elif keep:
+        elif values:
             words.append(word)
+            values -= 1
     return shlex.join(words)
 
 
@@ -335,9 +338,13 @@ class Campaign:
     def chunks(self) -> dict[str, plan.Chunk]:
         """The chunks of the pool; those of frozen rounds stay together when tiles are added."""
         in_use = bool(self.frozen or self._lent) and self._made.exists()
-        return plan.chunks(
-            self.config, made=plan.read_chunks(self._made).values() if in_use else ()
-        )
+        if not in_use:
+            return plan.chunks(self.config)
+        taken = set().union(*self._lent.values())
+        for number in self.frozen:
+            if (self.results(number) / "round.json").exists():
+                taken.update(self.tiles(number))
+        return plan.chunks(self.config, made=plan.read_chunks(self._made).values(), taken=taken)
 
     @property
     def shared(self) -> str:
@@ -413,6 +420,11 @@ class Campaign:
     def fit(self, number: int) -> str:
         """Return which map a round uses: the run's, or that of the round that fitted it again."""
         return self._recorded(number)["fit"] if self.is_frozen(number) else self._fit(number)
+
+    def fitted_on(self, fit: str) -> list[str]:
+        """Return the chunks that a map is fitted to: those of the first round that uses it."""
+        first = next((n for n in self.numbers if self.fit(n) == fit), None)
+        return list(self.chunks) if first is None else self.tiles(first)
 
     def _fit(self, number: int) -> str:
         if number in self._now(number)["som"]["refit_rounds"]:
@@ -559,20 +571,32 @@ class Campaign:
         return [n for n in self.numbers if (self.results(n) / "batch.csv").exists()]
 
     def missing(self) -> list[str]:
-        """Return the intermediate files that the rounds were made of and that are gone."""
-        run = Path("results", self.run)
+        """Return the intermediate files that the rounds were made of and that are gone.
+
+        Without those that are made of `lost` chunks.
+        """
+        run, lost = Path("results", self.run), set(self.lost())
         files = []
         for number in self._selected:
             folder, fit = self.results(number), Path(self.map_folder(number))
-            files += [folder / file for kind in self._made_by(number)[:-1] for file in kind]
-            names = [f"{name}.fits" for name in self.tiles(number)]
-            if self.fit(number) != SHARED:
+            scores = {f"scores/{name}.fits" for name in lost}
+            made = [file for kind in self._made_by(number)[:-1] for file in kind]
+            files += [folder / file for file in made if file not in scores]
+            names = [f"{name}.fits" for name in self.tiles(number) if name not in lost]
+            map_there = (fit / "som.h5").exists() or not lost.intersection(self.fitted_on(fit.name))
+            if self.fit(number) != SHARED and map_there:
                 files += [fit / "som.h5", *(fit / name for name in names)]
             files += [run / "pool" / name for name in names if not self.shared]
         if self._selected:
             files += [run / "labelled" / f"{name}.fits" for name in self.config["labelled"]]
             files.append(run / "validation.fits")
         return [str(path) for path in dict.fromkeys(files) if not path.exists()]
+
+    def lost(self) -> list[str]:
+        """Return the chunks of answered rounds that are gone and that no source lists any more."""
+        names = dict.fromkeys(name for number in self.frozen for name in self.tiles(number))
+        pool = Path(plan.pool_folder(self.config))
+        return [n for n in names if n not in self.chunks and not (pool / f"{n}.fits").exists()]
 
     def check_restorable(self) -> None:
         """Raise `InputError` where a file of an answered round would be made of other labels.
@@ -641,6 +665,11 @@ class Campaign:
         for number in numbers:
             lines += self._merged(number)
         lines += self._frozen_lines()
+        lines += [
+            f"{plan.pool_folder(self.config)}/{name}.fits is gone, and so is its tile from "
+            "pool.sources: what an answered round had of it can only be restored with the tile"
+            for name in self.lost()
+        ]
         lines += [
             f"the batch of round {number} has been chosen again, as nobody had handed in answers "
             "to it: pages that inspectors opened before are out of date, give them the new ones"
