@@ -459,7 +459,8 @@ def _convolve(
 
     They are products of windows and kernels, since TensorFlow has no gradient of grouped
     convolutions on CPUs. The kernel's width is a multiple of the stride, so the windows are made
-    of slices, whose gradient is a sum of slices: no scatter, whose order a GPU leaves open.
+    of slices. The gradient of `tf.slice` is a sum of padded slices: no scatter, whose order a GPU
+    leaves open, and several times faster on a CPU than that of an index.
     """
     kernel, bias = parts
     (width,), (stride,) = layer.kernel_size, layer.strides
@@ -469,10 +470,12 @@ def _convolve(
     members, _, pixels, channels = x.shape
     count, slices = (pixels - width) // stride + 1, width // stride
     strides = tf.reshape(
-        x[:, :, : (count + slices - 1) * stride],
-        (members, -1, count + slices - 1, stride * channels),
+        tf.slice(x, [0, 0, 0, 0], [-1, -1, (count + slices - 1) * stride, -1]),
+        (-1, count + slices - 1, stride * channels),
     )
-    windows = tf.concat([strides[:, :, k : k + count] for k in range(slices)], axis=-1)
+    windows = tf.concat(
+        [tf.slice(strides, [0, k, 0], [-1, count, -1]) for k in range(slices)], axis=-1
+    )
     y = tf.matmul(
         tf.reshape(windows, (members, -1, width * channels)),
         tf.reshape(kernel, (members, width * channels, layer.filters)),
