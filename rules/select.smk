@@ -40,13 +40,11 @@ rule select_batch:
             "select_batch", lambda wildcards, input: spectra_of(input) / cost.SELECT_RATE
         ),
     params:
-        task=config["task"],
         selection=lambda wildcards: options.words(Selection, settings(wildcards)["batch"]),
         seed=lambda wildcards: settings(wildcards)["seed"],
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/select_batch.py" \
-            --task {params.task} \
             --scores @<(printf '%s\\n' {input.scores:q}) \
             --map @<(printf '%s\\n' {input.map:q}) \
             --pool @<(printf '%s\\n' {input.pool:q}) \

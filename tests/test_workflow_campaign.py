@@ -25,7 +25,7 @@ LATER = """
 pool: {sources: [{survey: pool}, {survey: more}]}
 rounds:
   - from: 3
-    batch: {size: 12, acquisition: entropy, candidates: 3}
+    batch: {size: 12, acquisition: entropy}
     ensemble: {members: 2, start: previous}
 """
 #: Steps that take more than moments.

@@ -8,12 +8,10 @@ from quasarnet_al.core.program import command_line, program
 from quasarnet_al.learning import acquisition, batch, selection, som
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.tables import read_targetids, write_fits
-from quasarnet_al.tasks.registry import TASKS
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--task", choices=TASKS, default="quasar", help="what is classified")
     parser.add_argument("--scores", nargs="+", required=True, help="score tables (FITS)")
     parser.add_argument(
         "--map", nargs="+", required=True, help="their cells, by map_spectra.py, same order (FITS)"
@@ -36,19 +34,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--summary", required=True, help="counts (JSON)")
     args = parser.parse_args(argv)
 
-    wanted, task = options.from_arguments(selection.Selection, args), TASKS[args.task]
+    wanted = options.from_arguments(selection.Selection, args)
     column = acquisition.column(wanted.acquisition)
     grid = pool.read_grid(*args.pool)
     fitted = som.read(args.som, grid)
     exposures = batch.read_exposures(
-        args.scores,
-        args.map,
-        args.pool,
-        fitted,
-        ("TILEID", "ARMS", "PREDICTED", column, *task.feature_columns),
+        args.scores, args.map, args.pool, fitted, ("TILEID", "ARMS", "PREDICTED", column)
     )
     chosen, reason = selection.select(
-        batch.candidates(exposures, column, fitted, task.features(exposures.scores)),
+        batch.candidates(exposures, column, fitted),
         wanted,
         wanted.size,
         args.seed,

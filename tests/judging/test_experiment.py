@@ -137,7 +137,6 @@ def test_a_strategy_buys_what_its_score_asks_for_and_nothing_twice():
             "ENTROPY": np.roll(np.arange(60.0), ensemble),
             "PREDICTED": np.zeros(60, int),
         },
-        features=lambda scores: np.zeros((60, 1)),
         train=train,
         judge=lambda ensemble: {"score": ensemble / 10},
     )

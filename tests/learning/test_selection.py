@@ -19,7 +19,7 @@ def select(
     count = len(score)
     known = {"arms": np.full(count, 7), "bmu": np.arange(count), "qerr": np.zeros(count)}
     known |= {"flaw": np.zeros(count)}
-    known |= {"predicted": np.zeros(count, int), "features": np.zeros((count, 1))}
+    known |= {"predicted": np.zeros(count, int)}
     known |= columns
     candidates = Candidates(
         np.asarray(score, float),
@@ -152,33 +152,3 @@ def test_a_selection_of_other_spectra_names_the_file_that_differs():
     for targetid, other in (((9, 2, 3), "a"), ((1, 2, 9), "b"), ((1, 2), "b"), ((1, 2, 3, 4), "b")):
         with pytest.raises(InputError, match=rf"s\.fits: .* {other};"):
             check(*targetid)
-
-
-def test_candidates_in_turns_do_not_repeat_one_kind():
-    """Ten spectra of one kind are the most uncertain, and two others differ from all."""
-    features = np.zeros((14, 2))
-    features[:10, 0] = np.linspace(0, 0.01, 10)
-    features[10], features[11] = [5, 0], [0, 9]
-    features[12:] = 20
-    score = np.linspace(1, 0.1, 14)
-    assert select(score, size=4, features=features)[0] == [0, 1, 2, 3]
-    strategy = replace(EVERYTHING, candidates=3)
-    # Beyond 3 x 4 candidates nothing is taken; in the batch the most uncertain is first.
-    chosen, reason = select(score, strategy=strategy, size=4, features=features)
-    assert {10, 11} < set(chosen) and chosen == sorted(chosen) and 12 not in chosen
-    assert [why for row, why in enumerate(reason) if row not in chosen] == ["less confusing"] * 10
-    assert chosen == select(score, strategy=strategy, size=4, features=features)[0]
-
-
-def test_a_batch_has_its_size_whatever_the_groups():
-    rng = np.random.default_rng(3)
-    for count, size, candidates in ((5, 4, 1), (5, 4, 20), (4, 4, 5), (3, 4, 5), (90, 7, 6)):
-        strategy = replace(EVERYTHING, candidates=candidates)
-        features = rng.normal(size=(count, 3)).round()
-        chosen, _ = select(rng.random(count), strategy=strategy, size=size, features=features)
-        assert len(set(chosen)) == len(chosen) == min(count, size)
-
-
-def test_two_orders_of_one_batch_are_refused():
-    with pytest.raises(InputError, match="exclude each other"):
-        Strategy(balance=True, candidates=5)

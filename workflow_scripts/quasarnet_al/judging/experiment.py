@@ -40,7 +40,6 @@ class Start:
     fitted : the map
     ensemble : trained on the initial labels alone
     score : returns the columns of the pool's score table, by an ensemble
-    features : returns what the ensemble finds in each spectrum, (n, d), of these columns
     train : returns an ensemble from the initial labels and those of some rows (m,) of the pool;
         further arguments are the number of the round and the ensemble of the round before
     judge : returns the figures of merit of an ensemble on the validation set
@@ -51,7 +50,6 @@ class Start:
     fitted: som.Som
     ensemble: Any
     score: Callable[[Any], dict[str, np.ndarray]]
-    features: Callable[[dict[str, np.ndarray]], np.ndarray]
     train: Callable[[np.ndarray, int, Any], Any]
     judge: Callable[[Any], dict]
 
@@ -85,7 +83,6 @@ def run_strategy(
             start.cells["FLAW"],
             cells=start.fitted.size,
             predicted=scores["PREDICTED"],
-            features=start.features(scores),
         )
         chosen, _ = selection.select(
             candidates, strategy, size, seed, labelled=targetid[bought], excluded=targetid[:0]

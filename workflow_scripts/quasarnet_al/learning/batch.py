@@ -76,13 +76,8 @@ def read_exposures(
     return Exposures(np.concatenate(parts), np.concatenate(cells), files, lengths)
 
 
-def candidates(
-    exposures: Exposures, column: str, fitted: som.Som, features: np.ndarray
-) -> Candidates:
-    """Return what the selection looks at; `column` of the score tables holds the score.
-
-    `features` are (n, d), see `Candidates`.
-    """
+def candidates(exposures: Exposures, column: str, fitted: som.Som) -> Candidates:
+    """Return what the selection looks at; `column` of the score tables holds the score."""
     return Candidates(
         exposures.scores[column],
         exposures.scores["TARGETID"],
@@ -92,7 +87,6 @@ def candidates(
         exposures.cells["FLAW"],
         cells=fitted.size,
         predicted=exposures.scores["PREDICTED"],
-        features=features,
     )
 
 

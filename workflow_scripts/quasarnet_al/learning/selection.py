@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.cluster import hierarchy
 
 from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError, read_json
@@ -15,8 +14,6 @@ from quasarnet_al.learning import acquisition
 from quasarnet_al.spectra.pool import ALL_ARMS
 from quasarnet_al.spectra.tables import read_table
 
-#: Number of groups of alike candidates, per spectrum of the batch (see `Strategy.candidates`).
-GROUPS = 2
 #: Why a spectrum is an outlier (see `outliers`).
 OUTLIER_REASONS = ("sparse cell", "far from cell", "flawed")
 #: Why a spectrum is not in the batch, the first that holds; '' where it is.
@@ -73,21 +70,6 @@ class Strategy:
         "whether the batch has equal numbers from each class that the ensemble predicts, where the "
         "pool has enough",
     )
-    candidates: int = option(
-        1,
-        "the batch is chosen among this many times its number, the most uncertain ones, in turns "
-        "from groups that look alike to the ensemble, small groups first, so that it repeats "
-        "itself less; 1 (published) takes the most uncertain ones alone",
-        minimum=1,
-        maximum=20,
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse two orders of one batch."""
-        if self.balance and self.candidates > 1:
-            raise InputError(
-                "batch", "has balance and candidates, which exclude each other", "choose one"
-            )
 
 
 @dataclass(frozen=True)
@@ -114,7 +96,6 @@ class Candidates:
     flaw : (n,), see `flaws.measure`
     cells : number of cells of the map
     predicted : (n,), number of the class with most votes
-    features : (n, d), what the ensemble finds in each; spectra with near features look alike to it
     """
 
     score: np.ndarray
@@ -125,7 +106,6 @@ class Candidates:
     flaw: np.ndarray
     cells: int
     predicted: np.ndarray
-    features: np.ndarray
 
 
 def sparse_cells(occupancy: np.ndarray, percentile: float) -> np.ndarray:
@@ -255,30 +235,9 @@ def select(
         # The best of each class come first, then the second of each, and so on.
         turn = _rank_in_group(score, tie, candidates.predicted, left)
     ranked = left[np.lexsort((tie[left], -score[left], turn[left]))]
-    first = np.arange(min(size, len(ranked)))
-    if strategy.candidates > 1:
-        first = in_turns(candidates.features[ranked[: strategy.candidates * size]], size)
-    chosen = ranked[first]
-    reason[np.delete(ranked, first)] = "less confusing"
+    chosen = ranked[:size]
+    reason[ranked[size:]] = "less confusing"
     return chosen, reason
-
-
-def in_turns(features: np.ndarray, size: int) -> np.ndarray:
-    """Return which `size` rows of `features` (n, d) to take so that they differ, in their order.
-
-    Rows that lie near each other form groups (average linkage), `GROUPS` times `size` at most;
-    one row of each group is taken in turn, the smallest group first and in it the first row. It
-    is the cluster-margin sampling of Citovsky et al. 2021, arXiv 2107.14263, with groups of the
-    candidates alone.
-    """
-    if len(features) <= size:
-        return np.arange(len(features))
-    links = hierarchy.linkage(features, "average")
-    group = hierarchy.fcluster(links, GROUPS * size, "maxclust")
-    members = np.bincount(group)[group]
-    rows = np.arange(len(features))
-    turn = _rank_in_group(-rows, rows, group, rows)
-    return np.sort(np.lexsort((rows, group, members, turn))[:size])
 
 
 def _rank_in_group(

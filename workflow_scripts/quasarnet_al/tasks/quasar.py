@@ -94,16 +94,6 @@ class Quasars(Task):
             "confusion": judged.confusion_matrix(votes, right),
         }
 
-    @property
-    def feature_columns(self):
-        return [*(f"C_{name}" for name in LINES), "Z_QN"]
-
-    def features(self, table):
-        found = super().features(table)
-        # Mistaking a line for the next is 0.2 to 0.5 in ln(1 + z): as much as its confidence.
-        found[:, -1] = 2 * np.log1p(found[:, -1])
-        return found
-
     def true_classes(self, spectype, z, z_split):
         return lines.true_classes(spectype, z, z_split)
 

@@ -114,14 +114,7 @@ class Study:
             return found
 
         return experiment.Start(
-            catalog,
-            np.concatenate(cells)[known],
-            fitted,
-            start,
-            score,
-            task.features,
-            train,
-            judge,
+            catalog, np.concatenate(cells)[known], fitted, start, score, train, judge
         )
 
     def _labels(

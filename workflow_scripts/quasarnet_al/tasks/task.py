@@ -163,18 +163,6 @@ class Task(ABC):
         """Return the votes (n, K) of a score table or a batch."""
         return np.stack([np.asarray(table[name]) for name in self.vote_columns], axis=1)
 
-    @property
-    def feature_columns(self) -> list[str]:
-        """Columns of the score table that `features` are made of."""
-        return self.vote_columns
-
-    def features(self, table: "Mapping[str, np.ndarray] | np.ndarray") -> np.ndarray:
-        """Return what the ensemble finds in each spectrum, (n, d), of a score table.
-
-        Spectra with near features look alike to it; see `selection.in_turns`.
-        """
-        return np.stack([np.asarray(table[name], float) for name in self.feature_columns], axis=1)
-
     @abstractmethod
     def true_classes(self, spectype: np.ndarray, z: np.ndarray, z_split: float) -> np.ndarray:
         """Return the number in `classes`, int (n,), of objects of known type and redshift."""
