@@ -153,5 +153,8 @@ onsuccess:
     if RESTORES:
         # As old as what they are made of: nothing that came after them is out of date.
         for level in workflow.dag.toposorted():
-            CAMPAIGN.date_back([(job.input, job.output) for job in level])
+            # Of today's pool, say, a restored map is not made: such inputs are `ancient`.
+            CAMPAIGN.date_back(
+                [([path for path in job.input if not path.is_ancient], job.output) for job in level]
+            )
     print(CAMPAIGN.next_steps(COMMAND))
