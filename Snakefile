@@ -155,6 +155,9 @@ onsuccess:
         for level in workflow.dag.toposorted():
             # Of today's pool, say, a restored map is not made: such inputs are `ancient`.
             CAMPAIGN.date_back(
-                [([path for path in job.input if not path.is_ancient], job.output) for job in level]
+                [
+                    ([path for path in job.input if not path.is_ancient], job.output)
+                    for job in level
+                ]
             )
     print(CAMPAIGN.next_steps(COMMAND))
