@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
 from quasarnet_al.judging import outliers
 from quasarnet_al.learning import flaws, som
 from quasarnet_al.mock import survey
+from quasarnet_al.network.augmentation import ARM_EDGES
 from quasarnet_al.network.inference import reference_features
 from quasarnet_al.network.weights import read_network
 from quasarnet_al.spectra import desi, pool
@@ -26,8 +27,8 @@ from quasarnet_al.spectra.grid import LOG
 
 NIGHT = 20260101
 WEIGHTS = Path(__file__).parents[2] / "weights" / "quasarnet-mock.h5"
-#: Pixels on either side of the wavelengths (Angstrom) where DESI's arms meet.
-SIDE, MEET = 8, (5780.0, 7570.0)
+#: Pixels on either side of the wavelengths where DESI's arms meet.
+SIDE = 8
 #: Nearest neighbours, the spectrum itself among them, and spectra compared at a time.
 NEIGHBOURS, BLOCK = 11, 300
 
@@ -75,7 +76,7 @@ def steps(spectra: np.ndarray) -> np.ndarray:
         return np.abs(np.median(right, axis=1) - np.median(left, axis=1))
 
     usual = np.median([step(place) for place in range(40, LOG.size - 40, 15)], axis=0)
-    met = [step(int(np.searchsorted(LOG.wavelength, wavelength))) for wavelength in MEET]
+    met = [step(int(np.searchsorted(LOG.wavelength, wavelength))) for wavelength in ARM_EDGES]
     return np.max(met, axis=0) / usual
 
 

@@ -235,6 +235,22 @@ def test_members_trained_at_once_are_those_trained_alone(examples, layers, optio
     assert np.abs(first - second).max() > 0.02
 
 
+def test_members_trained_at_once_start_from_their_own_weights(examples):
+    spectra, wanted = examples
+    recipe = training.Recipe(layers=4, filters=4, units=8, epochs=2, batch_size=16)
+    known = [training.Examples(spectra, wanted)] * 2
+    quiet = {"report": lambda *line: None}
+    first = training.train(known, grid.LOG, recipe, training.Session([1, 2], **quiet))
+    starts = [network for network, _ in first]
+    still = dataclasses.replace(recipe, epochs=1, learning_rate=1e-12)
+    session = training.Session([3, 4], starts=starts, **quiet)
+    for (network, _), start in zip(
+        training.train(known, grid.LOG, still, session), starts, strict=True
+    ):
+        np.testing.assert_allclose(network.common.kernel, start.common.kernel, atol=1e-6)
+    assert np.abs(starts[0].common.kernel - starts[1].common.kernel).max() > 0.01
+
+
 def test_members_trained_at_once_keep_their_best_epochs(examples):
     """Which differ here, since the loss rises again with a rate as large as this."""
     spectra, wanted = examples

@@ -6,6 +6,7 @@ alone, up to rounding. What was trained before a job ended, or trained halfway, 
 """
 
 import hashlib
+import itertools
 import multiprocessing
 import os
 import queue
@@ -83,8 +84,7 @@ def starts(members: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
             f"is one of {len(paths)} files that {len(members)} members are to start from",
             "give one for all, or one each",
         )
-    each = list(paths) * len(members) if len(paths) == 1 else list(paths)
-    return dict(zip(members, each, strict=bool(each)))
+    return dict(zip(members, itertools.cycle(paths), strict=False))
 
 
 def check(work: Work) -> None:
