@@ -1367,7 +1367,9 @@ def test_the_flux_is_zoomed_and_an_absorber_keeps_its_redshift(context, few):
     z = page.evaluate("view.z")
     press(page, "Shift+Z", "Period")
     assert page.evaluate("view.absorber") == z
-    assert f"absorption at z {z:.4f}" in page.locator("#legend").inner_text()
+    # The legend is drawn with the next frame of the screen.
+    words = f"absorption at z {z:.4f}"
+    until(page, f"document.querySelector('#legend').innerText.includes('{words}')")
 
 
 def test_a_click_on_the_fits_against_redshift(context, few):
