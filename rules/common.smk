@@ -57,6 +57,11 @@ def team_memory(wildcards, input, attempt):
     return cost.training_memory(input.size_mb, at_once) * attempt
 
 
+def study_memory(wildcards, input, attempt):
+    """Memory (MB) of a job of the study of strategies, which trains an ensemble."""
+    return cost.training_memory(input.size_mb, config["ensemble"]["members_at_once"]) * attempt
+
+
 def time_limit(rule, seconds):
     """Time limit (minutes) of a job; `seconds(wildcards, input)` says how long it should work."""
     return lambda wildcards, input, attempt: (cost.limit(rule, seconds(wildcards, input)) * attempt)

@@ -19,12 +19,18 @@ rule start_arms:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=training_memory,
+        mem_mb=study_memory,
         runtime=time_limit(
-            "start_arms", training(config["ensemble"], config["ensemble"]["members"])
+            "start_arms",
+            training(
+                config["ensemble"],
+                config["ensemble"]["members"],
+                config["ensemble"]["members_at_once"],
+            ),
         ),
     params:
         members=list(range(config["ensemble"]["members"])),
+        at_once=config["ensemble"]["members_at_once"],
         checkpoints=subpath(output.trained, parent=True),
         recipe=options.words(Recipe, config["ensemble"]),
         task=config["task"],
@@ -34,6 +40,7 @@ rule start_arms:
             --task {params.task} \
             --training {input.training:q} \
             --members {params.members} \
+            --at-once {params.at_once} \
             --seed {wildcards.seed} 0 \
             {params.recipe} \
             --checkpoints {params.checkpoints:q} \
@@ -61,7 +68,7 @@ rule run_arm:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=training_memory,
+        mem_mb=study_memory,
         runtime=time_limit(
             "run_arm", lambda wildcards, input: cost.arm_seconds(config, wildcards.arm)
         ),
@@ -71,6 +78,7 @@ rule run_arm:
         rounds=config["experiment"]["rounds"],
         classification=CLASSIFICATION,
         recipe=options.words(Recipe, config["ensemble"]),
+        at_once=config["ensemble"]["members_at_once"],
         warm="--warm" if config["ensemble"]["start"] == PREVIOUS else "",
         task=config["task"],
     shell:
@@ -91,6 +99,7 @@ rule run_arm:
             --truth {input.truth:q} \
             {params.classification} \
             {params.recipe} {params.warm} \
+            --at-once {params.at_once} \
             --output {output.curve:q} >{log} 2>&1
         """
 

@@ -35,6 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--warm", action="store_true", help="members go on from their weights of the round before"
     )
+    parser.add_argument(
+        "--at-once", type=positive, default=1, help="number of members trained in the same steps"
+    )
     parser.add_argument("--output", required=True, help="learning curve (CSV)")
     args = parser.parse_args(argv)
 
@@ -49,6 +52,7 @@ def main(argv: list[str] | None = None) -> None:
         options.from_arguments(recipe.Recipe, args),
         args.seed,
         args.warm,
+        args.at_once,
     )
     files = Files(
         *(args.start, args.training, args.validation, args.pool, args.map, args.som, args.truth)

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
         "--mix",
         choices=sorted(survey.MIXES),
         default="survey",
-        help="kinds of targets; balanced also spreads redshifts, magnitudes and shapes",
+        help="kinds of targets; balanced and training also spread redshifts, magnitudes and shapes",
     )
     parser.add_argument("--fractions", type=Path, help="JSON of kind: share, instead of the mix's")
     parser.add_argument("--depth", type=float, default=1.0, help="exposure time over 1,000 s")
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     design = survey.Design(
         seed=args.seed,
         fractions=fractions,
-        broad=args.mix == "balanced",
+        broad=args.mix in survey.BROAD,
         repeats=args.repeats,
         depth=args.depth,
     )

@@ -9,10 +9,9 @@ is the warm-up. The ratio is that of the time per member: above 1, `ensemble.mem
 
 import argparse
 import functools
-import os
 
 import numpy as np
-from bench_training import measure, train
+from bench_training import measure, train, use_gpu
 from measure import spread, summary
 
 
@@ -28,12 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--spectra", type=int, default=2048, help="spectra per epoch and member")
     parser.add_argument("--repeats", type=int, default=5, help="number of epochs")
     arguments = parser.parse_args(argv)
-    # Two processes share the GPU: neither may take all of its memory.
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    if not arguments.gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif not gpus():
-        parser.error("TensorFlow sees no GPU; python workflow_scripts/check_gpu.py says why")
+    use_gpu(parser, arguments.gpu)
     recipe = {"filters": arguments.filters, "batch_size": arguments.batch_size}
     works = [
         functools.partial(train, members=number, **recipe) for number in (1, arguments.members)
@@ -48,13 +42,6 @@ def main(argv: list[str] | None = None) -> None:
     ratio = np.median(arguments.members * one / several)
     what = f"training of {arguments.members} members at once, {where}, {network}"
     summary(what, f"{ratio:.2f} x one after the other")
-
-
-def gpus() -> int:
-    """Return how many GPUs TensorFlow sees, in a process of its own."""
-    from quasarnet_al.network import gpu
-
-    return gpu.asked("len(training.gpus())")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Training on CPUs against `model.fit` of a network built as the published script does.
+"""Training against `model.fit` of a network built as the published script does.
 
     python tests/benchmarks/bench_training.py [--threads 1 2]
+    python tests/benchmarks/bench_training.py --gpu --threads 1 --spectra 16384
 
 The peer has seven outputs, each of two small dense layers, the published loss as a Keras
 loss of each output, batches of 256, Adam with AMSGrad. Both train in processes of their
 own (each with its settings of TensorFlow) and take turns epoch by epoch; the first epoch
-is the warm-up.
+is the warm-up. With --gpu both use the first GPU that TensorFlow sees, otherwise the CPU.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import numpy as np
 from measure import spread, summary
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow_scripts"))
-from quasarnet_al.network import targets
+from quasarnet_al.network import gpu, targets
 from quasarnet_al.spectra.grid import BOXES, LOG
 
 
@@ -28,20 +29,32 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--gpu", action="store_true", help="measure a GPU")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--spectra", type=int, default=1024)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args(argv)
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    use_gpu(parser, arguments.gpu)
     for threads in arguments.threads:
         ours, peer = measure([train, fit], threads, arguments.spectra, arguments.repeats)
-        print(f"\n{threads} threads, {arguments.spectra} spectra an epoch, batches of 256\n")
+        where = f"{'GPU' if arguments.gpu else 'CPU'}, {threads} threads"
+        print(f"\n{where}, {arguments.spectra} spectra an epoch, batches of 256\n")
         print("| what | spectra/s, median (lowest-highest) |\n| --- | --- |")
         print(f"| training.train | {spread(arguments.spectra / ours, 0)} |")
         print(f"| model.fit, 7 outputs | {spread(arguments.spectra / peer, 0)} |")
         ratio = np.median(peer / ours)
-        what = f"training on CPU, {threads} threads, of model.fit"
+        what = f"training on {where}, of model.fit"
         summary(what, f"{ratio:.2f} x", "1.3 x")
+
+
+def use_gpu(parser: argparse.ArgumentParser, wanted: bool) -> None:
+    """Let this program's processes see the GPU, or none; end where one is wanted and none seen."""
+    # Two processes share the GPU: neither may take all of its memory.
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    if not wanted:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif not gpu.asked("len(training.gpus())"):
+        parser.error("TensorFlow sees no GPU; python workflow_scripts/check_gpu.py says why")
 
 
 def measure(

@@ -181,7 +181,7 @@ def test_magnitudes_are_those_asked_for():
 
 def test_every_kind_has_a_finite_spectrum():
     rng = np.random.default_rng(8)
-    mix = dict.fromkeys(MIXES["balanced"], 1.0)
+    mix = dict.fromkeys(MIXES["training"], 1.0)
     target = draw_targets(rng, 300, mix, broad=True)
     assert set(target["KIND"]) == set(mix)
     assert np.all(np.isfinite(spectra(rng, target)))

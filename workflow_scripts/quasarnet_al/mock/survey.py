@@ -27,8 +27,9 @@ ARMS = {
 
 #: Fractions of the kinds of targets; sky is a fraction of all fibres, the rest shares what
 #: is left. "survey": the classes of DESI's quasar targets by visual inspection (Alexander et
-#: al. 2023) with some other targets; "balanced": what a training set needs of each; "rare":
-#: all targets of the main survey, where quasars and what looks like them are few.
+#: al. 2023) with some other targets; "balanced": what a training set needs of each; "training":
+#: the same with blends and more broad absorption, for the network of the box; "rare": all targets
+#: of the main survey, where quasars and what looks like them are few.
 MIXES = {
     "survey": {
         "sky": 0.08,
@@ -124,8 +125,11 @@ ARTEFACTS = {
     "tilt": 0.02,
     "masked": 0.01,
 }
-_GALAXY = ("lrg", "spiral", "elg", "starburst", "post_starburst", "agn2")
-_KINDS = tuple(MIXES["survey"])
+_GALAXY = ("lrg", "spiral", "elg", "starburst", "post_starburst", "agn2", "blend")
+MIXES["training"] = MIXES["balanced"] | {"qso_bal": 0.16, "qso_lobal": 0.04, "blend": 0.03}
+#: The mixes that spread redshifts, magnitudes and shapes beyond those of the survey.
+BROAD = ("balanced", "training")
+_KINDS = tuple(MIXES["training"])
 #: Columns of a table of targets. BAL: 1 broad absorption, 0 none (always 0 for what is no
 #: quasar), -1 where the spectrum does not reach the troughs of C IV. SPECTYPE of a sky fibre
 #: is SKY, its redshift 0 and its magnitude NaN.

@@ -529,6 +529,9 @@ _GALAXY_KINDS = {
     "post_starburst": (0.6, 0.15, -1.5, 0.4, 8.0),
     "agn2": (0.25, 0.15, 0.0, 0.3, 1.5),
 }
+# What falls into the fibre of another: the commonest of the faint sky.
+_BLENDED_GALAXIES = ("lrg", "spiral", "elg")
+_BLENDED_STARS = ("star_F", "star_G", "star_K", "star_M")
 
 
 def galaxies(
@@ -541,9 +544,14 @@ def galaxies(
     """Return spectra of galaxies, flux per Angstrom over that at 5500 A, float32 (n, P).
 
     `kind` (n,) of "lrg", "spiral", "elg", "starburst", "post_starburst", "agn2" (narrow lines of
-    an active nucleus). The other parameters are those of `quasars`.
+    an active nucleus), "blend" (one of the first three and a star in the same fibre, either up to
+    three times the other). The other parameters are those of `quasars`.
     """
     n = len(redshift)
+    blends = np.flatnonzero(kind == "blend")
+    if len(blends):
+        kind = kind.copy()
+        kind[blends] = rng.choice(_BLENDED_GALAXIES, len(blends))
     rest = (10**grid / (1 + redshift[:, None])).astype(np.float32)
     draw = _drawing(rng, n, spread)
     table = np.array([_GALAXY_KINDS[k] for k in kind])
@@ -581,7 +589,22 @@ def galaxies(
     thin = np.where(active, 450, 180) * 10 ** draw(0.17)
     emission = np.zeros_like(continuum)
     _lines(emission, grid, redshift, wavelength, strength, thin)
-    return continuum * (1 + emission)
+    flux = continuum * (1 + emission)
+    if len(blends):
+        velocity = rng.normal(0, 120, len(blends)) / LIGHT
+        star = stars(rng, velocity, rng.choice(_BLENDED_STARS, len(blends)), grid, spread)
+        _add_companions(flux, blends, star, 10 ** (spread * rng.uniform(-0.5, 0.5, len(blends))))
+    return flux
+
+
+def _add_companions(
+    flux: np.ndarray, rows: np.ndarray, companion: np.ndarray, share: np.ndarray
+) -> None:
+    """Add another object to `rows` of `flux`, in place, `share` times as bright in the middle."""
+    at = flux.shape[1] // 2
+    middle = slice(at, at + 50)
+    level = flux[rows, middle].mean(1) / companion[:, middle].mean(1)
+    flux[rows] += companion * (share * level).astype(np.float32)[:, None]
 
 
 # Heads of molecular bands (Angstrom), extent of the band and relative depth: TiO and VO fall at
@@ -726,10 +749,7 @@ def stars(
     pair = np.flatnonzero(kind == "wd_m")
     if len(pair):
         companion = stars(rng, redshift[pair], np.full(len(pair), "star_M"), grid, spread)
-        share = 10 ** (0.0 + draw(0.3, (n, 1))[pair])
-        middle = slice(len(grid) // 2, len(grid) // 2 + 50)
-        level = flux[pair, middle].mean(1) / companion[:, middle].mean(1)
-        flux[pair] += companion * (share * level[:, None]).astype(np.float32)
+        _add_companions(flux, pair, companion, 10 ** draw(0.3, (n, 1))[pair, 0])
     # Emission: discs of cataclysmic variables, and Balmer lines of active M dwarfs.
     disc = np.where(kind == "cv", 25.0, 0.0)
     disc += np.where((kind == "star_M") & (rng.random(n) < 0.25), 2.5, 0.0)

@@ -14,6 +14,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -302,11 +303,12 @@ def fit(
     best = [tf.Variable(value) for value in fitted.variables] if validation is not None else []
     history = _restore(session.checkpoint, [*state, *best])
     size = min(recipe.batch_size, count)
-    for epoch in range(len(history), epochs):
+    left = range(len(history), epochs)
+    varied = itertools.repeat(None) if vary is None else _varied(vary, seeds, left)
+    for epoch, drawn in zip(left, varied, strict=False):
         orders = [np.random.default_rng([seed, epoch]).permutation(count) for seed in seeds]
-        if vary is not None:
-            draws = [np.random.default_rng([seed, epoch, 1]) for seed in seeds]
-            data = _constants([vary(number, rng) for number, rng in enumerate(draws)])
+        if drawn is not None:
+            data = _constants(drawn)
         # The last batch is filled up from the start of the same permutation. The examples of the
         # members follow one another, and so do the parts of a batch.
         batches = np.hstack(
@@ -337,6 +339,29 @@ def fit(
         for variable, value in found:
             variable.assign(tf.reshape(value, (members, *variable.shape))[number])
         yield compiled.single, _curve(history, number, members)
+
+
+def _varied(vary: Vary, seeds: Sequence[int], epochs: Sequence[int]) -> Iterator[list[Examples]]:
+    """Yield the examples of all members for each epoch.
+
+    While a GPU trains on those of an epoch, the CPU draws those of the next.
+    """
+
+    def draw(epoch: int) -> list[Examples]:
+        return [
+            vary(number, np.random.default_rng([seed, epoch, 1]))
+            for number, seed in enumerate(seeds)
+        ]
+
+    if not epochs or not gpus():
+        yield from map(draw, epochs)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(draw, epochs[0])
+        for after in epochs[1:]:
+            examples, coming = coming.result(), thread.submit(draw, after)
+            yield examples
+        yield coming.result()
 
 
 def _constants(examples: Sequence[Examples]) -> list[tf.Tensor]:

@@ -13,6 +13,7 @@ from quasarnet_al.spectra import pool, truth
 from quasarnet_al.spectra.tables import stack
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.tasks.task import Labelled
+from quasarnet_al.tasks.team import groups
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Study:
     classification, recipe : of its networks
     seed : random seed of the trainings and choices
     warm : whether a member goes on from its weights of the round before
+    at_once : number of members that are trained in the same steps
     """
 
     task: str
@@ -54,6 +56,7 @@ class Study:
     recipe: Recipe
     seed: int
     warm: bool = False
+    at_once: int = 1
 
     def read(self, files: Files) -> Any:
         """Return the `experiment.Start` that all strategies of this seed share.
@@ -91,13 +94,13 @@ class Study:
             # Hundreds of trainings: the figures of each round are progress enough.
             return [
                 network
-                for member, before in enumerate(previous)
+                for group in groups(range(len(previous)), self.at_once)
                 for network, _ in task.train_members(
                     data,
                     self.recipe,
-                    [[self.seed, number, member]],
+                    [[self.seed, number, member] for member in group],
                     report=lambda *line: None,
-                    starts=[before] if self.warm else (),
+                    starts=[previous[member] for member in group] if self.warm else (),
                 )
             ]
 

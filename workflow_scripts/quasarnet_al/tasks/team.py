@@ -60,15 +60,15 @@ class Work:
         """Return the file of a group's unfinished training."""
         return self.member(group[0]).with_suffix(".npz")
 
-    def groups(self, members: Sequence[int]) -> list[Sequence[int]]:
-        """Return the members that are trained in the same steps."""
-        starts = range(0, len(members), self.at_once)
-        return [members[start : start + self.at_once] for start in starts]
-
     @property
     def sets(self) -> list[str]:
         """Paths of the training set and, where there is one, of the validation set."""
         return [self.training, *([self.validation] if self.validation else [])]
+
+
+def groups(members: Sequence[int], at_once: int) -> list[Sequence[int]]:
+    """Return the members that are trained in the same steps, `at_once` of them or the rest."""
+    return [members[start : start + at_once] for start in range(0, len(members), at_once)]
 
 
 def starts(members: Sequence[int], paths: Sequence[str]) -> dict[int, str]:
@@ -104,9 +104,9 @@ def train(work: Work, members: Sequence[int], devices: Sequence[str]) -> list[in
     With more than one of `devices` (GPUs) groups train at the same time, a process and a device
     each; otherwise in turn, in this process.
     """
-    groups = work.groups(members)
-    _drop_stale(work, groups)
-    todo = [group for group in groups if not all(work.member(each).exists() for each in group)]
+    together = groups(members, work.at_once)
+    _drop_stale(work, together)
+    todo = [group for group in together if not all(work.member(each).exists() for each in group)]
     if len(devices) > 1 and todo:
         failed = _train_on_devices(work, todo, devices)
     else:

@@ -119,8 +119,9 @@ def arm_seconds(config: dict, arm: str) -> float:
         training_spectra(training_sizes(config))
         + rounds * config["experiment"]["arms"][arm]["size"]
     )
-    trained = training_seconds(ensemble, ensemble["members"], most, gpus=1)
-    return rounds * (trained + scoring_seconds(ensemble["members"], pool))
+    members, at_once = ensemble["members"], ensemble["members_at_once"]
+    trained = training_seconds(ensemble, members, most, gpus=1, at_once=at_once)
+    return rounds * (trained + scoring_seconds(members, pool))
 
 
 def unpack(config: dict) -> dict:
