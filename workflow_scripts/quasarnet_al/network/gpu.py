@@ -72,12 +72,13 @@ def asked(question: str) -> Any:
     """
     modules = "import json; from quasarnet_al.network import gpu, training"
     code = f"{modules}; print(json.dumps({question}))"
-    folder = str(Path(__file__).parents[2])
+    # What this Python was told to find (PYTHONPATH), the other finds too.
+    folders = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": folder},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))},
     )
     if run.returncode:
         said = run.stderr.strip().splitlines() or [f"status {run.returncode}"]
