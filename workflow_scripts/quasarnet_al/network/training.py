@@ -417,7 +417,7 @@ def _compiled(description: Model, members: int) -> _Compiled:
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return tf.reshape(description.losses(description.recipe, *batch[1:], *outputs), shape)
 
-    @tf.function(jit_compile=os.environ.get("QAL_JIT") == "1" or None)
+    @tf.function
     def run_step(rate: tf.Tensor, *batch: tf.Tensor) -> tf.Tensor:
         optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:
