@@ -53,6 +53,11 @@ def main(argv: list[str] | None = None) -> None:
         "XLA": step(training.build(recipe, LOG), recipe, size, jit_compile=True),
         "batches of 256": step(training.build(recipe, LOG), recipe, 256),
     }  # fmt: skip
+    one = [training.stacked(plain, 1) for _ in range(2)]
+    for model in one:
+        start(model)
+    runs["convolutions as products"] = step(one[0], recipe, size)
+    runs["XLA, convolutions as products"] = step(one[1], recipe, size, jit_compile=True)
     keras.config.set_dtype_policy("mixed_bfloat16")
     runs["bfloat16"] = step(training.build(recipe, LOG), recipe, size)
     keras.config.set_dtype_policy("float32")

@@ -273,9 +273,12 @@ def test_one_of_several_members_cannot_diverge_unseen(examples):
     endless = spectra.copy()
     endless[3] = np.inf
     known = [training.Examples(each, wanted) for each in (spectra, endless)]
-    session = training.Session([1, 2], report=lambda *line: None)
+    told = []
+    session = training.Session([1, 2], report=lambda *line: told.append(line))
     with pytest.raises(FloatingPointError, match="epoch 1"):
         training.train(known, grid.LOG, RECIPE, session)
+    # The other one's numbers are fine: it is told which is not.
+    assert [number for number, _ in told] == [1] and "not finite" in told[0][1]
     with pytest.raises(ValueError, match="unpack"):
         training.train([known[0], training.Examples(spectra[:9], wanted)], grid.LOG, RECIPE,
                        session)  # fmt: skip

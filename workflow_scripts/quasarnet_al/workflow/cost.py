@@ -38,8 +38,8 @@ MAP_RATE, SCORE_RATE, SELECT_RATE = 50_000, 16 * 2_500, 20_000
 MINISOM_RATE, MOCK_RATE = 150, 50
 #: Seconds of a job beside its work: SLURM's, Snakemake's two starts, TensorFlow's.
 OVERHEAD = 20
-#: Spectra per second that one A100 trains on: a guess, 11 times the 874 of two CPU cores
-#: (tests/benchmarks). And seconds in which TensorFlow prepares a network, a guess as well.
+#: Spectra per second that one A100 trains on: a guess, 11 times the 874 of two CPU cores; an H100
+#: trained 31,600 (tests/benchmarks/NOTES.md). And seconds in which TensorFlow prepares a network, a guess as well.
 TRAINING_RATE, NETWORK_SECONDS = 10_000, 15
 #: Minutes of a time limit beside the work: files, Snakemake, slow nodes; for a training also
 #: TensorFlow. The work may take a few times as long as it should.
@@ -79,8 +79,8 @@ def training_seconds(
 ) -> float:
     """Return the seconds in which GPUs train `networks` on a set of `spectra`.
 
-    `recipe` is a section of the config, with the keys of `Recipe`. What is gained where a GPU
-    trains `at_once` of them was not measured: they are taken to need as long as in turn.
+    `recipe` is a section of the config, with the keys of `Recipe`. Where a GPU trains `at_once` of
+    them they are taken to need as long as in turn, so that the limit holds on any GPU.
     """
     shown = max(recipe["epochs"] * spectra, recipe["min_steps"] * recipe["batch_size"])
     turns = math.ceil(math.ceil(networks / at_once) / gpus)
