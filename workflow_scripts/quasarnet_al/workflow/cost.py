@@ -91,9 +91,9 @@ def training_memory(size_mb: float, at_once: int = 1) -> int:
     """Return the memory in MB of a training: TensorFlow's own, and copies of its input.
 
     450,000 spectra, a file of 0.9 GB, took 4.95 GB. Each of the networks that are trained at once
-    has a sample of its own, in up to three copies.
+    has a sample of its own, in up to three copies, and a fourth while a GPU trains on the third.
     """
-    return 2000 + math.ceil((2 + 3 * at_once) * size_mb)
+    return 2000 + math.ceil((2 + 4 * at_once) * size_mb)
 
 
 def scoring_seconds(networks: int, spectra: float) -> float:
