@@ -187,6 +187,22 @@ def test_every_kind_has_a_finite_spectrum():
     assert np.all(np.isfinite(spectra(rng, target)))
 
 
+def test_a_blend_is_a_galaxy_and_a_star():
+    rng = np.random.default_rng(9)
+    z = np.full(20, 0.4)
+    blends = templates.galaxies(rng, z, np.full(20, "blend"), spread=0.0)
+    galaxies = templates.galaxies(rng, z[:3], np.array(["lrg", "spiral", "elg"]), spread=0.0)
+    kinds = np.array(["star_F", "star_G", "star_K", "star_M"])
+    stars = templates.stars(rng, np.zeros(4), kinds, spread=0.0)
+    parts = np.vstack([galaxies, stars]).T
+    # Of a blend, either alone explains far less than both do.
+    left = [
+        np.linalg.norm(blends.T - some @ np.linalg.lstsq(some, blends.T)[0], axis=0)
+        for some in (parts, parts[:, :3], parts[:, 3:])
+    ]
+    assert np.median(left[0] / np.minimum(left[1], left[2])) < 0.3
+
+
 def test_an_unknown_kind_is_refused(tmp_path):
     path = tmp_path / "fractions.json"
     path.write_text(json.dumps({"qso": 0.5, "pulsar": 0.5}))

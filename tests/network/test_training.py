@@ -284,6 +284,20 @@ def test_one_of_several_members_cannot_diverge_unseen(examples):
                        session)  # fmt: skip
 
 
+def test_spectra_drawn_ahead_for_a_gpu_are_those_drawn_in_turn(monkeypatch):
+    def drawn(epochs):
+        def vary(_, rng):
+            return training.Examples(rng.random((3, 2)), [])
+
+        return [[each.inputs for each in of] for of in training._varied(vary, [1, 2], epochs)]
+
+    in_turn = drawn(range(2, 5))
+    assert np.shape(in_turn) == (3, 2, 3, 2) and len(np.unique(in_turn)) == 36
+    monkeypatch.setattr(training, "gpus", lambda: ["GPU"])
+    np.testing.assert_array_equal(drawn(range(2, 5)), in_turn)
+    assert drawn(range(5, 5)) == []
+
+
 def write_set(path, examples):
     spectra, (box, _, _) = examples
     labels = pool.labels(len(spectra), "test")

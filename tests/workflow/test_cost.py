@@ -97,12 +97,24 @@ def test_a_strategy_trains_on_one_gpu_in_each_of_its_rounds():
         "mock": {"pool": mock, "start": mock},
         "pool": {"sources": [{"survey": "pool"}]},
         "labelled": {"start": {"survey": "start", "validation": 0.2, "check": False}},
-        "ensemble": {"members": 8, "epochs": 10, "min_steps": 0, "batch_size": 256},
+        "ensemble": {
+            "members": 8,
+            "members_at_once": 1,
+            "epochs": 10,
+            "min_steps": 0,
+            "batch_size": 256,
+        },
         "experiment": {"rounds": 5, "arms": {"entropy": {"size": 200}}},
     }
     # 4,000 spectra at the start and 1,000 labels at the end, eight networks, one after another.
     trained = 8 * (cost.NETWORK_SECONDS + 10 * 5_000 / cost.TRAINING_RATE)
     assert cost.arm_seconds(config, "entropy") == 5 * (trained + 8 * 5_000 / cost.SCORE_RATE)
+    # At once they share the time in which TensorFlow prepares a network.
+    config["ensemble"]["members_at_once"] = 4
+    saved = 5 * 6 * cost.NETWORK_SECONDS
+    assert cost.arm_seconds(config, "entropy") == pytest.approx(
+        5 * (trained + 8 * 5_000 / cost.SCORE_RATE) - saved
+    )
     config["ensemble"]["min_steps"] = 10_000
     assert cost.arm_seconds(config, "entropy") > 5 * 8 * 10_000 * 256 / cost.TRAINING_RATE
 

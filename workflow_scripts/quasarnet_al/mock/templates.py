@@ -550,7 +550,7 @@ def galaxies(
     n = len(redshift)
     blends = np.flatnonzero(kind == "blend")
     if len(blends):
-        kind = kind.copy()
+        kind = kind.astype("U16")
         kind[blends] = rng.choice(_BLENDED_GALAXIES, len(blends))
     rest = (10**grid / (1 + redshift[:, None])).astype(np.float32)
     draw = _drawing(rng, n, spread)
