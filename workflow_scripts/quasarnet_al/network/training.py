@@ -318,8 +318,8 @@ def fit(
         value = compiled.run_epoch(tf.constant(batches), tf.constant(rates, tf.float32), *data)
         row = {"epoch": epoch + 1, "loss": value.numpy().astype(float)}
         if not np.isfinite(row["loss"]).all():
-            for number in np.flatnonzero(~np.isfinite(np.broadcast_to(row["loss"], members))):
-                session.report(int(number), f"epoch {epoch + 1}/{epochs}: the loss is not finite")
+            for diverged in np.flatnonzero(~np.isfinite(np.broadcast_to(row["loss"], members))):
+                session.report(int(diverged), f"epoch {epoch + 1}/{epochs}: the loss is not finite")
             raise FloatingPointError(
                 f"the loss of epoch {epoch + 1} is not finite; lower the learning rate"
             )

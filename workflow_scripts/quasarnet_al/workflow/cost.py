@@ -39,7 +39,8 @@ MINISOM_RATE, MOCK_RATE = 150, 50
 #: Seconds of a job beside its work: SLURM's, Snakemake's two starts, TensorFlow's.
 OVERHEAD = 20
 #: Spectra per second that one A100 trains on: a guess, 11 times the 874 of two CPU cores; an H100
-#: trained 31,600 (tests/benchmarks/NOTES.md). And seconds in which TensorFlow prepares a network, a guess as well.
+#: trained 31,600 (tests/benchmarks/NOTES.md). And seconds in which TensorFlow prepares a network,
+#: a guess as well.
 TRAINING_RATE, NETWORK_SECONDS = 10_000, 15
 #: Minutes of a time limit beside the work: files, Snakemake, slow nodes; for a training also
 #: TensorFlow. The work may take a few times as long as it should.
