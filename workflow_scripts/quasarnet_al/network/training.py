@@ -400,12 +400,13 @@ class _Compiled(NamedTuple):
     sum_of_losses: Callable[..., tf.Tensor]
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _compiled(description: Model, members: int) -> _Compiled:
     """Build a model, its optimizer and the functions that train and judge it.
 
     TensorFlow needs seconds to trace and optimise them, as long as a small network needs
-    to train: the members that a process trains in turn share them.
+    to train: the members that a process trains in turn share them. Two are kept, since the last
+    group of a team may be smaller than the others.
     """
     single = description.build(*description.arguments)
     model = single if members == 1 else stacked(single, members)
