@@ -95,6 +95,17 @@ def training(recipe, networks, at_once=1):
     )
 
 
+def training_of_team(wildcards, input):
+    """Seconds in which a team of members is trained, as its round's config has them."""
+    ensemble = settings(wildcards)["ensemble"]
+    return cost.training_seconds(
+        ensemble,
+        ensemble["members_per_team"],
+        spectra_of(input),
+        at_once=ensemble["members_at_once"],
+    )
+
+
 def judging_sets():
     """The sets whose objects teach nothing: the validation set, and the gate's, if it has one."""
     gate = any(labelled.gate for labelled in SETS.values())

@@ -22,14 +22,7 @@ rule train_members:
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
         mem_mb=team_memory,
-        runtime=time_limit(
-            "train_members",
-            training(
-                config["ensemble"],
-                config["ensemble"]["members_per_team"],
-                config["ensemble"]["members_at_once"],
-            ),
-        ),
+        runtime=time_limit("train_members", training_of_team),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],
