@@ -28,8 +28,8 @@ ARMS = {
 #: Fractions of the kinds of targets; sky is a fraction of all fibres, the rest shares what
 #: is left. "survey": the classes of DESI's quasar targets by visual inspection (Alexander et
 #: al. 2023) with some other targets; "balanced": what a training set needs of each; "training":
-#: the same with blends and more broad absorption, for the network of the box; "rare": all targets
-#: of the main survey, where quasars and what looks like them are few.
+#: the same with blends and more broad absorption; "rare": all targets of the main survey, where
+#: quasars and what looks like them are few.
 MIXES = {
     "survey": {
         "sky": 0.08,
