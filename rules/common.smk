@@ -51,15 +51,16 @@ def training_memory(wildcards, input, attempt):
     return cost.training_memory(input.size_mb) * attempt
 
 
-def team_memory(wildcards, input, attempt):
-    """Memory (MB) of a job that trains a team of members."""
-    at_once = settings(wildcards)["ensemble"]["members_at_once"]
+def ensemble_of(wildcards):
+    """How the members of a job are trained: by the config of its round, or the run's."""
+    by = settings(wildcards) if "round" in wildcards.keys() else config
+    return by["ensemble"]
+
+
+def ensemble_memory(wildcards, input, attempt):
+    """Memory (MB) of a job that trains members of an ensemble."""
+    at_once = ensemble_of(wildcards)["members_at_once"]
     return cost.training_memory(input.size_mb, at_once) * attempt
-
-
-def study_memory(wildcards, input, attempt):
-    """Memory (MB) of a job of the study of strategies, which trains an ensemble."""
-    return cost.training_memory(input.size_mb, config["ensemble"]["members_at_once"]) * attempt
 
 
 def time_limit(rule, seconds):
@@ -88,22 +89,21 @@ def scoring(networks):
     return lambda wildcards, input: cost.scoring_seconds(networks, spectra_of(input))
 
 
-def training(recipe, networks, at_once=1):
+def training(recipe, networks):
     """Seconds in which networks are trained on what a job reads, by a section of the config."""
-    return lambda wildcards, input: cost.training_seconds(
-        recipe, networks, spectra_of(input), at_once=at_once
-    )
+    return lambda wildcards, input: cost.training_seconds(recipe, networks, spectra_of(input))
 
 
-def training_of_team(wildcards, input):
-    """Seconds in which a team of members is trained, as its round's config has them."""
-    ensemble = settings(wildcards)["ensemble"]
-    return cost.training_seconds(
-        ensemble,
-        ensemble["members_per_team"],
-        spectra_of(input),
-        at_once=ensemble["members_at_once"],
-    )
+def training_of_members(number):
+    """Seconds in which as many members are trained as this key of the ensemble says."""
+
+    def seconds(wildcards, input):
+        ensemble = ensemble_of(wildcards)
+        return cost.training_seconds(
+            ensemble, ensemble[number], spectra_of(input), at_once=ensemble["members_at_once"]
+        )
+
+    return seconds
 
 
 def judging_sets():

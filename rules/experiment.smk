@@ -19,15 +19,8 @@ rule start_arms:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=study_memory,
-        runtime=time_limit(
-            "start_arms",
-            training(
-                config["ensemble"],
-                config["ensemble"]["members"],
-                config["ensemble"]["members_at_once"],
-            ),
-        ),
+        mem_mb=ensemble_memory,
+        runtime=time_limit("start_arms", training_of_members("members")),
     params:
         members=list(range(config["ensemble"]["members"])),
         at_once=config["ensemble"]["members_at_once"],
@@ -68,7 +61,7 @@ rule run_arm:
         "../envs/gpu.yaml"
     threads: config["ensemble"]["threads"]
     resources:
-        mem_mb=study_memory,
+        mem_mb=ensemble_memory,
         runtime=time_limit(
             "run_arm", lambda wildcards, input: cost.arm_seconds(config, wildcards.arm)
         ),

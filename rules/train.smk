@@ -21,8 +21,8 @@ rule train_members:
         "../envs/gpu.yaml"
     threads: lambda wildcards: settings(wildcards)["ensemble"]["threads"]
     resources:
-        mem_mb=team_memory,
-        runtime=time_limit("train_members", training_of_team),
+        mem_mb=ensemble_memory,
+        runtime=time_limit("train_members", training_of_members("members_per_team")),
     params:
         task=config["task"],
         members=lambda wildcards: CAMPAIGN.teams(int(wildcards.round))[wildcards.team],

@@ -296,19 +296,19 @@ def fit(
     fitted = compiled.model
     _reset(compiled, model, session)
     epochs, steps = recipe.steps(count)
-    # Epochs that vary make data of their own.
-    data = [] if vary else _constants(examples)
     state = [*fitted.variables, *compiled.optimizer.variables]
     # The best epoch's model is part of the state only where there is a best epoch.
     best = [tf.Variable(value) for value in fitted.variables] if validation is not None else []
     history = _restore(session.checkpoint, [*state, *best])
     size = min(recipe.batch_size, count)
     left = range(len(history), epochs)
-    varied = itertools.repeat(None) if vary is None else _varied(vary, seeds, left)
-    for epoch, drawn in zip(left, varied, strict=False):
+    shown: Iterator[list[tf.Tensor]]
+    if vary is None:
+        shown = itertools.repeat(_constants(examples))
+    else:
+        shown = map(_constants, _varied(vary, seeds, left))
+    for epoch, data in zip(left, shown, strict=False):
         orders = [np.random.default_rng([seed, epoch]).permutation(count) for seed in seeds]
-        if drawn is not None:
-            data = _constants(drawn)
         # The last batch is filled up from the start of the same permutation. The examples of the
         # members follow one another, and so do the parts of a batch.
         batches = np.hstack(
@@ -420,22 +420,19 @@ def _compiled(description: Model, members: int) -> _Compiled:
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return tf.reshape(description.losses(description.recipe, *batch[1:], *outputs), shape)
 
-    @tf.function
-    def run_step(rate: tf.Tensor, *batch: tf.Tensor) -> tf.Tensor:
-        optimizer.learning_rate.assign(rate)
-        with tf.GradientTape() as tape:
-            value = tf.reduce_mean(batch_loss(batch, training=True), axis=-1)
-        # Of the sum over the members: none depends on another's variables.
-        gradients = tape.gradient(value, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return value
-
     # Sets of any size go through one graph.
     @tf.function(reduce_retracing=True)
     def run_epoch(batches: tf.Tensor, rates: tf.Tensor, *data: tf.Tensor) -> tf.Tensor:
         total = tf.zeros(shape[:-1])
         for step in tf.range(tf.shape(batches)[0]):
-            total += run_step(rates[step], *[tf.gather(array, batches[step]) for array in data])
+            batch = [tf.gather(array, batches[step]) for array in data]
+            optimizer.learning_rate.assign(rates[step])
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(batch_loss(batch, training=True), axis=-1)
+            # Of the sum over the members: none depends on another's variables.
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            total += value
         return total / tf.cast(tf.shape(batches)[0], tf.float32)
 
     @tf.function(reduce_retracing=True)
