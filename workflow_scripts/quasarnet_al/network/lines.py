@@ -163,7 +163,8 @@ class Viewing:
     )
     zero_point: float = option(
         0.0,
-        "subtracted from its redshifts, as the velocity c dz / (1 + z)",
+        "subtracted from its redshifts, as the velocity c dz / (1 + z), where others than those of "
+        "its labels are wanted",
         unit="km/s",
         minimum=-1000,
         maximum=1000,
