@@ -192,9 +192,8 @@ def read_columns(
 
 
 def _text(path: str | Path) -> TextIO:
-    """Open a text, packed by gzip or not, in UTF-8 or, where it is not UTF-8, in Latin-1."""
-    with open(path, "rb") as file:
-        opened: Any = gzip.open if file.read(2) == b"\x1f\x8b" else open
+    """Open a text, packed where its name says so, in UTF-8 or, where it is not that, in Latin-1."""
+    opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
     with opened(path, "rt", encoding="utf-8-sig") as lines:
         try:
             while lines.read(2**20):
