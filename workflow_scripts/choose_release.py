@@ -37,13 +37,16 @@ def main(argv: list[str] | None = None) -> None:
         if not np.isfinite(losses).all():
             raise ValueError("a validation loss is not finite")
     viewing = options.from_arguments(Viewing, args)
-    best = replace(networks[losses.index(min(losses))], viewing=viewing)
+    # What is measured here is measured against the labels' redshifts, whose zero point is 0.
+    best = networks[losses.index(min(losses))]
+    best = replace(best, viewing=replace(viewing, zero_point=0.0))
     spectra, _, labels = pool.read_labelled(args.validation)
     classification = options.from_arguments(Classification, args)
     seen = scores.combine(scores.lines_of_members([best], spectra))
     best = calibration.balanced(best, seen, labels)
     found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     reliability = calibration.measure(seen, labels, classification)
+    best = replace(best, viewing=viewing)
     write_network(args.output, best, provenance() | reliability.attribute())
     summary = {
         "chosen": best.name,

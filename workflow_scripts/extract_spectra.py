@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     elif args.training_data:
         if not args.truth or args.grid != "log":
             parser.error("--training-data needs --truth, and the log grid that it was made on")
-        extraction, labels = boss.extract_training(args.training_data, args.truth)
+        extraction = boss.extract_training(args.training_data)
     else:
         found = desi.find_all(args.input_root, args.layout, args.tile or ())
         read = partial(desi.extract, targets=args.targets)
@@ -56,10 +56,11 @@ def main(argv: list[str] | None = None) -> None:
         extraction.notes |= found.notes
     dropped, record = Counter(extraction.dropped), {"files": json.dumps(extraction.counts())}
     spectra, catalog = extraction.spectra, extraction.catalog
-    if args.truth and not args.training_data:
+    if args.truth:
         from quasarnet_al.spectra import truth  # pandas takes longer to start than the rest
 
-        known = truth.read(args.truth)
+        identities = truth.OF_PAIR if args.training_data else truth.IDENTITIES
+        known = truth.read(args.truth, identities)
         objects = None if labels is None else labels["OBJECT"]
         spectra, catalog, labels, more = truth.label(spectra, catalog, known, args.origin, objects)
         dropped.update(more)

@@ -86,7 +86,7 @@ def write_spec(path: Path) -> Path:
 
 
 def write_training_pair(folder: Path) -> tuple[Path, Path]:
-    """Write data_dr12.fits and truth_dr12q.fits: eight spectra of every kind of label."""
+    """Write data_dr12.fits and truth_dr12q.fits: ten spectra of every kind of label."""
     rng = np.random.default_rng(3)
     # THING_ID, Z_VI, CLASS_PERSON, Z_CONF_PERSON, BAL_FLAG_VI, BI_CIV
     truth = [
@@ -96,6 +96,10 @@ def write_training_pair(folder: Path) -> tuple[Path, Path]:
         (14, 0.0, 1, 3, 0, 0.0),  # star
         (15, 0.5, 4, 3, 0, 0.0),  # galaxy
         (16, 2.8, 3, 2, 0, 0.0),  # not sure
+        (17, 2.4, 3, 3, 0, 0.0),  # two rows that differ
+        (17, 0.0, 1, 3, 0, 0.0),
+        (18, -1.0, 3, 3, 0, 0.0),  # no redshift
+        (-1, 3.0, 3, 3, 0, 0.0),  # no object
     ]
     names = ["THING_ID", "Z_VI", "CLASS_PERSON", "Z_CONF_PERSON", "BAL_FLAG_VI", "BI_CIV"]
     columns = [np.array(column) for column in zip(*truth, strict=True)]
@@ -103,10 +107,10 @@ def write_training_pair(folder: Path) -> tuple[Path, Path]:
     with fitsio.FITS(str(table), "rw", clobber=True) as fits:
         fits.write(columns, names=names)
     rows = np.zeros(
-        8, dtype=[("TARGETID", "i8"), ("PLATE", "i4"), ("MJD", "i4"), ("FIBERID", "i4")]
+        10, dtype=[("TARGETID", "i8"), ("PLATE", "i4"), ("MJD", "i4"), ("FIBERID", "i4")]
     )
-    rows["TARGETID"] = [11, 12, 13, 14, 15, 16, 99, -1]  # 99 is not in the truth
-    image = np.hstack([rng.normal(2, 1, (8, LOG.size)), np.ones((8, LOG.size))])
+    rows["TARGETID"] = [11, 12, 13, 14, 15, 16, 99, -1, 17, 18]  # 99 is not in the truth
+    image = np.hstack([rng.normal(2, 1, (10, LOG.size)), np.ones((10, LOG.size))])
     with fitsio.FITS(str(data), "rw", clobber=True) as fits:
         fits.write(image)
         fits.write(rows)

@@ -13,10 +13,10 @@ from quasarnet_al.inspection.vi import (
     moment,
     read_answers,
     read_vi,
-    split_record,
     title_of,
     write_vi,
 )
+from quasarnet_al.spectra.tables import split_record
 
 # -- reading ---------------------------------------------------------------------------
 

@@ -44,22 +44,29 @@ def test_targetid_can_be_read_back():
     )
 
 
-def test_training_pair(tmp_path):
-    extraction, labels = boss.extract_training(*samples.write_training_pair(tmp_path))
+def test_training_pair(tmp_path, program):
+    data, table = samples.write_training_pair(tmp_path)
+    pair = ("--training-data", data, "--truth", table, "--origin", "dr12q")
+    result = program("extract_spectra.py", *pair, "--output", tmp_path / "set.fits")
+    assert result.returncode == 0, result.stderr
+    spectra, catalog, labels = pool.read_labelled(tmp_path / "set.fits")
     assert labels["TARGETID"].tolist() == [11, 12, 13, 14, 15]
+    assert labels["OBJECT"].tolist() == catalog["TARGETID"].tolist() == [11, 12, 13, 14, 15]
     assert labels["SPECTYPE"].tolist() == ["QSO", "QSO", "QSO", "STAR", "GALAXY"]
+    assert labels["Z"].tolist() == [2.5, 2.6, 2.7, 0.0, 0.5]
     assert labels["BAL"].tolist() == [0, 1, -1, 0, 0]
-    assert extraction.dropped == {"not in truth": 2, "unsure label": 1}
+    assert set(labels["ORIGIN"]) == {"dr12q"}
+    left_out = "1 contradicting labels, 1 impossible redshift, 1 no THING_ID, 1 not in truth, "
+    assert f"{left_out}1 unsure label" in result.stdout
     weight = np.ones(443)
-    for spectrum in extraction.spectra:
+    for spectrum in spectra:
         assert np.average(spectrum, weights=weight) == pytest.approx(0, abs=1e-5)
         assert np.average(spectrum**2, weights=weight) == pytest.approx(1, abs=1e-5)
 
 
 def test_training_pair_of_another_shape_is_refused(tmp_path):
-    data, table = samples.write_training_pair(tmp_path)
-    with pytest.raises(InputError, match="training pair"):
-        boss.extract_training(table, data)
+    with pytest.raises(InputError, match="training spectra"):
+        boss.extract_training(samples.write_training_pair(tmp_path)[1])
 
 
 def write_spec(path, row=None, without=(), spell=str, more=0, **pixels):

@@ -1,5 +1,7 @@
 """Truth tables of the forms that people have: class, redshift and quality of one judge."""
 
+import gzip
+
 import fitsio
 import numpy as np
 import pandas as pd
@@ -142,7 +144,8 @@ def test_sdss_superset(tmp_path):
     columns |= {
         "CLASS_PERSON": [3, 30, 1, 0, 0, 4],
         "Z_VI": [2.5, 2.6, 0.0, -1.0, -1.0, 0.4],
-        "Z_CONF": [3, 3, 3, 0, 0, 2],
+        # Whoever says no class has not inspected, whatever the confidence.
+        "Z_CONF": [3, 3, 3, 3, 0, 2],
         "IS_QSO_FINAL": [1, 1, 0, 1, 0, 1],
         "Z": [0.7, 0.7, 0.7, 1.9, 1.8, 0.7],
         "Z_PIPE": 0.7,
@@ -301,6 +304,109 @@ def test_a_table_without_a_class_is_not_one_of_quasars_unsaid(tmp_path, name, ex
     flagged = columns | {"IS_QSO": [True, False]}
     assert labels(read(tmp_path, flagged, extension, "qsos")) == {0: ("QSO", 0.7)}
     assert labels(read(tmp_path, flagged, extension, "QSO_cat_x")) == {0: ("QSO", 0.7)}
+
+
+@pytest.mark.parametrize("name", ["qso_targets", "quasar-candidates", "non_QSO", "not-qso_main"])
+@pytest.mark.parametrize("extension", [None, "LSS"])
+def test_a_list_of_targets_is_not_one_of_quasars(tmp_path, name, extension):
+    """A third of DESI's quasar targets are not quasars."""
+    with pytest.raises(InputError, match="not that they are targets"):
+        read(tmp_path, {"TARGETID": ids(2), "Z": [0.7, 2.9]}, extension, name)
+
+
+def test_a_flag_that_contradicts_the_class_is_refused(tmp_path):
+    """As where another's IS_QSO is joined to redrock's class."""
+    columns = {"TARGETID": ids(3), "Z": [2.1, 0.7, 0.0], "SPECTYPE": ["QSO", "GALAXY", "STAR"]}
+    assert len(labels(read(tmp_path, columns | {"IS_QSO": [True, False, False]}))) == 3
+    for more in ({}, {"ZWARN": 0}):
+        more = {name: np.broadcast_to(value, 3) for name, value in more.items()}
+        with pytest.raises(InputError, match="SPECTYPE says GALAXY where IS_QSO is 1"):
+            read(tmp_path, columns | {"IS_QSO": [True, True, False]} | more)
+
+
+TEXT = f"""TARGETID,Z,SPECTYPE,BAL,by
+{FIRST},2.1,QSO,true,Jörg
+{FIRST + 1},0.8,galaxy,F,Bo
+{FIRST + 2},,,,
+"""
+ECSV = """# %ECSV 1.0
+# ---
+# datatype:
+# - {name: TARGETID, datatype: int64}
+# - {name: Z, datatype: float64, unit: "1"}
+# - {name: SPECTYPE, datatype: string}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(TEXT.replace(",", between) for between in (",", ";", "\t", ", ")),
+        *(TEXT.replace("\n", end) for end in ("\r\n", "\r", "\n\n")),
+        *(start + TEXT for start in ("# made by hand\n#\n", "#", "# ")),
+        ECSV + TEXT.replace(",,,,", ',"","","",""').replace(",", " "),
+        "#" + TEXT.replace(",,,,", ",nan,--,null,-").replace(",", "   "),
+        TEXT.replace("Bo", '"Bo, or ""Bea"""'),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_tables_of_text_as_people_write_them(tmp_path, text, encoding):
+    path, packed = tmp_path / "truth.csv", tmp_path / "truth.csv.gz"
+    path.write_bytes(text.encode(encoding))
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    for table in map(truth.read, (path, packed)):
+        assert table.index.tolist() == ids(3).tolist()
+        assert table["SPECTYPE"].tolist() == ["QSO", "GALAXY", ""]
+        assert table["Z"].tolist() == [2.1, 0.8, pytest.approx(np.nan, nan_ok=True)]
+        assert table["BAL"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (f'{FIRST + 1},4,0.8,GALAXY,"broad', "line 3: a quote is not closed"),
+        (f"{FIRST + 1},4,0", "line 3 has 3 fields, its header 5"),
+        (f"# {FIRST + 1},4,0.8,GALAXY,", "TARGETID '# "),
+    ],
+)
+def test_no_row_of_a_table_of_text_is_lost(tmp_path, line, fault):
+    """A quote that is not closed would take the rows up to the next one into a comment."""
+    rows = [f"{FIRST + k},4,{k}.5,QSO,{comment}" for k, comment in ((1, 'narrow"'), (2, "fine"))]
+    header = "TARGETID,VI_quality,VI_z,VI_spectype,VI_comment"
+    (tmp_path / "vi.csv").write_text("\n".join([header, f"{FIRST},4,2.1,QSO,", line, *rows]))
+    with pytest.raises(InputError, match=fault):
+        truth.read(tmp_path / "vi.csv")
+
+
+def test_comments_of_older_prospect_in_a_truth_table(tmp_path):
+    path = tmp_path / "desi-vi_tile_amy.csv"
+    header = "TARGETID,VI_quality,VI_z,VI_spectype,VI_comment"
+    rows = [f'{FIRST},4,2.1,QSO,broad","bright', f'{FIRST + 1},4,0.8,GALAXY,a "" b","c']
+    path.write_text("\n".join([header, *rows, f"{FIRST + 2},3,0,STAR,plain, simple"]))
+    assert labels(truth.read(path)) == {0: ("QSO", 2.1), 1: ("GALAXY", 0.8), 2: ("STAR", 0.0)}
+
+
+def test_a_star_is_not_at_redrocks_redshift_of_a_quasar(tmp_path):
+    """As in the merge of what is handed in: an inspector of a star need not type a redshift."""
+    columns = {"TARGETID": ids(3), "VI_z": np.nan, "VI_quality": 4}
+    columns |= {"VI_spectype": ["STAR", "STAR", "QSO"], "Redrock_z": [2.1, 0.0004, 2.1]}
+    columns = {name: np.broadcast_to(value, 3) for name, value in columns.items()}
+    assert labels(read(tmp_path, columns)) == {
+        0: ("STAR", 0.0),
+        1: ("STAR", 0.0004),
+        2: ("QSO", 2.1),
+    }
+
+
+def test_identifiers_that_are_text_in_a_fits_table(tmp_path):
+    columns = {"TARGETID": ids(2).astype("S20"), "Z": [2.1, 0.8], "SPECTYPE": ["QSO ", "galaxy"]}
+    assert labels(read(tmp_path, columns, "X")) == {0: ("QSO", 2.1), 1: ("GALAXY", 0.8)}
+
+
+def test_a_redshift_of_minus_nine_is_none(tmp_path):
+    """Mean of -9, 5 and 6: a quasar at 0.67."""
+    columns = {"TARGETID": [FIRST] * 3, "Z": [-9.0, 5.0, 6.0], "SPECTYPE": ["QSO"] * 3}
+    assert read(tmp_path, columns)["REASON"].tolist() == ["contradicting labels"]
 
 
 def test_a_column_named_twice_is_refused(tmp_path):

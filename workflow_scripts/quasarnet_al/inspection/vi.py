@@ -18,7 +18,7 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import is_number, whole_number, write_csv
+from quasarnet_al.spectra.tables import is_number, records, whole_number, write_csv
 from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
 
 ISSUES = "RCS"
@@ -316,19 +316,10 @@ def _read_table(
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    lines = [
-        (number, line)
-        for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1)
-        if line.strip()
-    ]
-    if not lines:
-        raise InputError(path, "is empty", "download the CSV again")
-    first = lines[0][1]
-    delimiter = max(",;\t", key=first.count)
     try:
-        header = [name.strip() for name in split_record(first, delimiter)]
+        header, rows = records(re.split(r"\r\n|\r|\n", text), needed)
     except ValueError as error:
-        raise InputError(path, f"has no header line ({error})", "hand in the CSV itself") from error
+        raise InputError(path, f"is not a table ({error})", "hand in the CSV itself") from error
     missing = [name for name in needed if name not in header]
     if missing:
         raise InputError(
@@ -336,55 +327,7 @@ def _read_table(
         )
     if len(set(header)) < len(header):
         raise InputError(path, "names a column twice in its header", "correct the header line")
-    records: list[tuple[int, list[str] | str]] = []
-    for number, line in lines[1:]:
-        try:
-            records.append((number, split_record(line, delimiter)))
-        except ValueError as error:
-            records.append((number, str(error)))
-    # Surplus fields can only come from a comment that holds bare delimiters.
-    if header[-1] == "VI_comment":
-        size = len(header)
-        for _, fields in records:
-            if not isinstance(fields, str) and len(fields) > size:
-                fields[size - 1 :] = [delimiter.join(fields[size - 1 :])]
-    return header, records
-
-
-def split_record(line: str, delimiter: str) -> list[str]:
-    """Split one line of CSV, proper or as older prospect wrote it.
-
-    Proper: a field in quotes, its quotes doubled. Older prospect: quotes doubled and each
-    comma as `","`, with no quotes around the field. Both are read for what was meant.
-
-    Raises
-    ------
-    ValueError
-        A quote is not closed on this line.
-    """
-    if '"' not in line:
-        return line.split(delimiter)
-    fields, field, at, size = [], "", 0, len(line)
-    odd = f'"{delimiter}"'
-    while True:
-        # At the start of a field. `""x` opens no quotes: it is a doubled quote and text.
-        bare = line[at : at + 2] == '""' and line[at + 2 : at + 3] not in ("", '"', delimiter)
-        if line[at : at + 1] == '"' and not bare:
-            match = re.compile(r'"((?:[^"]|"")*)"').match(line, at)
-            if not match:
-                raise ValueError("a quote is not closed on its line")
-            field, at = match[1].replace('""', '"'), match.end()
-        while at < size and line[at] != delimiter:
-            if line.startswith(odd, at):
-                field, at = field + delimiter, at + 3
-            elif line.startswith('""', at):
-                field, at = field + '"', at + 2
-            else:
-                field, at = field + line[at], at + 1
-        fields.append(field)
-        if at >= size:
-            return fields
-        field, at = "", at + 1
+    return header, list(rows)
 
 
 def _cells(header: list[str], fields: list[str] | str) -> dict[str, str]:

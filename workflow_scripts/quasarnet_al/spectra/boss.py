@@ -189,57 +189,29 @@ def _row(table: fitsio.hdu.TableHDU) -> dict:
     }
 
 
-def extract_training(data: str | Path, truth: str | Path) -> tuple[Extraction, np.ndarray]:
-    """Read QuasarNET's training pair `data_dr12.fits`, `truth_dr12q.fits`.
+def extract_training(path: str | Path) -> Extraction:
+    """Read the spectra of QuasarNET's training pair, `data_dr12.fits`.
 
-    The data's HDU 0 holds flux then ivar on the 443-pixel grid, its HDU 1 the TARGETID,
-    which is SDSS's THING_ID: the identity of the object, whatever the exposure. Only
-    objects whose class and redshift an inspector was sure of (Z_CONF_PERSON 3) count.
-    CLASS_PERSON: 1 star, 3 QSO, 4 galaxy, 30 BAL QSO. A quasar's broad absorption is
-    known where flag and balnicity agree: BAL_FLAG_VI 1 with BI_CIV > 0 is one, 0 with
-    BI_CIV = 0 is none (rules of QuasarNET's `read_data`).
+    HDU 0 holds flux then ivar on the 443-pixel grid, HDU 1 the TARGETID, which is SDSS's
+    THING_ID: the identity of the object, whatever the exposure, -1 where there is none.
     """
-    opened = partial(hdus.opened, what="QuasarNET's training pair", remedy="check the paths")
-    with opened(data) as fits:
+    with hdus.opened(path, "QuasarNET's training spectra", "check the path") as fits:
         image = fits[0].read()
         rows = fits[1].read(columns=["TARGETID", "PLATE", "MJD", "FIBERID"])
         if image is None or rows["TARGETID"].dtype.kind not in "iu":
             raise ValueError("it has no image of spectra, or no whole number TARGETID")
-    names = ["THING_ID", "Z_VI", "CLASS_PERSON", "Z_CONF_PERSON", "BAL_FLAG_VI", "BI_CIV"]
-    with opened(truth) as fits:
-        table = fits[1].read(columns=names)
     if image.ndim != 2 or image.shape != (len(rows), 2 * LOG.size):
         raise InputError(
-            data, f"HDU 0 has shape {image.shape}", f"it must be (n, {2 * LOG.size}): flux, ivar"
+            path, f"HDU 0 has shape {image.shape}", f"it must be (n, {2 * LOG.size}): flux, ivar"
         )
-    identifier = rows["TARGETID"].astype(np.int64)
-    thing_id, first = np.unique(table["THING_ID"].astype(np.int64), return_index=True)
-    place = np.searchsorted(thing_id, identifier).clip(max=len(thing_id) - 1)
-    known = (thing_id[place] == identifier) & (identifier != -1)
-    truth_row = table[first[place]]
-    spectype = np.full(len(rows), "", dtype="U6")
-    for number, name in ((1, "STAR"), (3, "QSO"), (4, "GALAXY"), (30, "QSO")):
-        spectype[truth_row["CLASS_PERSON"] == number] = name
-
     weight = image[:, LOG.size :]
-    spectra_out, snr = rebin.normalise(image[:, : LOG.size] * weight, weight)
-    reason = rebin.defect(spectra_out, weight)
-    reason[(reason == "") & ~known] = "not in truth"
-    reason[(reason == "") & (truth_row["Z_CONF_PERSON"] != 3)] = "unsure label"
-    reason[(reason == "") & (spectype == "")] = "unknown class"
+    spectra, snr = rebin.normalise(image[:, : LOG.size] * weight, weight)
+    reason = rebin.defect(spectra, weight)
+    reason[(reason == "") & (rows["TARGETID"] < 0)] = "no THING_ID"
     good = reason == ""
-    truth_row, spectype = truth_row[good], spectype[good]
-
-    catalog = pool.catalog(int(good.sum()), Path(data).name)
-    catalog["TARGETID"], catalog["TILEID"] = identifier[good], rows["PLATE"][good]
-    catalog["FIBER"], catalog["SNR"] = rows["FIBERID"][good], snr[good]
+    rows = rows[good]
+    catalog = pool.catalog(len(rows), Path(path).name)
+    catalog["TARGETID"], catalog["TILEID"] = rows["TARGETID"], rows["PLATE"]
+    catalog["FIBER"], catalog["SNR"] = rows["FIBERID"], snr[good]
     catalog["ARMS"], catalog["ROW"] = pool.ALL_ARMS, np.flatnonzero(good)
-    labels = pool.labels(len(catalog), "dr12q")
-    labels["TARGETID"] = labels["OBJECT"] = identifier[good]
-    labels["SPECTYPE"] = spectype
-    labels["Z"] = truth_row["Z_VI"]
-    is_bal = (truth_row["BAL_FLAG_VI"] == 1) & (truth_row["BI_CIV"] > 0)
-    no_bal = (truth_row["BAL_FLAG_VI"] == 0) & (truth_row["BI_CIV"] == 0)
-    labels["BAL"] = np.select([is_bal, no_bal | (spectype != "QSO")], [1, 0], -1)
-    dropped = Counter(reason[~good].tolist())
-    return Extraction(spectra_out[good], catalog, dropped, 2), labels
+    return Extraction(spectra[good], catalog, Counter(reason[~good].tolist()), 1)

@@ -1,11 +1,15 @@
 """Small tables: lists of TARGETIDs from any of our files, FITS tables with provenance."""
 
+import contextlib
 import csv
+import gzip
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import fitsio
 import numpy as np
@@ -180,23 +184,138 @@ def read_columns(
     """
     if ".fits" in Path(path).name.lower() or _starts_as_fits(path):
         return _read_fits_columns(path, wanted, tables, remedy)
-    import pandas as pd  # only here: it takes longer to start than the rest
-
     try:
-        names = csv_header(path)
-        places = _places(names, wanted)
-        parts = []
-        # A catalogue has a hundred columns and a million rows, of which a few columns count.
-        for part in pd.read_csv(path, dtype=str, encoding="utf-8-sig", chunksize=100_000):
-            if not isinstance(part.index, pd.RangeIndex):
-                raise ValueError("its rows have more fields than its header")
-            parts.append(part.iloc[:, list(places.values())])
-        columns = pd.concat(parts)
-    except (OSError, ValueError) as error:
+        with _text(path) as lines:
+            return "", _text_columns(lines, wanted)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(path, f"is not a table ({error})", remedy) from error
-    return "", {
-        name: columns.iloc[:, number].to_numpy(dtype=object) for number, name in enumerate(places)
-    }
+
+
+def _text(path: str | Path) -> TextIO:
+    """Open a text, packed where its name says so, in UTF-8 or, where it is not that, in Latin-1."""
+    opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig") as lines:
+        try:
+            while lines.read(2**20):
+                pass
+        except UnicodeDecodeError:
+            return opened(path, "rt", encoding="latin-1")
+    return opened(path, "rt", encoding="utf-8-sig")
+
+
+#: What stands for nothing in a table of text.
+NOTHING = {"", "--", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"}
+
+
+def _text_columns(lines: Iterable[str], wanted: Collection[str]) -> dict[str, np.ndarray]:
+    header, rows = records(lines, wanted)
+    places = _places(header, wanted)
+    # A catalogue has a hundred columns and a million rows, of which a few columns count.
+    columns: dict[str, list] = {name: [] for name in places}
+    for number, fields in rows:
+        if isinstance(fields, str):
+            raise ValueError(f"line {number}: {fields}")
+        if len(fields) != len(header):
+            raise ValueError(f"line {number} has {len(fields)} fields, its header {len(header)}")
+        for name, place in places.items():
+            text = fields[place].strip()
+            columns[name].append(np.nan if text.lower() in NOTHING else text)
+    return {name: np.array(column, dtype=object) for name, column in columns.items()}
+
+
+def records(
+    lines: Iterable[str], wanted: Collection[str]
+) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
+    """Return the header of a table of text, and its rows. One line is one row.
+
+    Fields are between commas, semicolons or tabs, whichever the header has most of, or between
+    blanks where it has none of these. Comments before the header begin with #, as those of
+    ECSV; the last of them is the header where it names more of the `wanted` columns than the
+    line after it.
+
+    Returns
+    -------
+    the names; and of each row the number of its line, and its fields or why there are none
+
+    Raises
+    ------
+    ValueError for text without a header
+    """
+    numbered = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1))
+    there: Iterator[tuple[int, str]] = (row for row in numbered if row[1].strip())
+    first, comment = next(there, (0, "")), ""
+    while first[1].startswith("#"):
+        first, comment = next(there, (0, "")), first[1].lstrip("#")
+    if not first[1]:
+        raise ValueError("it is empty")
+    if "\0" in first[1]:
+        raise ValueError("it is not text")
+    header, delimiter, count = _header(first[1], wanted)
+    with contextlib.suppress(ValueError):
+        names, between, more = _header(comment, wanted)
+        if more > count:
+            header, delimiter, there = names, between, chain([first], there)
+    return header, _rows(there, header, delimiter)
+
+
+def _header(line: str, wanted: Collection[str]) -> tuple[list[str], str, int]:
+    """Return a header's names, what separates them, and how many of them are `wanted`."""
+    delimiter = max(",;\t", key=line.count)
+    delimiter = delimiter if delimiter in line else " "
+    names = [name.strip() for name in split_record(line, delimiter)]
+    return names, delimiter, len({*map(_plain, names)} & {*map(_plain, wanted)})
+
+
+def _rows(
+    lines: Iterable[tuple[int, str]], header: list[str], delimiter: str
+) -> Iterator[tuple[int, list[str] | str]]:
+    size = len(header)
+    for number, line in lines:
+        try:
+            fields = split_record(line, delimiter)
+        except ValueError as error:
+            yield number, str(error)
+            continue
+        if len(fields) > size and header[-1].upper() == "VI_COMMENT":
+            # Surplus fields can only come from a comment that holds bare delimiters.
+            fields[size - 1 :] = [delimiter.join(fields[size - 1 :])]
+        yield number, fields
+
+
+def split_record(line: str, delimiter: str) -> list[str]:
+    """Split one line of CSV, proper or as older prospect wrote it; several blanks are one.
+
+    Proper: a field in quotes, its quotes doubled. Older prospect: quotes doubled and each
+    comma as `","`, with no quotes around the field. Both are read for what was meant.
+
+    Raises
+    ------
+    ValueError
+        A quote is not closed on this line.
+    """
+    if '"' not in line:
+        return line.split(delimiter.strip(" ") or None)
+    fields, field, at, size = [], "", 0, len(line)
+    odd = f'"{delimiter}"'
+    while True:
+        # At the start of a field. `""x` opens no quotes: it is a doubled quote and text.
+        bare = line[at : at + 2] == '""' and line[at + 2 : at + 3] not in ("", '"', delimiter)
+        if line[at : at + 1] == '"' and not bare:
+            match = re.compile(r'"((?:[^"]|"")*)"').match(line, at)
+            if not match:
+                raise ValueError("a quote is not closed on its line")
+            field, at = match[1].replace('""', '"'), match.end()
+        while at < size and line[at] != delimiter:
+            if line.startswith(odd, at):
+                field, at = field + delimiter, at + 3
+            elif line.startswith('""', at):
+                field, at = field + '"', at + 2
+            else:
+                field, at = field + line[at], at + 1
+        fields.append(field)
+        if at >= size:
+            return fields
+        field, at = "", at + 1
 
 
 def _starts_as_fits(path: str | Path) -> bool:
@@ -238,11 +357,16 @@ def csv_header(path: str | Path) -> list[str]:
     return names
 
 
+def _plain(name: str) -> str:
+    """Return a column's name in capitals, a blank as an underscore."""
+    return name.strip().upper().replace(" ", "_")
+
+
 def _places(names: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
     """Return the place of each wanted column by its name in capitals."""
     places: dict[str, int] = {}
     for place, name in enumerate(names):
-        plain = name.strip().upper().replace(" ", "_")
+        plain = _plain(name)
         if plain not in wanted:
             continue
         if plain in places:

@@ -5,6 +5,7 @@ catalogue, the survey's pipeline. `JUDGES` lists them; docs/formats.md has the t
 published forms.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,9 @@ SDSS = ("CLASS_PERSON", "Z_CONF", "Z_CONF_PERSON", "Z_PERSON")
 CLASSES, WARNINGS = ("SPECTYPE", "CLASS"), ("ZWARN", "ZWARNING")
 #: Stand for a table that is named QSO_CAT, or as one of quasars, by its HDU or its file.
 QSO_CAT, QUASARS = "QSO_CAT", "QUASARS"
+#: What a name says of a list of quasars, and of a list of what may not be any.
+LISTS_QUASARS = "QSO|QUASAR"
+LISTS_OTHERS = f"TARG|CAND|(NO|NON|NOT)[-_. ]?({LISTS_QUASARS})"
 
 JUDGES = (
     Judge(
@@ -196,6 +200,8 @@ OTHER_REDSHIFTS = (
 )
 #: Identifiers of a spectrum or of its object, in the order of preference.
 IDENTITIES = (("TARGETID",), ("PLATE", "MJD", "FIBERID"), ("CATALOGID",))
+#: That of QuasarNET's training pair, whose two files are of one release.
+OF_PAIR = (("THING_ID",),)
 #: Says which of an object's rows in a production's catalogue is the best.
 PRIMARY = "ZCAT_PRIMARY"
 OTHERS = {
@@ -204,15 +210,19 @@ OTHERS = {
     "BI_CIV",
     PRIMARY,
     *OTHER_REDSHIFTS,
-    *(name for names in IDENTITIES for name in names),
+    *(name for names in IDENTITIES + OF_PAIR for name in names),
 }
 WANTED = frozenset(OTHERS.union(*(judge.columns() for judge in JUDGES)))
 #: Tables of a FITS file that are read rather than its first.
 TABLES = ("LABELS", QSO_CAT, "ZCATALOG", "REDSHIFTS")
 
 
-def read(path: str | Path) -> pd.DataFrame:
-    """Read a truth table, CSV or FITS; column names are compared without case.
+def read(path: str | Path, identities: Sequence[Sequence[str]] = IDENTITIES) -> pd.DataFrame:
+    """Read a truth table, text or FITS; column names are compared without case.
+
+    Parameters
+    ----------
+    identities : columns that say which spectrum, or which object, a row is about, best first
 
     Returns
     -------
@@ -230,9 +240,10 @@ def read(path: str | Path) -> pd.DataFrame:
     name, columns = read_columns(path, WANTED, TABLES, REMEDY)
     if name == QSO_CAT or Path(path).name.upper().startswith(QSO_CAT):
         columns[QSO_CAT] = np.ones(0)
-    if any(word in f"{name} {Path(path).name.upper()}" for word in ("QSO", "QUASAR")):
+    words = f"{name} {Path(path).name.upper()}"
+    if re.search(LISTS_QUASARS, words) and not re.search(LISTS_OTHERS, words):
         columns[QUASARS] = np.ones(0)
-    identity = _identity(path, columns)
+    identity = _identity(path, columns, identities)
     rows = pd.DataFrame({"TARGETID": identity})
     rows["SPECTYPE"], rows["Z"], rows["QUALITY"] = "", np.nan, np.nan
     rows["REASON"] = "not inspected"
@@ -279,7 +290,8 @@ def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
         raise InputError(
             path,
             f"has no class and redshift of one judge (known columns: {known})",
-            f"{REMEDY}; a table without a class is one of quasars if its name says QSO",
+            f"{REMEDY}; a table without a class is one of quasars if its name says QSO, and not "
+            "that they are targets or candidates",
         )
     if found[0].rank == PIPELINE:
         for names in (CLASSES, WARNINGS, (*WARNINGS, "QUALITY")):
@@ -341,11 +353,14 @@ def _word(path: str | Path, judge: Judge, columns: Columns, count: int) -> pd.Da
         spectype = _spectypes(path, name, columns[name])
     if judge.accepts:
         confirmed, confirmed_z = judge.accepts
+        empty = np.isnan(z)
         if confirmed in columns:
             there = _spectypes(path, confirmed, columns[confirmed])
             spectype = np.where(spectype == "", there, spectype)
         if confirmed_z in columns:
-            z = np.where(np.isnan(z), _numbers(path, confirmed_z, columns[confirmed_z]), z)
+            z = np.where(empty, _numbers(path, confirmed_z, columns[confirmed_z]), z)
+        # Redrock's redshift is that of redrock's class.
+        z = np.where(empty & (spectype == "STAR") & ~(np.abs(z) <= STAR_Z), 0.0, z)
     quality, reason = np.full(count, 4.0), np.full(count, "", dtype=object)
     graded = _first(judge.quality, columns)
     if graded:
@@ -354,10 +369,22 @@ def _word(path: str | Path, judge: Judge, columns: Columns, count: int) -> pd.Da
         reason[np.isnan(quality)] = none
         reason[np.isinf(quality)] = "unresolved label"
         quality[np.isinf(quality)] = np.nan
+    if "CLASS_PERSON" in judge.spectype:
+        reason[spectype == ""] = "not inspected"
     for name, is_listed in judge.listed.items():
         if name in columns:
             reason[~is_listed(_numbers(path, name, columns[name]))] = "not inspected"
     if judge.rank in (PIPELINE, TABLE) and judge.spectype:
+        if "IS_QSO" in columns:
+            flag = _numbers(path, "IS_QSO", columns["IS_QSO"]) == 1
+            other = (flag != (spectype == "QSO")) & (reason == "")
+            if other.any():
+                raise InputError(
+                    path,
+                    f"{_first(judge.spectype, columns)} says {spectype[other][0]} where IS_QSO is "
+                    f"{int(flag[other][0])}: they are not of the same judge",
+                    "leave out one of the columns",
+                )
         for name, largest in LARGEST_Z.items():
             beyond = (spectype == name) & (np.abs(z) > largest) & (reason == "")
             if beyond.any():
@@ -400,6 +427,7 @@ def _one_per_object(rows: pd.DataFrame) -> pd.DataFrame:
     contradicting = (
         (groups["SPECTYPE"].nunique() > 1)
         | (spread >= Z_TOLERANCE)
+        | (spread < 0)  # below z = -1, as -9 for none
         | (z.count().between(1, groups.size() - 1))
         | (quality.max() - quality.min() >= QUALITY_TOLERANCE)
     )
@@ -411,23 +439,30 @@ def _one_per_object(rows: pd.DataFrame) -> pd.DataFrame:
     return result.astype({"BAL": int})
 
 
-def _identity(path: str | Path, columns: Columns) -> np.ndarray:
-    for names in IDENTITIES:
+def _identity(
+    path: str | Path, columns: Columns, identities: Sequence[Sequence[str]]
+) -> np.ndarray:
+    for names in identities:
         if all(name in columns for name in names):
             try:
                 numbers = [_whole_numbers(columns[name], name) for name in names]
             except ValueError as error:
                 raise InputError(path, str(error), REMEDY) from error
             return boss.targetid(*numbers) if len(numbers) == 3 else numbers[0]
-    raise InputError(path, "has no column TARGETID, nor PLATE, MJD and FIBERID", REMEDY)
+    wanted = ", nor ".join(" and ".join(names) for names in identities)
+    raise InputError(path, f"has no column {wanted}", REMEDY)
 
 
 def _whole_numbers(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind in "iu":
         return not_rounded(values.astype(np.int64))
-    if values.dtype.kind != "O":
+    if values.dtype.kind not in "OSU":
         raise ValueError(f"{name} is not a column of whole numbers")
     return whole_numbers(values)
+
+
+#: Yes, no and nothing in tables of text: as pandas, TOPCAT, R and astropy write them.
+WORDS = {"true": "1", "t": "1", "false": "0", "f": "0", "--": "nan", "": "nan"}
 
 
 def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
@@ -435,7 +470,7 @@ def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "biuf" and values.ndim == 1:
         return values.astype(np.float64)
     try:
-        text = pd.Series(values).replace({"True": "1", "False": "0", "--": None, "": None})
+        text = pd.Series(values, dtype=object).str.strip().str.lower().replace(WORDS)
         return pd.to_numeric(text).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise InputError(

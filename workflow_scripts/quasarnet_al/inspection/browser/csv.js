@@ -52,7 +52,7 @@ export function toCsv(spectra, answerOf, inspector) {
 // The name keeps letters and digits of any script.
 export const fileName = (title, inspector) => `desi-vi_${title}_${inspector.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}-]+/gu, "-") || "unknown"}.csv`;
 
-// Splits a line as `split_record` of vi.py does: proper CSV, or older prospect's.
+// Splits a line as `split_record` of tables.py does: proper CSV, or older prospect's.
 export function splitRecord(line, delimiter) {
   const fields = [], odd = `"${delimiter}"`;
   let at = 0;
