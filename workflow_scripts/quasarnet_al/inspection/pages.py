@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import files
-from quasarnet_al.inspection import merge, vi
+from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.line_lists import ABSORPTION, EMISSION, SKY, TELLURIC
 from quasarnet_al.inspection.record import SIZE, STEP, Record, mock_templates, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
@@ -259,7 +259,7 @@ def progress(title: str, href: str, spectra: list[Record], rows: pd.DataFrame) -
 
     A row counts where its file's name has the page's title, or no page's (renamed files).
     """
-    titles = rows["FILE"].map(vi.title_of).astype(str)
+    titles = rows["PAGE"].astype(str)
     elsewhere = (titles != title) & titles.str.startswith(title.rsplit("-", 1)[0] + "-")
     about = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
     counted = rows[about & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]
