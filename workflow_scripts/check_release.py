@@ -7,7 +7,7 @@ from quasarnet_al.core.files import content_of
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.judging import check
 from quasarnet_al.network.weights import read_networks
-from quasarnet_al.spectra import pool
+from quasarnet_al.spectra import sets
 from quasarnet_al.spectra.tables import write_csv
 
 
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     networks = dict(zip(args.weights, read_networks(args.weights), strict=True))
-    learned = pool.read_labelled(args.training)[2] if args.training else pool.labels(0, "")
+    learned = [sets.Labelled.read(args.training)] if args.training else []
     with content_of(" ".join(args.weights), "release them again"):
         table = check.spectra(networks, args.labelled, learned, args.n_thresh)
     summary = check.check(table, args.cuts)

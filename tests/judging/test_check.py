@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.networks import random_network
 from quasarnet_al.judging import check
 from quasarnet_al.judging.statistics import LIGHT_SPEED
+from quasarnet_al.spectra import pool, sets
+from quasarnet_al.spectra.grid import LOG
 
 KMS = 1 / LIGHT_SPEED
 
@@ -23,6 +26,7 @@ def spectra(**changes):
         "C_BAL": [0.9, 0.8, 0.1, 0.9, 0.9, 0.0],
         "DZ": [-900 * KMS, 100 * KMS, 0.03, 0.0, 0.0, 0.0],
         "Z_ERR": [2.2 * 600 * KMS, 3.2 * 600 * KMS, np.nan, np.nan, 0.1, np.nan],
+        "P_QSO": [0.9, 0.7, 0.9, 0.6, 0.6, 0.1],
     }
     return pd.DataFrame(columns | changes)
 
@@ -53,6 +57,36 @@ def test_broad_absorption_and_purity():
     assert row["bal_purity"] == 0.5
     # The strongest cut with a purity of 0.99 would need both at 0.99 to be right.
     assert row["completeness_at_purity"] == 0
+
+
+def test_probabilities():
+    table = check.check(spectra(), [0.5]).set_index("group")
+    assert table.loc["all", "p_qso"] == pytest.approx(3.8 / 6)
+    # One of two of 0.6 is right, that of 0.7, and all three of 0.9 (one says 0.1, for a galaxy).
+    assert table.loc["all", "p_qso_error"] == pytest.approx((0.2 + 0.3 + 0.3) / 6)
+    # Quasars alone say nothing of a probability.
+    assert np.isnan(table.loc["z below 1", "p_qso"])
+    halved = spectra(P_QSO=[0.45, 0.35, 0.45, 0.3, 0.3, 0.05])
+    worse = check.check(halved, [0.5]).set_index("group")
+    assert worse.loc["all", "p_qso_error"] > 2 * table.loc["all", "p_qso_error"]
+    unknown = check.check(spectra(P_QSO=np.nan), [0.5]).set_index("group")
+    assert unknown[["p_qso", "p_qso_error"]].isna().all(axis=None)
+
+
+def test_objects_that_another_survey_taught_are_left_out(tmp_path):
+    """The TARGETIDs of SDSS and DESI differ; the place on the sky does not."""
+    labels, catalog = pool.labels(3, "desi"), pool.catalog(3)
+    labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"] = [1, 2, 3]
+    labels["SPECTYPE"], labels["Z"] = "QSO", 2.0
+    catalog["TARGET_RA"], catalog["TARGET_DEC"] = [10.0, 20.0, 30.0], 5.0
+    flux = np.zeros((3, LOG.size), np.float32)
+    pool.write(tmp_path / "desi.fits", flux, catalog, LOG, labels)
+    learned = sets.Labelled(flux[:2], catalog[1:].copy(), labels[1:].copy())
+    learned.labels["TARGETID"] = learned.labels["OBJECT"] = [77, 3]
+    learned.catalog["TARGET_RA"] = [20.0001, 99.0]
+    network = {"a.h5": random_network()}
+    table = check.spectra(network, [str(tmp_path / "desi.fits")], [learned], 1)
+    assert table["TARGETID"].tolist() == [1]
 
 
 def test_bins_of_signal_to_noise_and_of_redshift():

@@ -1,6 +1,7 @@
 """The gate: it lets good weights through and stops bad ones, naming what is wrong."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,11 @@ import pytest
 import yaml
 
 import compare_weights
+from helpers.networks import random_network
 from helpers.paths import ROOT
 from helpers.survey import QUICK
 from quasarnet_al.core.files import InputError, write_json
-from quasarnet_al.judging import gate
+from quasarnet_al.judging import comparison, gate
 from quasarnet_al.network import targets, weights
 from quasarnet_al.network.lines import Lines
 from quasarnet_al.spectra import grid, pool
@@ -157,8 +159,17 @@ def test_resampling_is_of_objects():
     many = gate._share(
         "sky", "all", np.repeat(np.arange(100), 10), tenfold, np.random.default_rng(0)
     )
-    assert many["n"] == 1000
+    assert once["n"] == many["n"] == 100
     assert many["error"] == pytest.approx(once["error"], rel=0.1)
+
+
+def test_many_spectra_of_few_objects_are_not_judged():
+    labels, incumbent = made(np.ones(200, bool), np.full(200, 2.0), np.ones(200, bool))
+    labels["OBJECT"] %= 20
+    candidate = says(np.arange(200) % 20 > 5, np.full(200, 2.01))
+    table = judged(candidate, incumbent, labels, np.ones(200))
+    assert table["n"].max() == 20
+    assert table["passed"].isna().all()
 
 
 def test_unknown_objects_are_one_each():
@@ -218,7 +229,7 @@ def truth(seed=0):
     return labels, rng.gamma(1.5, 4, SIZE)
 
 
-def network(labels, seed, offset=0.0, lya=0.0, rescaled=True, bal=True):
+def network(labels, seed, offset=0.0, lya=0.0, rescaled=True, bal=True, dead=False, dent=0.0):
     """The answers of a small network of the mock survey, with a fault or without.
 
     It scatters by 1,200 km/s and finds nine quasars of ten, as measured with 16 filters and
@@ -236,10 +247,12 @@ def network(labels, seed, offset=0.0, lya=0.0, rescaled=True, bal=True):
         z = grid.LOG.to_wavelength(boxes * grid.LOG.size / 13) / rest - 1
     z += (1 + z) * offset / light
     z[:, 0] += (1 + z[:, 0]) * lya / light
+    z += np.where((z > 1.4) & (z < 1.6), dent * (1 + z) / light, 0)
     pixel = grid.LOG.pixel(rest * (1 + labels["Z"][:, None]))
     on_grid = (pixel >= 0) & (pixel < grid.LOG.size) & quasar[:, None]
     c = np.where(on_grid, rng.beta(4, 0.5, (SIZE, 6)), rng.beta(0.5, 8, (SIZE, 6)))
     c[quasar & (rng.random(SIZE) < 0.1)] *= 0.4
+    c[:, 0] *= not dead
     c_bal = np.where(labels["BAL"] == 1, rng.beta(4, 1, SIZE), rng.beta(0.5, 8, SIZE))
     found = Lines(c, z, c_bal if bal else 1e-6 * c_bal)
     return gate.answers(found, gate.Settings(cut=CUT))
@@ -261,6 +274,7 @@ def test_a_good_candidate_passes_on_a_sample_of_realistic_size(seed):
     ("fault", "caught"),
     [
         ({"bal": False}, {("bal_completeness", "all")}),
+        ({"dead": True}, {("completeness", "line LYA")}),
         ({"rescaled": False}, {("offset", "box 0-0.25"), ("offset", "box 0.75-1")}),
         ({"lya": 1180}, {("offset", "line LYA"), ("shift", "line LYA")}),
         ({"lya": -1180}, {("offset", "line LYA"), ("shift", "line LYA")}),
@@ -273,6 +287,51 @@ def test_a_planted_fault_is_caught_on_a_sample_of_realistic_size(fault, caught, 
     labels, snr = truth(seed)
     candidate, incumbent = network(labels, 2 + seed, **fault), network(labels, 1)
     assert caught <= broken(judged(candidate, incumbent, labels, snr))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_range_of_wrong_redshifts_is_caught_that_wide_bins_do_not_see(seed):
+    """1,500 km/s at 1.4 < z < 1.6, where no redshift is catastrophic and the medians stay."""
+    labels, snr = truth(seed)
+    candidate, incumbent = network(labels, 2 + seed, dent=1500), network(labels, 1)
+    found = broken(judged(candidate, incumbent, labels, snr))
+    assert found and all(where.startswith("narrow z 1.") for _, where in found)
+    pool_rows = gate.compare_pool(candidate, incumbent, labels["OBJECT"])
+    found = broken(gate.verdict(pool_rows, gate.Settings()))
+    assert any(where.startswith("narrow z 1.") for _, where in found)
+
+
+def test_purity_of_broad_absorption_needs_both_states():
+    """Where no quasar has it, every purity is 0: a network that always says so would pass."""
+    labels, snr = truth()
+    labels["BAL"] = 0
+    incumbent = network(labels, 1)
+    always = replace(incumbent, bal=np.ones(SIZE, bool))
+    table = judged(always, replace(incumbent, bal=snr > 5), labels, snr).set_index("check")
+    assert table.loc["bal_purity", "candidate"] == 0
+    assert table.loc["bal_purity", "passed"] is None
+
+
+@pytest.mark.parametrize("kind", ["QSO", "STAR"])
+def test_labelled_spectra_of_one_kind_are_refused(kind, tmp_path):
+    """Without stars a network that takes everything for a quasar is perfectly pure."""
+    for name in ("a", "b"):
+        weights.write_network(tmp_path / f"{name}.h5", random_network(), {})
+    labels = pool.labels(60, "test")
+    labels["SPECTYPE"], labels["OBJECT"], labels["Z"] = kind, np.arange(60), 0.5
+    labels["SPECTYPE"][:29] = "GALAXY" if kind == "QSO" else "QSO"
+    spectra = np.zeros((60, grid.LOG.size), np.float32)
+    pool.write(tmp_path / "v.fits", spectra, pool.catalog(60), grid.LOG, labels)
+    files = comparison.Files(str(tmp_path / "v.fits"))
+    with pytest.raises(InputError, match=r"has 29 (quasars|spectra of other classes), but 30"):
+        comparison.compare(str(tmp_path / "a.h5"), str(tmp_path / "b.h5"), files, gate.Settings())
+
+
+def test_what_was_not_given_is_not_judged():
+    labels, snr = truth()
+    result = gate.summary(judged(network(labels, 1), network(labels, 1), labels, snr), CUT)
+    assert result["passed"]
+    assert {"sky (all)", "class_changed (all)", "pool_shift (all)"} <= set(result["not judged"])
 
 
 def test_an_offset_that_changes_its_sign_is_caught():

@@ -98,6 +98,16 @@ def test_average_precision():
     assert np.isnan(metrics.average_precision(right[:0], strength[:0], 0))
 
 
+def test_average_precision_of_equal_strengths_does_not_depend_on_their_order():
+    """An output that says the same of everything has the purity of choosing everything."""
+    right = np.array([True, False, False, True])
+    for order in (slice(None), slice(None, None, -1), [0, 3, 1, 2]):
+        assert metrics.average_precision(right[order], np.ones(4), 2) == 0.5
+    strength = np.array([0.9, 0.9, 0.5, 0.5])
+    # Purity 1/2 where the first is selected, with the second; 2/4 where all are.
+    assert metrics.average_precision(right, strength, 2) == 0.5
+
+
 def test_discards():
     flaw = np.array(["none"] * 6 + ["cosmic"] * 3 + ["tilt"])
     discarded = np.array([True] + [False] * 5 + [True, True, False, False])

@@ -102,6 +102,8 @@ def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):
     report_round.main(arguments)
     page = (tmp_path / "report.html").read_text()
     assert "waits for its labels" in page
+    for targetid in pd.read_csv("batch.csv", dtype={"TARGETID": "int64"})["TARGETID"]:
+        assert f"{targetid}. Votes" not in page  # inspectors are to answer without knowing
     assert not {"Agreement between inspectors", "Cost of this round"} & set(headings(page))
 
     batch = write_labels(task)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quasarnet_al.judging import calibration
+from quasarnet_al.judging import calibration, votes
 from quasarnet_al.judging.metrics import (
     BAL_CUT,
     CATASTROPHIC,
@@ -18,7 +18,8 @@ from quasarnet_al.judging.statistics import LIGHT_SPEED, ratio, sigma_nmad, velo
 from quasarnet_al.learning import scores
 from quasarnet_al.network import lines
 from quasarnet_al.network.weights import Network
-from quasarnet_al.spectra import pool
+from quasarnet_al.spectra import sets
+from quasarnet_al.spectra.tables import stack
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ Z_EDGES = (1.0, 1.5, 2.1, 3.0)
 def spectra(
     networks: Mapping[str, Network],
     paths: Sequence[str],
-    learned: np.ndarray,
+    learned: Sequence[sets.Labelled],
     n_thresh: int,
 ) -> "pd.DataFrame":
     """Return a row per network and spectrum of labelled sets, as `check` takes them.
@@ -42,7 +43,8 @@ def spectra(
     ----------
     networks : by the name that the table has for each; all of one grid
     paths : of the sets, which give them their names
-    learned : labels of what the networks learned from: the same objects are left out
+    learned : what the networks learned from: the same objects are left out, also those that
+        another survey has observed (`sets.objects`)
     n_thresh : number of lines that make a quasar; CONFIDENCE is that of the last of them
 
     Raises
@@ -53,25 +55,33 @@ def spectra(
 
     tables = []
     grid = next(iter(networks.values())).grid
-    sets = {path: pool.read_labelled(path, grid) for path in paths}
+    known = {path: sets.Labelled.read(path, grid) for path in paths}
+    new = {path: each[_others(each, learned)] for path, each in known.items()}
     for name, network in networks.items():
         reliability = calibration.of_network(network.attributes)
-        for path, (flux, catalog, labels) in sets.items():
-            new = ~np.isin(labels["OBJECT"], learned["OBJECT"])
-            new &= ~np.isin(labels["TARGETID"], learned["TARGETID"])
-            found = scores.combine(scores.lines_of_members([network], flux[new]))
-            table = pd.DataFrame({"WEIGHTS": name, "SET": Path(path).stem}, range(new.sum()))
+        for path, each in new.items():
+            found = scores.combine(scores.lines_of_members([network], each.spectra))
+            table = pd.DataFrame({"WEIGHTS": name, "SET": Path(path).stem}, range(len(each.labels)))
             for column in ("TARGETID", "OBJECT", "SPECTYPE", "Z", "BAL"):
-                table[column] = labels[column][new]
-            table["SNR"] = catalog["SNR"][new]
+                table[column] = each.labels[column]
+            table["SNR"] = each.catalog["SNR"]
             # The strongest line decides at n_thresh 1, the second strongest at 2 ...
             table["CONFIDENCE"] = np.sort(found.c, axis=1)[:, -n_thresh]
             table["C_BAL"] = found.c_bal
             table["Z_QN"] = lines.combined_redshift(found.c, found.z)
             table["Z_ERR"] = reliability.redshift_error(found) if reliability else np.nan
-            table["DZ"] = velocity(table["Z_QN"].to_numpy(), labels["Z"][new]) / LIGHT_SPEED
+            table["P_QSO"] = reliability.probability(found) if reliability else np.nan
+            table["DZ"] = velocity(table["Z_QN"].to_numpy(), each.labels["Z"]) / LIGHT_SPEED
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _others(spectra: sets.Labelled, learned: Sequence[sets.Labelled]) -> np.ndarray:
+    """Return which spectra are of objects that are not among those `learned`, bool (n,)."""
+    every = [spectra, *learned]
+    number = sets.objects(stack([e.catalog for e in every]), stack([e.labels for e in every]))
+    count = len(spectra.labels)
+    return ~np.isin(number[:count], number[count:])
 
 
 def check(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
@@ -82,7 +92,7 @@ def check(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
     Parameters
     ----------
     spectra : a row per network and spectrum: WEIGHTS, SET, SPECTYPE, Z, BAL, SNR, CONFIDENCE,
-        C_BAL, DZ = (Z_QN - Z) / (1 + Z) and Z_ERR (NaN where the network does not know it)
+        C_BAL, DZ = (Z_QN - Z) / (1 + Z), Z_ERR and P_QSO (NaN where the network does not know them)
     cuts : confidences above which a spectrum is taken for a quasar
 
     Returns
@@ -92,8 +102,9 @@ def check(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":
         for quasars; of the quasars found: catastrophic (how many redshifts are off by more than
         `CATASTROPHIC`), of the rest the median and scatter of the redshift error, and the shares
         within one and two Z_ERR; completeness_at_purity (whatever the cut, redshifts off by less
-        than `CATASTROPHIC`); completeness and purity of the BAL output. NaN where a group has
-        nothing to judge
+        than `CATASTROPHIC`); the mean of P_QSO, which should be quasars / (quasars + others), and
+        its calibration error (`votes.calibration`), in groups of both kinds; completeness and
+        purity of the BAL output. NaN where a group has nothing to judge
     """
     import pandas as pd  # takes longer to start than the rest
 
@@ -138,6 +149,10 @@ def _found(known: "pd.DataFrame", cut: float) -> dict:
     bal_known = quasar & (known["BAL"] >= 0).to_numpy()
     bal, called = bal_known & (known["BAL"] == 1), bal_known & (known["C_BAL"] > BAL_CUT)
 
+    p, p_error = known["P_QSO"].to_numpy(float), np.nan
+    if np.isfinite(p).all() and quasar.any() and not quasar.all():
+        p_error = votes.calibration(np.stack([1 - p, p], axis=1), quasar)["expected_error"]
+
     def within(deviations: float) -> float:
         return ratio(int((np.abs(error) < deviations * sigma)[sure].sum()), int(sure.sum()))
 
@@ -158,6 +173,8 @@ def _found(known: "pd.DataFrame", cut: float) -> dict:
         "completeness_at_purity": completeness_at_purity(
             quasar & (np.abs(error) < CATASTROPHIC), strength, int(quasar.sum()), WANTED_PURITY
         ),
+        "p_qso": p.mean() if np.isfinite(p_error) else np.nan,
+        "p_qso_error": p_error,
         "bal_completeness": ratio(int((bal & called).sum()), int(bal.sum())),
         "bal_purity": ratio(int((bal & called).sum()), int(called.sum())),
     }

@@ -37,7 +37,7 @@ def compare(
     """Return the judged checks (`gate.verdict`) and the exposures of the pool whose class changes.
 
     Raises `InputError` where the networks and the spectra are not on one grid, or where there
-    are fewer quasars than a check needs: what cannot be judged must not pass.
+    are fewer quasars, or others, than a check needs: what cannot be judged must not pass.
     """
     grid = pool.read_grid(files.labelled, *files.pool, *files.sky)
     networks = [_predictor(path, grid) for path in (candidate, incumbent)]
@@ -50,13 +50,12 @@ def compare(
         return one, two
 
     spectra, catalog, labels = pool.read_labelled(files.labelled)
-    quasars = int((labels["SPECTYPE"] == "QSO").sum())
-    if quasars < settings.least:
-        raise InputError(
-            files.labelled,
-            f"has {quasars} quasars, but {settings.least} are needed",
-            "label more",
-        )
+    quasar = labels["SPECTYPE"] == "QSO"
+    for kind, count in (("quasars", quasar.sum()), ("spectra of other classes", (~quasar).sum())):
+        if count < settings.least:
+            raise InputError(
+                files.labelled, f"has {count} {kind}, but {settings.least} are needed", "label more"
+            )
     rows = gate.compare_labelled(*answers(spectra), labels, catalog["SNR"], grid, settings)
     changed = [pd.DataFrame(columns=["TARGETID"])]
     for paths, compare_files in ((files.pool, gate.compare_pool), (files.sky, gate.compare_sky)):

@@ -60,6 +60,9 @@ VELOCITIES = ("sigma_nmad", "offset", "shift", "pool_shift")
 WHOLE = "all"
 #: Below the split of the classes and near z 3.7, where new weights once lost quasars.
 REDSHIFT_EDGES = (0, 0.8, 1.5, 2.1, 2.6, 3.1, 3.5, 3.9, 5)
+#: Quasars in a narrow bin of redshift, where only the shift is judged, and the most such bins:
+#: networks go wrong in ranges that hardly move the median of a wider bin.
+NARROW, MOST_NARROW = 100, 30
 #: Of the bins of a line's position in its box, 0 to 1.
 BOX_EDGES = (0, 0.25, 0.5, 0.75, 1)
 #: Minimum number of objects (of both networks) for a row to be judged.
@@ -186,6 +189,15 @@ def bins(
     return found
 
 
+def narrow_bins(z: np.ndarray, quasar: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return `bins` of the redshifts `z` (n,) that hold equally many `quasar`s, bool (n,)."""
+    count = min(int(quasar.sum()) // NARROW, MOST_NARROW)
+    if not count:
+        return []
+    edges = np.unique(np.quantile(z[quasar], np.linspace(0, 1, count + 1)))
+    return [(label, inside & quasar) for label, inside in bins(z, edges, "narrow z")]
+
+
 def snr_bins(snr: np.ndarray, edges: Sequence[float] = ()) -> np.ndarray:
     """Return the edges of S/N bins without an end; by default the quartiles of `snr`."""
     between = np.asarray(edges, float)
@@ -234,14 +246,19 @@ def compare_labelled(
 
     Returns
     -------
-    rows of the comparison: completeness, purity (`metrics.completeness_purity`), share
-    of catastrophic redshifts, sigma_NMAD and median (offset) of the redshift error, and the
-    median of the differences between the networks (shift), km/s, of quasars found, whole and
-    in bins; the latter three also by line, of that line's own redshift where it is seen, and
-    of all lines together by their true position in the box, where a network whose offsets are
-    not rescaled is off by thousands of km/s in opposite directions at both ends;
-    completeness and purity of the BAL output on quasars whose
-    BAL state is known; cut and completeness at the wanted purity
+    rows of the comparison:
+
+    * completeness, purity (`metrics.completeness_purity`), share of catastrophic redshifts,
+      sigma_NMAD and median (offset) of the redshift error, and the median of the differences
+      between the networks (shift), km/s, of quasars found: whole and in bins, the shift also in
+      narrow ones;
+    * by line, the completeness (seen at the right redshift, of the quasars that have it on the
+      grid), and the latter three of the line's own redshift where it is seen;
+    * these three of all lines together by their true position in the box, where a network whose
+      offsets are not rescaled is off by thousands of km/s in opposite directions at both ends;
+    * completeness and purity of the BAL output on quasars whose BAL state is known; the purity
+      rests on no more objects than the rarer state has;
+    * cut and completeness at the wanted purity
     """
     rng = np.random.default_rng([settings.seed, 1])
     objects = identity(labels["OBJECT"])
@@ -275,15 +292,25 @@ def compare_labelled(
         }
         rows += [_share(check, label, objects, part, rng) for check, part in parts.items()]
         rows += _redshift_errors(label, objects, errors, [r & inside for r in right], rng)
+    both = right[0] & right[1]
+    rows += [
+        _shift("shift", label, objects, errors[0] - errors[1], both & inside, rng)
+        for label, inside in narrow_bins(z_true, is_qso)
+    ]
     of_lines = [velocity(network.line_z, z_true[:, None]) for network in networks]
     counted = [
         is_qso[:, None] & network.seen & (np.abs(error) < CATASTROPHIC)
         for network, error in zip(networks, of_lines, strict=True)
     ]
+    pixel = grid.pixel(np.array([*LINES.values()]) * (1 + z_true[:, None]))
+    there = is_qso[:, None] & (pixel >= 0) & (pixel < grid.size)
     for number, name in enumerate(LINES):
-        here, there = ([array[:, number] for array in arrays] for arrays in (of_lines, counted))
-        rows += _redshift_errors(f"line {name}", objects, here, there, rng)
-    place = grid.pixel(np.array([*LINES.values()]) * (1 + z_true[:, None])) * BOXES / grid.size % 1
+        label, whole = f"line {name}", there[:, number]
+        here, kept = ([array[:, number] for array in arrays] for arrays in (of_lines, counted))
+        share = [(each & whole, whole) for each in kept]
+        rows.append(_share("completeness", label, objects, share, rng))
+        rows += _redshift_errors(label, objects, here, kept, rng)
+    place = pixel * BOXES / grid.size % 1
     flat = [error.ravel() for error in of_lines]
     for label, inside in bins(place.ravel(), BOX_EDGES, "box"):
         masks = [each.ravel() & inside for each in counted]
@@ -294,6 +321,9 @@ def compare_labelled(
         _share("bal_completeness", WHOLE, objects, [(is_bal & c, is_bal) for c in called], rng),
         _share("bal_purity", WHOLE, objects, [(is_bal & c, c) for c in called], rng),
     ]
+    # Without quasars of both states every network has one purity, 0 or 1.
+    states = (is_bal, known & ~is_bal)
+    rows[-1]["n"] = min(rows[-1]["n"], *(_count(objects, state) for state in states))
     strengths = [network.strength for network in networks]
     return rows + _at_purity(objects, strengths, good, is_qso, settings.wanted_purity, rng)
 
@@ -309,7 +339,8 @@ def compare_pool(
     classes; and of pairs of exposures of one TARGETID, one after the other in the order
     of the files, the share that agrees in class, and of pairs that are both taken for
     quasars, the share that agrees in redshift (to 6000 km/s); the median by which the redshifts
-    differ between the networks (km/s) where both see a quasar, and by line where both see it
+    differ between the networks (km/s) where both see a quasar, also in narrow bins of the
+    incumbent's redshift, and by line where both see it
     """
     rng = np.random.default_rng([seed, 2])
     objects = identity(targetid)
@@ -336,7 +367,11 @@ def compare_pool(
         of_redshift.append((both & close, both))
     rows.append(_share("repeat_class", WHOLE, objects[first], of_class, rng))
     rows.append(_share("repeat_redshift", WHOLE, objects[first], of_redshift, rng))
-    shifts = [(WHOLE, candidate.z, incumbent.z, candidate.found & incumbent.found)]
+    both = candidate.found & incumbent.found
+    shifts = [
+        (label, candidate.z, incumbent.z, inside)
+        for label, inside in [(WHOLE, both), *narrow_bins(incumbent.z, both)]
+    ]
     shifts += [
         (
             f"line {name}",
@@ -424,7 +459,9 @@ def summary(table: pd.DataFrame, cut: float) -> dict:
         "broken": [_describe(row) for row in table[violated].to_dict("records")],
         "judged": int(judged.sum()),
         "not judged": [
-            f"{row.check} ({row.bin})" for row in table[unjudged].itertuples(index=False)
+            *(f"{row.check} ({row.bin})" for row in table[unjudged].itertuples(index=False)),
+            # Of spectra that were not given: the pool, sky fibres.
+            *(f"{check} ({WHOLE})" for check in ALLOWED if check not in whole.index),
         ],
         "reveals": [
             _reveals(str(check), rows) for check, rows in table[judged].groupby("check", sort=False)
@@ -464,6 +501,11 @@ def _describe(row: dict) -> str:
     )
 
 
+def _count(objects: np.ndarray, counted: np.ndarray) -> int:
+    """Return the number of objects that have spectra among the `counted`, bool (n,)."""
+    return len(np.unique(objects[counted]))
+
+
 def _share(
     check: str,
     label: str,
@@ -484,7 +526,7 @@ def _share(
     counted = outcome[:, 1] | outcome[:, 3]
     outcome, objects = outcome[counted], objects[counted]
     total = outcome.sum(axis=0)
-    n = int(min(total[1], total[3]))
+    n = min(_count(objects, outcome[:, 1]), _count(objects, outcome[:, 3]))
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = total[[0, 2]] / total[[1, 3]]
         if not n:
@@ -510,8 +552,8 @@ def _redshift_errors(
     both = right[0] & right[1]
     moved = _shift("shift", label, objects, errors[0] - errors[1], both, rng)
     counted = right[0] | right[1]
+    n = min(_count(objects, each) for each in right)
     errors, masks = [error[counted] for error in errors], [each[counted] for each in right]
-    n = int(min(mask.sum() for mask in masks))
 
     def statistics(rows: np.ndarray) -> np.ndarray:
         kept = [error[rows][mask[rows]] for error, mask in zip(errors, masks, strict=True)]
@@ -541,7 +583,7 @@ def _shift(
     The median over pairs is more precise than the difference of two medians. Like a change of
     class it counts as a loss whether or not it is for the better.
     """
-    values, n = difference[both], int(both.sum())
+    values, n = difference[both], _count(objects, both)
 
     def statistics(rows: np.ndarray) -> np.ndarray:
         return np.array([np.median(values[rows]), 0.0])
@@ -549,7 +591,7 @@ def _shift(
     if not n:
         return _row(check, label, n, np.array([np.nan, 0.0]), np.full((1, 2), np.nan))
     samples = _redraw(objects[both], statistics, rng)
-    return _row(check, label, n, statistics(np.arange(n)), samples)
+    return _row(check, label, n, statistics(np.arange(len(values))), samples)
 
 
 def _at_purity(
@@ -577,7 +619,7 @@ def _at_purity(
     estimate = statistics(np.arange(len(objects)))
     samples = _redraw(objects, statistics, rng) if len(objects) else np.full((1, 2, 2), np.nan)
     return [
-        _row(check, WHOLE, int(is_qso.sum()), estimate[i], samples[:, i])
+        _row(check, WHOLE, _count(objects, is_qso), estimate[i], samples[:, i])
         for i, check in enumerate(("completeness_at_purity", "cut_at_purity"))
     ]
 

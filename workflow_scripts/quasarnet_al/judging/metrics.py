@@ -45,9 +45,11 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     with a wrong redshift is never selected and counts as 0 (Manning et al. 2008, section
     8.4). `right` is bool (n,), a quasar with the right redshift; `strength` (n,).
     """
-    order = np.argsort(-strength, kind="stable")
-    purity = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    return ratio(float(purity[right[order]].sum()), quasars)
+    ranked = np.sort(strength)
+    # How many exceed or equal each strength: a cut never separates spectra of equal strength.
+    selected = len(ranked) - np.searchsorted(ranked, strength[right])
+    found = len(strength[right]) - np.searchsorted(np.sort(strength[right]), strength[right])
+    return ratio(float((found / selected).sum()), quasars)
 
 
 def completeness_at_purity(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quasarnet_al.judging.statistics import sigma_nmad
+from quasarnet_al.judging.statistics import ratio, sigma_nmad
 
 #: A member is odd when it is worse than the others by more than both.
 ODD_SHARE, ODD_SIGMA = 0.1, 5.0
@@ -20,6 +20,10 @@ def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:
     votes : (n, K) fractions of the members
     truth : int (n,), the classes
     bins : of equal width between 1/K, which the winner has at least, and 1
+
+    Returns
+    -------
+    expected_error (NaN without spectra), and bins: n, vote (the mean) and right (a share) of each
     """
     confidence, right = votes.max(axis=1), votes.argmax(axis=1) == truth
     edges = np.linspace(1 / votes.shape[1], 1, bins + 1)
@@ -27,9 +31,9 @@ def calibration(votes: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict:
     count = np.bincount(number, minlength=bins)
     sums = [np.bincount(number, weights=x, minlength=bins) for x in (confidence, right)]
     filled = np.flatnonzero(count)
-    error = np.abs(sums[0] - sums[1]).sum() / max(1, len(votes))
+    error = ratio(float(np.abs(sums[0] - sums[1]).sum()), len(votes))
     return {
-        "expected_error": float(error),
+        "expected_error": error,
         "bins": [
             {"n": int(count[k]), "vote": sums[0][k] / count[k], "right": sums[1][k] / count[k]}
             for k in filled

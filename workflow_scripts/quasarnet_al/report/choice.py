@@ -103,7 +103,7 @@ def reliability(rounds: Sequence[dict]) -> "Figure":
         # Where several rounds are shown, theirs alone.
         known = entry.get("probabilities", {}) if len(rounds) == 1 else {}
         for name, style in (("raw", ":"), ("calibrated", "--")):
-            if name in known:
+            if name in known and known[name]["bins"]:
                 points, error = known[name]["bins"], known[name]["expected_error"]
                 axis.plot(
                     [b["vote"] for b in points],

@@ -119,11 +119,18 @@ def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -
     return [
         *choice(selection.read_summary(files.summary)),
         html.row_of(figures),
-        *gallery("Most uncertain", task, batch.grid, batch.table[:GALLERY], batch.spectra),
+        *_most_uncertain(task, files, batch),
         *gallery(
             "Discarded as outliers, the most uncertain", task, batch.grid, discarded_rows, outliers
         ),
     ]
+
+
+def _most_uncertain(task: Task, files: Files, batch: _Batch) -> list[str]:
+    """Return what the ensemble says of the batch, which inspectors may not know beforehand."""
+    if not files.labels:
+        return [html.paragraph("Its most uncertain spectra are shown once the labels are there.")]
+    return gallery("Most uncertain", task, batch.grid, batch.table[:GALLERY], batch.spectra)
 
 
 def _labels(task: Task, files: Files, batch: _Batch, z_split: float) -> list[str]:
