@@ -403,6 +403,15 @@ def test_identifiers_that_are_text_in_a_fits_table(tmp_path):
     assert labels(read(tmp_path, columns, "X")) == {0: ("QSO", 2.1), 1: ("GALAXY", 0.8)}
 
 
+@pytest.mark.parametrize("z", [-99.0, -1.0, np.nan, 1e20, 0.0])
+def test_what_stands_for_no_redshift_is_no_label_for_any_reader(tmp_path, z):
+    """Studies and comparisons take what has no REASON."""
+    columns = {"TARGETID": ids(3), "Z": [z, 0.8, 2.1], "SPECTYPE": ["QSO", "GALAXY", "QSO"]}
+    table = read(tmp_path, columns, "X")
+    assert labels(table) == {1: ("GALAXY", 0.8), 2: ("QSO", 2.1)}
+    assert table["REASON"][FIRST] == "impossible redshift"
+
+
 def test_a_redshift_of_minus_nine_is_none(tmp_path):
     """Mean of -9, 5 and 6: a quasar at 0.67."""
     columns = {"TARGETID": [FIRST] * 3, "Z": [-9.0, 5.0, 6.0], "SPECTYPE": ["QSO"] * 3}
