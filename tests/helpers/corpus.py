@@ -505,7 +505,7 @@ VI = CSV | {
     "header alone": lines(lambda table: table[:1]),
 }
 TARGETS = {k: v for k, v in OURS.items() if k not in ("empty", "line ends alone")} | {
-    "STATUS in the middle of text": text("TARGETID STATUS\n1 2\n"),
+    "STATUS in the middle of text": text("its TARGETID and STATUS\n1 2\n"),
 }
 JSON = ANYTHING | {
     "a list": text("[1, 2]"),

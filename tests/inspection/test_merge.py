@@ -229,6 +229,19 @@ def test_one_person_in_two_spellings_is_one(tmp_path):
     assert agreement["cohen"] == []
 
 
+@pytest.mark.parametrize(("one", "two"), [("J\u00f6rg", "Jo\u0308rg"), ("Eve Lee", "eve  lee")])
+def test_one_person_in_two_encodings_is_one(tmp_path, one, two):
+    """Macs write accents in file names as letters of their own; the page takes both for one."""
+    paths = [
+        given_at(
+            tmp_path / f"desi-vi_r-minibatch-01_{k}.csv", answer, f"2026-01-01T1{k}:00:00Z", name
+        )
+        for k, (name, answer) in enumerate(((one, "4,2.1,QSO"), (two, "4,0.5,GALAXY")))
+    ]
+    labels = merge.merge(read_answers(paths)[0], [BATCH[0]])[0]
+    assert (labels["N_INSPECTORS"][0], labels["SPECTYPE"][0]) == (1, "GALAXY")
+
+
 def test_a_file_that_is_no_csv_spoils_nothing(tmp_path, program):
     good = write_answers(tmp_path, "desi-vi_r-minibatch-01_a.csv", "a", [1, 2])
     empty = tmp_path / "desi-vi_r-minibatch-01_b.csv"
@@ -261,13 +274,78 @@ def given_at(path, answer, time, scanner="ann"):
         # As text the first is the larger: by its offset it is the earlier.
         ("2026-01-01T12:00:00+05:00", "2026-01-01T11:00:00Z"),
         ("", "2026-01-01T11:00:00Z"),
-        ("last week", "2026-01-01T11:00:00Z"),
     ],
 )
 def test_the_later_answer_counts_by_its_moment(tmp_path, first, second):
     old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", first)
     new = given_at(tmp_path / "desi-vi_t_ann (1).csv", "4,2.1,QSO", second)
     assert merged(old, new)[0].loc[BATCH[0], "SPECTYPE"] == "QSO"
+
+
+def test_an_answer_whose_time_a_spreadsheet_has_rewritten_is_not_lost(tmp_path):
+    """It may be the correction: what it says is not dropped as if it were the oldest."""
+    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,2.1,QSO", "2026-01-01T10:00:00Z")
+    for answer, status in (("4,0.5,GALAXY", "conflict"), ("4,2.1,QSO", "accepted")):
+        new = given_at(tmp_path / "desi-vi_t_ann (1).csv", answer, "01/02/26 11:00")
+        assert merged(old, new)[0].loc[BATCH[0], "STATUS"] == status
+
+
+PAGE = "desi-vi_r-round-01-minibatch-01_Ann.csv"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "corrected.csv",
+        f"Copy of {PAGE}",
+        "Kopie von " + PAGE,
+        f"ann_{PAGE}",
+        PAGE.replace(".csv", " (1).CSV"),
+        PAGE.replace("Ann", "Ann_v2"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("answer", "label"), [("4,0.5,GALAXY", ["GALAXY", "accepted"]), ("-1,,", ["", "not inspected"])]
+)
+def test_a_correction_in_a_renamed_file_counts(tmp_path, name, answer, label):
+    """The mean of two redshifts, or a label that was withdrawn, would be wrong."""
+    old = given_at(tmp_path / PAGE, "4,2.1,QSO", "2026-01-01T10:00:00Z", "Ann")
+    new = given_at(tmp_path / name, answer, "2026-01-01T11:00:00Z", "ann")
+    other = given_at(tmp_path / "mine.csv", "4,2.2,QSO", "2026-01-01T10:30:00Z", "Ann")
+    for paths in ((old, new), (new, old), (old, other, new)):
+        rows = read_answers(paths)[0]
+        assert set(rows["INSPECTOR"]) == {"Ann"}
+        merged_labels = merge.merge(rows, [BATCH[0]])[0]
+        assert merged_labels.loc[0, ["SPECTYPE", "STATUS"]].tolist() == label
+
+
+def test_a_renamed_file_is_no_correction_where_it_cannot_be_told(tmp_path):
+    """Without a time, of two pages, of a decision, or of two people with one name."""
+    old = given_at(tmp_path / PAGE, "4,2.1,QSO", "2026-01-01T10:00:00Z", "Ann")
+    new = given_at(tmp_path / "x.csv", "4,0.5,GALAXY", "", "Ann")
+    assert merge.merge(read_answers([old, new])[0], [BATCH[0]])[0]["STATUS"][0] == "conflict"
+    new = given_at(tmp_path / "x.csv", "4,0.5,GALAXY", "2026-01-01T11:00:00Z", "Ann")
+    decided = given_at(
+        tmp_path / PAGE.replace("minibatch-01", "adjudication"), "4,2.1,QSO",
+        "2026-01-01T10:30:00Z", "Ann",
+    )  # fmt: skip
+    labels = merge.merge(read_answers([old, decided, new])[0], [BATCH[0]])[0]
+    assert labels["SPECTYPE"][0] == "QSO"
+    again = given_at(
+        tmp_path / PAGE.replace("batch-01", "batch-02"), "4,2.1,QSO", "2026-01-01", "Ann"
+    )
+    assert merge.merge(read_answers([old, again, new])[0], [BATCH[0]])[0]["STATUS"][0] == "conflict"
+    rows = [
+        f"{target},Ann,4,{z},QSO,2026-01-01T10:{m}:00Z" for target, z, m in ((1, 2, 10), (2, 2, 40))
+    ]
+    one = vi(tmp_path / PAGE, *rows, header=TIMED)
+    rows = [
+        f"{target},Ann,4,{z},QSO,2026-01-01T10:{m}:00Z" for target, z, m in ((1, 3, 20), (2, 3, 30))
+    ]
+    two = vi(tmp_path / "x.csv", *rows, header=TIMED)
+    labels = merge.merge(read_answers([one, two])[0], [1, 2])[0]
+    assert labels["STATUS"].tolist() == ["conflict"] * 2
+    assert labels["INSPECTORS"].tolist() == ["Ann; Ann (2)"] * 2
 
 
 def test_a_withdrawn_answer_is_none(tmp_path):

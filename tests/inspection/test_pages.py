@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 
 from helpers.pages import HOSTILE, adjudicate, data_of, vi, write_all, write_batch, write_coadd
 from quasarnet_al.core.files import InputError
-from quasarnet_al.inspection import merge
+from quasarnet_al.inspection import merge, pages
 from quasarnet_al.inspection.record import SIZE, decode, encode, on_page_grid
-from quasarnet_al.inspection.vi import read_vi
+from quasarnet_al.inspection.vi import read_answers, read_vi
 from quasarnet_al.learning import som
 from quasarnet_al.spectra import desi
 from quasarnet_al.spectra.tables import write_csv
@@ -172,6 +172,28 @@ def test_adjudication_page_and_progress(tmp_path):
     write_csv(tmp_path / "labels.csv", labels[labels["STATUS"] != "conflict"])
     adjudicate(tmp_path, one)
     assert "No conflict waits" in (folder / "adjudication.html").read_text()
+
+
+def test_an_adjudicator_sees_the_answers_that_count(tmp_path):
+    """Neither what was corrected later, nor what was withdrawn."""
+    header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_time\n"
+    answers = {
+        "minibatch-01_ann": "ann,4,0.5,GALAXY,2026-01-01T10:00:00Z",
+        "minibatch-01_ann (1)": "ann,4,2.2,QSO,2026-01-01T11:00:00Z",
+        "minibatch-01_bob": "bob,3,2.1,QSO,2026-01-01T11:00:00Z",
+        "minibatch-01_cy": "cy,4,0.0,STAR,2026-01-01T10:00:00Z",
+        "minibatch-01_cy (1)": "cy,-1,,,2026-01-01T11:00:00Z",
+        "adjudication_eve": "eve,4,0.5,GALAXY,2026-01-02T10:00:00Z",
+        "adjudication-2_eve": "eve,-1,,,2026-01-02T11:00:00Z",
+        "adjudication_zed": "zed,4,2.1,QSO,2026-01-02T11:00:00Z",
+    }
+    paths = [tmp_path / f"desi-vi_r-round-01-{name}.csv" for name in answers]
+    for path, row in zip(paths, answers.values(), strict=True):
+        path.write_text(f"{header}7,{row}\n")
+    shown = pages.earlier({"targetid": "7"}, read_answers(paths)[0])
+    assert [(a["inspector"], a["z"]) for a in shown["earlier"]] == [("ann", 2.2), ("bob", 2.1)]
+    assert shown["conflict"] == "redshift"
+    assert [(a["inspector"], a["z"]) for a in shown["decided"]] == [("zed", 2.1)]
 
 
 def test_a_share_is_shown_twice_on_another_page(tmp_path):

@@ -124,6 +124,20 @@ def test_sdss_v(tmp_path):
     assert extraction.catalog["TARGET_RA"].tolist() == [150.5]
 
 
+@pytest.mark.parametrize("identifier", [27021598054114233.0, "none", -999, 0])
+def test_sdss_v_without_a_number_of_its_own_is_no_object(tmp_path, identifier):
+    """-999 is the CATALOGID of many, and a double is that of another."""
+    row = {"FIELD": 101126, "MJD": 59733, "CATALOGID": identifier}
+    row["CATALOGID"] = np.array(identifier).astype("S20") if identifier == "none" else identifier
+    path = write_spec(tmp_path / "spec-x.fits", row, without=("PLATE", "FIBERID", "THING_ID"))
+    if isinstance(identifier, int):
+        extraction, labels = boss.extract_spec([path], grid.LOG, pipeline=False)
+        assert extraction.dropped == {"no CATALOGID": 1} and not len(labels)
+    else:
+        with pytest.raises(InputError, match="not a whole number"):
+            boss.extract_spec([path], grid.LOG)
+
+
 def test_one_bad_file_of_many_is_left_out_named_and_counted(tmp_path, program):
     paths = [
         write_spec(tmp_path / f"spec-3655-55240-{k:04d}.fits", {"FIBERID": k}) for k in range(9)

@@ -88,6 +88,16 @@ def test_cuts_are_counted_by_reason(tmp_path):
     assert extract(path, "sky").catalog["ROW"].tolist() == [0, 1]
 
 
+def test_the_fibre_state_of_older_coadds(tmp_path):
+    """Before Everest, and in files of one exposure, the column is FIBERSTATUS."""
+    table = samples.fibermap(3)
+    table["COADD_FIBERSTATUS"] = [0, 8, 1 << 9]
+    table.dtype.names = tuple(name.replace("COADD_F", "F") for name in table.dtype.names)
+    extraction = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 3, table))
+    assert extraction.catalog["ROW"].tolist() == [0, 1]
+    assert extraction.dropped == {"bad fibre": 1}
+
+
 def test_arms_without_weight_are_told(tmp_path):
     arms = samples.arms(3)
     arms["Z_IVAR"][1] = 0

@@ -18,6 +18,26 @@ def test_lists_of_targets(tmp_path):
     assert read_targetids([]).dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "targetid;STATUS\n7;accepted\n9;\n",
+        '# %ECSV 1.0\nTARGETID STATUS\n7 x\n9 ""\n',
+        "X\tTARGETID\n\t7\n\t9\n",
+    ],
+)
+def test_lists_in_tables_of_others(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    assert read_targetids([tmp_path / "list.csv"]).tolist() == [7, 9]
+
+
+def test_no_target_of_a_list_is_lost(tmp_path):
+    """A quote that is not closed took the targets up to the next one into a comment."""
+    (tmp_path / "list.csv").write_text('TARGETID,C\n7,"open\n8,x\n9,narrow"\n')
+    with pytest.raises(InputError, match="line 2: a quote is not closed"):
+        read_targetids([tmp_path / "list.csv"])
+
+
 def test_a_targetid_that_a_spreadsheet_mangled(tmp_path):
     (tmp_path / "list.txt").write_text("3.96276E+16\n")
     with pytest.raises(InputError, match="not a whole number"):

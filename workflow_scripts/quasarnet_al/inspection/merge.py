@@ -43,8 +43,9 @@ def merge(
     * The opinions are the rows with a quality set. Equal opinions of one inspector count
       once. Of one inspector's answers on one page (the title in the file's name) the latest
       by VI_time counts, and where it has no quality (-1) it withdraws the earlier ones. An
-      answer without a readable time is older than any with one; answers of one time, or
-      without times, or on two pages, all count.
+      answer without a time is older than any with one; one whose time cannot be read may be
+      the latest and counts beside it; answers of one time, or without times, or on two pages,
+      all count.
     * Rows of this round's adjudication page replace all other opinions.
     * Qualities that differ by 2 or more, redshifts with (max - min) / (1 + min) >= 0.0033
       or different classes are a conflict: no class and no redshift until adjudicated.
@@ -159,12 +160,16 @@ def opinions(rows: Iterable[Any]) -> list[Any]:
     kept: dict[tuple, list] = {}
     for row in rows:
         # Adjudication may go on, on a second page of the round.
-        title = re.sub(r"-adjudication-\d+$", "-adjudication", vi.title_of(row.FILE))
+        title = re.sub(r"-adjudication-\d+$", "-adjudication", row.PAGE)
         kept.setdefault((row.INSPECTOR, title), []).append(row)
     counted = []
     for answers in kept.values():
-        latest = max(vi.moment(row.TIME) for row in answers)
-        counted += [r for r in answers if r.QUALITY >= 0 and vi.moment(r.TIME) == latest]
+        times = [vi.moment(row.TIME) for row in answers]
+        counted += [
+            row
+            for row, time in zip(answers, times, strict=True)
+            if row.QUALITY >= 0 and (time == max(times) or (row.TIME and time == -math.inf))
+        ]
     distinct = {
         (r.INSPECTOR, r.QUALITY, r.SPECTYPE, "" if math.isnan(r.Z) else repr(r.Z), r.BAL): r
         for r in counted

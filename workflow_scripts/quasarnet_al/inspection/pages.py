@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import files
-from quasarnet_al.inspection import merge, vi
+from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.line_lists import ABSORPTION, EMISSION, SKY, TELLURIC
 from quasarnet_al.inspection.record import SIZE, STEP, Record, mock_templates, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
@@ -196,23 +196,23 @@ def _document(title: str, data: Record) -> str:
 
 
 def earlier(spectrum: Record, rows: pd.DataFrame) -> Record:
-    """Return what an adjudicator sees of a spectrum: the answers, and in what they differ.
+    """Return what an adjudicator sees of a spectrum: the answers that count, and how they differ.
 
     Decisions that were handed in before are not among them: they come back as `decided`, each
     for the person who made it, so that a new file of the page holds them all.
     """
-    rows = rows[(rows["TARGETID"] == int(spectrum["targetid"])) & (rows["QUALITY"] >= 0)]
-    decisions = rows["FILE"].map(merge.is_adjudication).astype(bool)
-    opinions = rows[~decisions]
-    answers = opinions.drop(columns=["FILE", "LINE", "TIME"]).drop_duplicates()
-    decided = [
-        _answer(row) | {"issue": row.ISSUE, "shown": row.SHOWN, "time": row.TIME}
-        for row in rows[decisions].sort_values(["TIME", "LINE"]).itertuples()
-    ]
+    rows = rows[rows["TARGETID"] == int(spectrum["targetid"])]
+    decides = rows["FILE"].map(merge.is_adjudication).astype(bool)
+    opinions, decisions = (
+        merge.opinions(rows[part].itertuples(index=False)) for part in (~decides, decides)
+    )
     return {
-        "earlier": [_answer(row) for row in answers.sort_values("INSPECTOR").itertuples()],
+        "earlier": [_answer(row) for row in opinions],
         "conflict": differences(opinions),
-        "decided": decided,
+        "decided": [
+            _answer(row) | {"issue": row.ISSUE, "shown": row.SHOWN, "time": row.TIME}
+            for row in decisions
+        ],
     }
 
 
@@ -227,15 +227,15 @@ def _answer(row: Any) -> Record:
     }
 
 
-def differences(rows: pd.DataFrame) -> str:
+def differences(rows: Sequence[Any]) -> str:
     """Return in what answers about one spectrum differ, by the rules of the merge, in words."""
-    redshifts = rows["Z"].dropna().tolist()
+    qualities = [row.QUALITY for row in rows]
     found = []
-    if len(set(rows["SPECTYPE"]) - {""}) > 1:
+    if len({row.SPECTYPE for row in rows} - {""}) > 1:
         found.append("class")
-    if merge.redshift_spread(redshifts) >= Z_TOLERANCE:
+    if merge.redshift_spread([row.Z for row in rows if not np.isnan(row.Z)]) >= Z_TOLERANCE:
         found.append("redshift")
-    if len(rows) and rows["QUALITY"].max() - rows["QUALITY"].min() >= QUALITY_TOLERANCE:
+    if rows and max(qualities) - min(qualities) >= QUALITY_TOLERANCE:
         found.append("quality")
     return " and ".join([", ".join(found[:-1]), *found[-1:]] if len(found) > 1 else found)
 
@@ -259,7 +259,7 @@ def progress(title: str, href: str, spectra: list[Record], rows: pd.DataFrame) -
 
     A row counts where its file's name has the page's title, or no page's (renamed files).
     """
-    titles = rows["FILE"].map(vi.title_of).astype(str)
+    titles = rows["PAGE"].astype(str)
     elsewhere = (titles != title) & titles.str.startswith(title.rsplit("-", 1)[0] + "-")
     about = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
     counted = rows[about & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]

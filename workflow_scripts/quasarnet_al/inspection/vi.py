@@ -10,6 +10,7 @@ before it, which `read_vi` removes again.
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ NEEDED = ("TARGETID", "VI_quality", "VI_z", "VI_spectype")
 VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time"]
 ROW_COLUMNS = [
     "FILE",
+    "PAGE",
     "LINE",
     "TARGETID",
     "INSPECTOR",
@@ -60,11 +62,14 @@ ROW_COLUMNS = [
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: File names of our pages, whose titles end in a known way, then of prospect's.
+#: A copy of ours may have words before its name ("Copy of desi-vi_...").
 _NAMES = [
-    re.compile(rf"^desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.csv$", re.DOTALL)
-    for title, user in (
-        (r".*-(?:minibatch-\d+|adjudication(?:-\d+)?)", ".*"),
-        (".*", "[^_]*"),
+    re.compile(
+        rf"{words}desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.(?i:csv)$", re.DOTALL
+    )
+    for words, title, user in (
+        (r"^(?:.*?[\W_])??", r".*-(?:minibatch-\d+|adjudication(?:-\d+)?)", ".*"),
+        ("^", ".*", "[^_]*"),
     )
 ]
 
@@ -118,12 +123,14 @@ def parse_vi(
     """Read the content of a file as `read_vi` does; `path` names it in errors and rows."""
     name = Path(path).name
     header, records = _read_table(path, content, NEEDED)
-    user = _title_and_user(name)[1] or "unknown"
+    title, user = _title_and_user(name)
     rows, refused = [], []
     for line, fields in records:
         try:
             cell = _cells(header, fields)
-            rows.append((name, line, *_vi_row(cell, user, spectypes, redshifts)))
+            rows.append(
+                (name, title, line, *_vi_row(cell, user or "unknown", spectypes, redshifts))
+            )
         except _Refused as reason:
             refused.append((line, _written_target(header, fields), str(reason)))
     return _frame(rows, ROW_COLUMNS), refused
@@ -164,13 +171,16 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     of two files each has a later answer than the other, two people (or one person at two
     screens) have answered, and the second in the order of the files' names gets a name of
     its own, such as `Ann (2)`.
+
+    PAGE is the title in a file's name. A file without one was renamed: its answers that have a
+    time are of the page on which the same person answered about the same target, if it is one.
     """
     rows = pd.concat([empty_rows(), *tables], ignore_index=True)
     spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
     rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
-    titles = rows["FILE"].map(title_of)
+    rows["PAGE"] = _pages(rows)
     names = rows["INSPECTOR"].to_numpy(dtype=object, copy=True)
-    for (inspector, _), group in rows.groupby([rows["INSPECTOR"], titles], sort=True):
+    for (inspector, _), group in rows.groupby(["INSPECTOR", "PAGE"], sort=True):
         # The files of each person: every one in the order of time with all others.
         people: list[list[dict[int, float]]] = []
         for _, file in group.groupby("FILE", sort=True):
@@ -183,6 +193,21 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
                 names[file.index] = f"{inspector} ({number})"
     rows["INSPECTOR"] = names
     return rows
+
+
+def _pages(rows: pd.DataFrame) -> list[str]:
+    """Return the page of each answer, see `collect`."""
+    dated = rows["TIME"].map(moment) > -math.inf
+    decides = rows["PAGE"].str.contains(r"-adjudication(?:-\d+)?$").astype(bool)
+    keys = ["INSPECTOR", "TARGETID"]
+    pages = rows[dated & ~decides & (rows["PAGE"] != "")].groupby(keys)["PAGE"].unique()
+    only = {key: found[0] for key, found in pages.items() if len(found) == 1}
+    return [
+        only.get(key, "") if has_time and not page else page
+        for page, has_time, key in zip(
+            rows["PAGE"], dated, rows[keys].itertuples(index=False, name=None), strict=True
+        )
+    ]
 
 
 def _times(rows: pd.DataFrame) -> dict[int, float]:
@@ -270,10 +295,15 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
     if bal not in (-1, 0, 1):
         raise _Refused(f"VI_BAL {cell['VI_BAL']!r} is not empty, 0 or 1")
     return (
-        *(targetid, cell.get("VI_scanner") or user, spectype, z, int(quality), int(bal)),
+        *(targetid, _name(cell.get("VI_scanner") or user), spectype, z, int(quality), int(bal)),
         *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
         *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
     )
+
+
+def _name(text: str) -> str:
+    """Return an inspector's name in one spelling: accents as one letter, blanks as one blank."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _number(cell: dict[str, str], column: str, empty: float | None = None) -> float:

@@ -15,6 +15,7 @@ from quasarnet_al.spectra import hdus, pool, rebin
 from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.extraction import BROKEN, Extraction, each, silently
 from quasarnet_al.spectra.grid import LOG, Grid
+from quasarnet_al.spectra.tables import whole_number
 
 #: Columns of a spec file's second table, by our name of them: the names of the releases, the
 #: first that is there counts. Names have no case: DR8 to DR15 write small letters, DR17 capitals.
@@ -93,6 +94,8 @@ def extract_spec(
         reason[~np.isfinite(rows["Z"]) | (rows["Z"] <= -1)] = "impossible redshift"
         reason[~np.isin(rows["SPECTYPE"], SPECTYPES)] = "unknown class"
         reason[rows["ZWARN"] != 0] = "redshift warning"
+    # SDSS-V gives all that is not in its catalogue one number, -999.
+    reason[rows["TARGETID"] <= 0] = "no CATALOGID"
     good = reason == ""
     rows = rows[good]
     catalog = pool.catalog(len(rows), rows["SOURCE"].tolist())
@@ -170,7 +173,7 @@ def _row(table: fitsio.hdu.TableHDU) -> dict:
     if "FIBERID" in values:
         identifier = int(targetid(values["PLATE"], values["MJD"], fiber))
     elif "CATALOGID" in values:
-        identifier = int(values["CATALOGID"])
+        identifier = whole_number(str(values["CATALOGID"]))
     else:
         raise ValueError("it has no column FIBERID or CATALOGID")
     thing = int(values.get("OBJECT", -1))

@@ -37,6 +37,8 @@ FIBERMAP = (
 )
 #: Fibre states with good data: none, or bit 3, a restricted positioner range.
 GOOD_FIBERSTATUS = (0, 8)
+#: Where the state is: in coadds since Everest, and in older ones and files of one exposure.
+FIBERSTATUS = ("COADD_FIBERSTATUS", "FIBERSTATUS")
 TARGETS = ("qso", "all", "sky")
 LAYOUTS = tuple(tiles.TILE_FORMS)
 #: Where NERSC's compute nodes mount a file system for fast reading, and where every node has it.
@@ -294,7 +296,7 @@ def _fibermap(path: Path, fits: hdus.Fits, targets: str) -> np.ndarray:
     if fibermap.dtype.names is None or "TARGETID" not in fibermap.dtype.names:
         raise InputError(path, "FIBERMAP has no TARGETID", "give a DESI coadd file")
     known = {name: CATALOG[name] for name in FIBERMAP}
-    known |= dict.fromkeys((*TARGET_COLUMNS, "COADD_FIBERSTATUS"), Column("i8"))
+    known |= dict.fromkeys((*TARGET_COLUMNS, *FIBERSTATUS), Column("i8"))
     known |= {"OBJTYPE": Column("U3")}
     try:
         present = set(known) & set(fibermap.dtype.names)
@@ -330,8 +332,9 @@ def _cuts(fibermap: np.ndarray, targets: str) -> np.ndarray:
     if targets == "qso" and bits:
         is_qso = np.any([(fibermap[name] & QSO_BIT) != 0 for name in bits], axis=0)
         reason[(reason == "") & ~is_qso] = "not a QSO target"
-    if "COADD_FIBERSTATUS" in names:
-        good = np.isin(fibermap["COADD_FIBERSTATUS"], GOOD_FIBERSTATUS)
+    status = next((name for name in FIBERSTATUS if name in names), None)
+    if status:
+        good = np.isin(fibermap[status], GOOD_FIBERSTATUS)
         reason[(reason == "") & ~good] = "bad fibre"
     return reason
 

@@ -1,7 +1,6 @@
 """Small tables: lists of TARGETIDs from any of our files, FITS tables with provenance."""
 
 import contextlib
-import csv
 import gzip
 import os
 import re
@@ -378,9 +377,9 @@ def _places(names: Sequence[str], wanted: Collection[str]) -> dict[str, int]:
 def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
     """Return the TARGETIDs, int64, of FITS files, of CSVs, and of lists of numbers.
 
-    Of a FITS file the table CATALOG counts (a pool file), or its first table. In a CSV
-    the column is TARGETID; rows whose STATUS says that nobody looked are left out. A
-    list has one number per line; lines that start with # are comments.
+    Of a FITS file the table CATALOG counts (a pool file), or its first table. Of a table of
+    text (`read_columns`) it is the column TARGETID; rows whose STATUS says that nobody looked
+    are left out. A list has one number per line; lines that start with # are comments.
     """
     found = [np.zeros(0, np.int64)]
     for path in paths:
@@ -400,24 +399,19 @@ def _read_fits(path: str | Path) -> np.ndarray:
 
 
 def _read_text(path: str | Path) -> np.ndarray:
+    remedy = "write plain digits, one per line, or a table with a column TARGETID"
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
         if lines and re.search("[A-Za-z]{2}", lines[0]):
-            reader = csv.DictReader(lines, skipinitialspace=True)
-            if list(reader.fieldnames or ()).count("TARGETID") != 1:
-                raise ValueError("it does not have one column TARGETID between commas")
-            rows = list(reader)
-            if any(None in row or None in row.values() for row in rows):
-                raise ValueError("its rows do not have the fields of its header")
-            return whole_numbers(
-                row["TARGETID"] for row in rows if row.get("STATUS") != NOT_INSPECTED
-            )
+            columns = read_columns(path, ("TARGETID", "STATUS"), (), remedy)[1]
+            if "TARGETID" not in columns:
+                raise ValueError("it has no column TARGETID")
+            looked = columns.get("STATUS", columns["TARGETID"]) != NOT_INSPECTED
+            return whole_numbers(columns["TARGETID"][looked])
         return whole_numbers(lines)
     except (OSError, ValueError) as error:
-        raise InputError(
-            path, f"is not a list of TARGETIDs ({error})", "write plain digits, one per line"
-        ) from error
+        raise InputError(path, f"is not a list of TARGETIDs ({error})", remedy) from error
 
 
 def write_csv(

@@ -260,8 +260,27 @@ def read(path: str | Path, identities: Sequence[Sequence[str]] = IDENTITIES) -> 
     table = _one_per_object(rows)
     unsure = (table["REASON"] == "") & ~(table["QUALITY"] >= MIN_QUALITY)
     table.loc[unsure, "REASON"] = "unsure label"
+    table.loc[(table["REASON"] == "") & _impossible(table), "REASON"] = "impossible redshift"
     table.attrs |= {"taken": "; ".join(taken), "path": str(path)}
     return table
+
+
+def read_all(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Return the labels of several truth tables, as `read` does: one row per object.
+
+    Labels of one object join or contradict each other as rows of one table do, whatever the
+    order of the tables.
+    """
+    every = pd.concat([table[table["REASON"] == ""] for table in map(read, paths)])
+    table = _one_per_object(every.reset_index())
+    return table[table["REASON"] == ""]
+
+
+def _impossible(table: pd.DataFrame) -> pd.Series:
+    """Return which objects are not at a redshift that their class can have; digits have none."""
+    quasar, star, z = table["SPECTYPE"] == "QSO", table["SPECTYPE"] == "STAR", table["Z"]
+    contradicting = (quasar & (z < STAR_Z)) | (star & (z.abs() > STAR_Z))
+    return table["SPECTYPE"].isin(SPECTYPES) & (contradicting | ~z.between(*Z_RANGE))
 
 
 def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
@@ -528,11 +547,7 @@ def label(
     """
     row = truth.reindex(catalog["TARGETID"])
     reason = row["REASON"].fillna("not in truth").to_numpy(dtype=object)
-    quasar, star, z = row["SPECTYPE"] == "QSO", row["SPECTYPE"] == "STAR", row["Z"]
-    contradicting = (quasar & (z < STAR_Z)) | (star & (z.abs() > STAR_Z))
-    in_range = (z.between(*Z_RANGE) & ~contradicting).to_numpy()
     reason[(reason == "") & ~row["SPECTYPE"].isin(SPECTYPES).to_numpy()] = "unknown class"
-    reason[(reason == "") & ~in_range] = "impossible redshift"
     accepted = reason == ""
     row = row[accepted]
     labels = pool.labels(len(row), origin)
