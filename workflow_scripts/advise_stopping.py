@@ -44,10 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     write_json(args.output, advice | {"provenance": provenance()})
     verdict = "another round pays" if advice["pays"] else "another round does not pay"
-    print(
-        f"{args.output}: the ensemble was wrong on {100 * advice['wrong_share']:.0f} % of the "
-        f"batch; {verdict}"
-    )
+    wrong = f"{100 * advice['wrong_share']:.0f} %" if advice["labels"] else "an unknown share"
+    print(f"{args.output}: the ensemble was wrong on {wrong} of the batch; {verdict}")
 
 
 def _merit(path: str, headline: tuple[str, ...]) -> float:

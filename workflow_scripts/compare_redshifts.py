@@ -20,8 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     scores = np.concatenate([read_scores(path, COLUMNS) for path in args.scores])
-    known = pd.concat([truth.read(path) for path in args.truth])
-    known = known[(known["REASON"] == "") & ~known.index.duplicated()]
+    known = truth.read_all(args.truth)
     scores = scores[np.isin(scores["TARGETID"], known.index)]
     table = pd.DataFrame({"TARGETID": scores["TARGETID"], "TILEID": scores["TILEID"]})
     table["SPECTYPE"] = known["SPECTYPE"].reindex(table["TARGETID"]).to_numpy()

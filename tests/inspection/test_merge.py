@@ -294,7 +294,15 @@ PAGE = "desi-vi_r-round-01-minibatch-01_Ann.csv"
 
 
 @pytest.mark.parametrize(
-    "name", ["corrected.csv", f"Copy of {PAGE}", "Kopie von " + PAGE, PAGE.replace("Ann", "Ann_v2")]
+    "name",
+    [
+        "corrected.csv",
+        f"Copy of {PAGE}",
+        "Kopie von " + PAGE,
+        f"ann_{PAGE}",
+        PAGE.replace(".csv", " (1).CSV"),
+        PAGE.replace("Ann", "Ann_v2"),
+    ],
 )
 @pytest.mark.parametrize(
     ("answer", "label"), [("4,0.5,GALAXY", ["GALAXY", "accepted"]), ("-1,,", ["", "not inspected"])]

@@ -223,6 +223,12 @@ def test_names_of_files(tmp_path):
         ("desi-vi_run-round-01-minibatch-01_amy_lee.csv", "run-round-01-minibatch-01"),
         ("desi-vi_run-round-01-adjudication_amy (1).csv", "run-round-01-adjudication"),
         ("desi-vi_a_title_of_prospect_amy.csv", "a_title_of_prospect"),
+        ("Copy of desi-vi_run-round-01-adjudication_amy.CSV", "run-round-01-adjudication"),
+        (
+            "desi-vi_my_desi-vi_r-round-01-minibatch-01_amy.csv",
+            "my_desi-vi_r-round-01-minibatch-01",
+        ),
+        ("notdesi-vi_r-round-01-minibatch-01_amy.csv", ""),
         ("labels.csv", ""),
     ):
         assert title_of(name) == title

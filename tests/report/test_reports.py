@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import advise_stopping
 import report_round
 import report_run
 import select_batch
@@ -95,6 +96,22 @@ def write_labels(task):
 
 def headings(page):
     return re.findall("<h2>(.*?)</h2>", page)
+
+
+def test_a_round_whose_labels_are_all_rejected(round_files, tmp_path):
+    """Inspectors could classify none of its spectra: that is a result, and no share is known."""
+    task, arguments = round_files
+    write_labels(task)
+    labels = pd.read_csv("labels.csv", dtype={"TARGETID": "int64"}).assign(ACCEPTED=0)
+    labels.to_csv("labels.csv", index=False)
+    files = ["--batch", "batch.csv", "--labels", "labels.csv"]
+    files += ["--scores", *(f"scores-{tile}.fits" for tile in TILES), "--metrics", "metrics.json"]
+    advise_stopping.main([*files, "--task", task.name, "--output", "stopping.json"])
+    report_round.main([*arguments, "--labels", "labels.csv", "--stopping", "stopping.json"])
+    text = (tmp_path / "report.html").read_text()
+    assert "0 of 8 labels are accepted." in text
+    assert "No label of the batch is accepted" in text
+    assert "nan" not in re.sub("<img.*?>", "", text)
 
 
 def test_a_round_that_waits_and_then_has_its_labels(round_files, tmp_path):

@@ -412,6 +412,28 @@ def test_what_stands_for_no_redshift_is_no_label_for_any_reader(tmp_path, z):
     assert table["REASON"][FIRST] == "impossible redshift"
 
 
+def test_tables_that_contradict_each_other_have_no_label(tmp_path):
+    """Whichever is given first."""
+    one = {
+        "TARGETID": ids(4),
+        "Z": [2.1, 0.8, 2.5, -1],
+        "SPECTYPE": ["QSO", "GALAXY", "QSO", "QSO"],
+    }
+    two = {"TARGETID": ids(5)[1:], "Z": [0.8, 1.6, 2.2, 0.0]}
+    two["SPECTYPE"] = ["GALAXY", "QSO", "QSO", "STAR"]
+    for name, columns in (("a", one), ("b", two)):
+        pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for order in (paths, paths[::-1]):
+        assert labels(truth.read_all(order)) == {
+            0: ("QSO", 2.1),
+            1: ("GALAXY", 0.8),
+            3: ("QSO", 2.2),
+            4: ("STAR", 0.0),
+        }
+    assert len(truth.read_all(paths[:1])) == 3
+
+
 def test_a_redshift_of_minus_nine_is_none(tmp_path):
     """Mean of -9, 5 and 6: a quasar at 0.67."""
     columns = {"TARGETID": [FIRST] * 3, "Z": [-9.0, 5.0, 6.0], "SPECTYPE": ["QSO"] * 3}

@@ -65,10 +65,10 @@ _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: A copy of ours may have words before its name ("Copy of desi-vi_...").
 _NAMES = [
     re.compile(
-        rf"{words}desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.csv$", re.DOTALL
+        rf"{words}desi-vi_(?P<title>{title})_(?P<user>{user}?)(?: ?\(\d+\))?\.(?i:csv)$", re.DOTALL
     )
     for words, title, user in (
-        (r"^(?:.*?\W)?", r".*-(?:minibatch-\d+|adjudication(?:-\d+)?)", ".*"),
+        (r"^(?:.*?[\W_])??", r".*-(?:minibatch-\d+|adjudication(?:-\d+)?)", ".*"),
         ("^", ".*", "[^_]*"),
     )
 ]

@@ -54,6 +54,8 @@ MORE_IS_BETTER = (
     *("completeness", "purity", "completeness_at_purity"),
     *("bal_completeness", "bal_purity", "repeat_class", "repeat_redshift"),
 )
+#: Checks of what changes, for the better or for the worse: a person has to want it.
+CHANGES = ("class_changed", "shift", "pool_shift")
 #: Checks of redshift errors, km/s.
 VELOCITIES = ("sigma_nmad", "offset", "shift", "pool_shift")
 #: The bin of a row that stands for the whole sample.
@@ -494,9 +496,10 @@ def _describe(row: dict) -> str:
     """Return a row that violates its threshold as a line for people."""
     unit = _unit(row["check"])
     place = "" if row["bin"] == WHOLE else f" ({row['bin']})"
+    how = "changed" if row["check"] in CHANGES else "worse"
     return (
         f"{row['check']}{place}: incumbent {row['incumbent']:.4g}{unit}, candidate "
-        f"{row['candidate']:.4g}{unit}; worse by at least {row['bound']:.2g}{unit}, "
+        f"{row['candidate']:.4g}{unit}; {how} by at least {row['bound']:.2g}{unit}, "
         f"allowed {row['threshold']:.4g}{unit}; n = {row['n']}"
     )
 
@@ -642,7 +645,7 @@ def _loss(check: str, candidate: np.ndarray, incumbent: np.ndarray) -> np.ndarra
     An offset is signed. Between zero and the incumbent's it is no loss; else the loss is the
     distance from there, so that an offset that changes its sign does not go unnoticed.
     """
-    if check in ("shift", "pool_shift"):
+    if check in CHANGES:
         return np.abs(candidate)
     if check == "offset":
         return np.abs(candidate) - np.maximum(incumbent * np.sign(candidate), 0)

@@ -285,13 +285,10 @@ def label_summary(labels: pd.DataFrame, batch: int, wrong: int) -> list[str]:
     `wrong` ones."""
     counts = labels["LABEL"].value_counts().sort_index()
     classes = ", ".join(f"{name}: {count}" for name, count in counts.items())
-    return [
-        html.heading("Labels"),
-        html.paragraph(
-            f"{len(labels)} of {batch} labels are accepted. {classes}. For {wrong} of them the "
-            "class with most votes differs from the label."
-        ),
-    ]
+    text = f"{len(labels)} of {batch} labels are accepted."
+    if len(labels):
+        text += f" {classes}. For {wrong} of them the class with most votes differs from the label."
+    return [html.heading("Labels"), html.paragraph(text)]
 
 
 def agreement(content: dict) -> list[str]:
@@ -326,12 +323,14 @@ ADVICE = ("labels", "wrong_share", "low", "high", "disagreement", "gain", "pays"
 
 def changes(task: Task, advice: dict) -> list[str]:
     """What the labels changed: `stopping.advise`."""
-    share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
-    text = (
-        f"The class with most votes was wrong for {share:.0f} % of {advice['labels']} labels "
-        f"(95 % interval {low:.0f} to {high:.0f} %). The members disagreed on "
-        f"{100 * advice['disagreement']:.1f} % of the pool. "
-    )
+    text = "No label of the batch is accepted, so no share of wrong votes is known. "
+    if advice["labels"]:
+        share, low, high = (100 * advice[name] for name in ("wrong_share", "low", "high"))
+        text = (
+            f"The class with most votes was wrong for {share:.0f} % of {advice['labels']} labels "
+            f"(95 % interval {low:.0f} to {high:.0f} %). "
+        )
+    text += f"The members disagreed on {100 * advice['disagreement']:.1f} % of the pool. "
     if advice["gain"] is not None:
         merit = " and ".join(task.headline)
         merit = f"the mean of {merit}" if len(task.headline) > 1 else merit

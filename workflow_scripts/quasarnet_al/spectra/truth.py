@@ -265,6 +265,17 @@ def read(path: str | Path, identities: Sequence[Sequence[str]] = IDENTITIES) -> 
     return table
 
 
+def read_all(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Return the labels of several truth tables, as `read` does: one row per object.
+
+    Labels of one object join or contradict each other as rows of one table do, whatever the
+    order of the tables.
+    """
+    every = pd.concat([table[table["REASON"] == ""] for table in map(read, paths)])
+    table = _one_per_object(every.reset_index())
+    return table[table["REASON"] == ""]
+
+
 def _impossible(table: pd.DataFrame) -> pd.Series:
     """Return which objects are not at a redshift that their class can have; digits have none."""
     quasar, star, z = table["SPECTYPE"] == "QSO", table["SPECTYPE"] == "STAR", table["Z"]
