@@ -123,6 +123,7 @@ rule compare_arms:
     params:
         metric=config["experiment"]["metric"],
         baseline=config["experiment"]["baseline"],
+        more=plan.buying_more(config) if ARMS else [],
         seed=config["seed"],
     shell:
         """
@@ -130,6 +131,7 @@ rule compare_arms:
             --curves {input.curves:q} \
             --metric {params.metric:q} \
             --baseline {params.baseline} \
+            --more {params.more} \
             --seed {params.seed} \
             --arms {output.arms:q} \
             --figure {output.figure:q} \

@@ -23,6 +23,12 @@ def main(argv: list[str] | None = None) -> None:
         default="random",
         help="name of the strategy that the others are compared with",
     )
+    parser.add_argument(
+        "--more",
+        nargs="*",
+        default=[],
+        help="names of those that choose as the baseline does, but buy more in each round",
+    )
     parser.add_argument("--seed", type=int, default=0, help="random seed of the bootstrap")
     parser.add_argument("--arms", required=True, help="all learning curves (CSV)")
     parser.add_argument(
@@ -32,11 +38,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     curves = pd.concat([_read(path, args.metric) for path in args.curves], ignore_index=True)
-    if args.baseline not in set(curves["arm"]):
+    missing = [name for name in (args.baseline, *args.more) if name not in set(curves["arm"])]
+    if missing:
         raise InputError(
             args.curves[0],
-            f"has no strategy {args.baseline}, and no other curve has it",
-            "give the baseline's curves too",
+            f"has no strategy {missing[0]}, and no other curve has it",
+            "give its curves too",
         )
     experiment.check_curves(curves)
     curves = curves.drop(columns="file")
@@ -46,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     if undefined:
         print(f"not compared, as some rounds have no value: {', '.join(undefined)}")
     ratios = pd.concat(
-        experiment.compare(curves, figure, args.baseline, args.seed)
+        experiment.compare(curves, figure, args.baseline, args.seed, args.more)
         for figure in (args.metric, *others)
         if figure not in undefined
     )

@@ -67,6 +67,32 @@ def test_comparison():
     assert (table["seeds"] == 3).all()
 
 
+def test_end_ratios():
+    """What a strategy has at the end, against chance with 1, 2 and 5 times the labels."""
+    bought, merit = np.array([300.0, 600.0, 1500.0]), np.array([0.80, 0.90, 0.95])
+    assert experiment.end_ratio(0.90, 300, bought, merit) == pytest.approx(0.5)
+    assert experiment.end_ratio(0.80, 300, bought, merit) == pytest.approx(1)
+    # Half of the way in the logarithm.
+    assert experiment.end_ratio(0.85, 300, bought, merit) == pytest.approx(0.5**0.5)
+    # Beyond what chance was tried with, and below it.
+    assert experiment.end_ratio(0.99, 300, bought, merit) == pytest.approx(0.2)
+    assert experiment.end_ratio(0.79, 300, bought, merit) == np.inf
+
+
+def test_end_ratios_of_strategies():
+    """The labels that chance needs after as many rounds, whatever it had with fewer."""
+    table = curves(
+        random=[[0.0, 0.1, 0.2, 0.3, 0.4]] * 3,
+        asked=[[0.0, 0.0, 0.0, 0.0, 0.6]] * 3,
+        more=[[0.0, 0.5, 0.5, 0.5, 0.6]] * 3,
+    )
+    table.loc[table["arm"] == "more", "labels"] *= 2
+    found = experiment.compare(table, "score", "random", 1, ["more"]).set_index("arm")
+    np.testing.assert_allclose(found["end_ratio"], [1, 0.5, 1])
+    np.testing.assert_allclose(found[["end_low", "end_high"]].T, [found["end_ratio"]] * 2)
+    assert "end_ratio" not in experiment.compare(table, "score", "random", 1)
+
+
 def test_where_less_is_better():
     falls = {arm: 1 - np.array(rows) for arm, rows in {"random": [0, 0.1, 0.2, 0.3, 0.4],
              "twice": [0, 0.2, 0.4, 0.6, 0.8]}.items()}  # fmt: skip

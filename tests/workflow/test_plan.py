@@ -308,3 +308,15 @@ def test_merge_keys_of_yaml_are_read(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
     assert read_yaml(path)["b"] == {"x": 3, "y": 2}
+
+
+def test_strategies_that_buy_more_by_the_baselines_rule():
+    arms = {
+        "random": {"acquisition": "random"},
+        "random-x5": {"acquisition": "random", "size": 500},
+        "balanced-x5": {"acquisition": "random", "size": 500, "balance": True},
+        "fewer": {"acquisition": "random", "size": 50},
+        "entropy": {"acquisition": "entropy"},
+    }
+    made = config(experiment={"arms": arms}, oracle={"truth": "truth.csv"})
+    assert plan.buying_more(made) == ["random-x5"]

@@ -6,7 +6,7 @@ judged on the same validation set. Chance is the baseline: a strategy's label ra
 of labels that it needs, divided by the number that chance needs, for the same figure of merit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,25 @@ def label_ratio(
     return labels[-1] / enough if enough else np.inf
 
 
+def end_ratio(value: float, labels: float, base_labels: np.ndarray, base: np.ndarray) -> float:
+    """Return the labels of a strategy over those that chance needs after as many rounds.
+
+    So both have trained as long, while a learning curve at fewer labels has also trained less where
+    members go on from the round before. Between numbers of labels, merit is linear in their
+    logarithm. The ratio is infinite where chance has more merit with the fewest; where it has less
+    with the most, it is the ratio to these, and the true one is smaller.
+
+    Parameters
+    ----------
+    value, labels : of the strategy after the last round: merit, more is better, and labels bought
+    base_labels, base : of chance with several numbers of labels, increasing, (k,)
+    """
+    if value < base[0]:
+        return np.inf
+    needed = np.exp(labels_to_reach(np.log(base_labels), base, value))
+    return labels / min(needed, base_labels[-1])
+
+
 def check_curves(curves: pd.DataFrame) -> None:
     """Raise `InputError` where strategies cannot be compared: a round or a seed of one is missing.
 
@@ -164,7 +183,9 @@ def check_curves(curves: pd.DataFrame) -> None:
                 raise InputError(of["file"].iloc[0], fault, remedy)
 
 
-def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.DataFrame:
+def compare(
+    curves: pd.DataFrame, figure: str, baseline: str, seed: int, more: Sequence[str] = ()
+) -> pd.DataFrame:
     """Compare strategies with the baseline in one figure of merit.
 
     Parameters
@@ -173,6 +194,7 @@ def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.D
         same seeds
     figure : less is better where `FIGURES` says so
     seed : random seed of the bootstrap
+    more : strategies that choose as the baseline does, but buy more in each round
 
     Returns
     -------
@@ -180,7 +202,8 @@ def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.D
     low, high (its 95 % interval from bootstrap draws of seeds, the same seeds for the strategy
     and the baseline, which share what they start from), last (mean at the end), gain (mean over
     seeds of the difference from the baseline at the end, above 0 where the strategy is better),
-    gain_error (half of its 95 % interval, see `statistics.mean_interval`), and seeds
+    gain_error (half of its 95 % interval, see `statistics.mean_interval`), seeds, and, where there
+    are `more`, end_ratio (see `end_ratio`) with end_low and end_high
     """
     sign = 1 if FIGURES.get(figure, True) else -1
     table = {
@@ -192,6 +215,12 @@ def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.D
     draws = np.vstack([np.arange(seeds), rng.integers(seeds, size=(DRAWS, seeds))])
     base_labels = table[baseline].columns.to_numpy(float)
     base = table[baseline].to_numpy()[draws].mean(axis=1)
+    chance = {
+        table[name].columns[-1]: table[name].to_numpy()[draws, -1].mean(axis=1)
+        for name in (baseline, *more)
+    }
+    bought = np.array(sorted(chance), float)
+    ends = np.stack([chance[number] for number in bought], axis=1)
     rows = []
     for arm, values in table.items():
         labels = values.columns.to_numpy(float)
@@ -206,5 +235,12 @@ def compare(curves: pd.DataFrame, figure: str, baseline: str, seed: int) -> pd.D
         gain, half = mean_interval(last - table[baseline].to_numpy()[:, -1])
         row = {"figure": figure, "arm": arm, "label_ratio": ratios[0], "low": low, "high": high}
         row |= {"last": sign * last.mean(), "gain": gain, "gain_error": half, "seeds": seeds}
+        if more:
+            found = [
+                end_ratio(mean, labels[-1], bought, end)
+                for mean, end in zip(means[:, -1], ends, strict=True)
+            ]
+            row |= {"end_ratio": found[0]}
+            row["end_low"], row["end_high"] = np.percentile(found[1:], INTERVAL, method="nearest")
         rows.append(row)
     return pd.DataFrame(rows)

@@ -387,6 +387,16 @@ def incumbent(config: dict) -> str:
     return config["gate"]["incumbent"]
 
 
+def buying_more(config: dict) -> list[str]:
+    """Return the study's strategies that are its baseline but for more labels in each round."""
+    arms, name = config["experiment"]["arms"], config["experiment"]["baseline"]
+    return [
+        other
+        for other, arm in arms.items()
+        if arm["size"] > arms[name]["size"] and arm | {"size": arms[name]["size"]} == arms[name]
+    ]
+
+
 def release(config: dict) -> str:
     """Return the weights file that the run releases."""
     return f"results/{config['run']}/release/quasarnet-{config['run']}.h5"
