@@ -9,7 +9,7 @@ import math
 from quasarnet_al.core import options
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
-from quasarnet_al.network.lines import VOTING, Classification
+from quasarnet_al.network.lines import VOTING, Classification, Viewing
 from quasarnet_al.network.recipe import Recipe
 from quasarnet_al.workflow import cost
 from quasarnet_al.workflow.config import PREVIOUS

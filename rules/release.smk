@@ -66,12 +66,14 @@ rule choose_release:
         "../envs/cpu.yaml"
     params:
         classification=CLASSIFICATION,
+        viewing=options.words(Viewing, config["release"]),
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/choose_release.py" \
             --trained {input.trained:q} \
             --validation {input.validation:q} \
             {params.classification} \
+            {params.viewing} \
             --output {output.weights:q} \
             --summary {output.summary:q} >{log} 2>&1
         """

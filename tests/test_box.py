@@ -28,7 +28,7 @@ def test_it_finds_the_real_quasars(found):
     assert (table["quasars"], table["found"]) == (39, 39)
     # The pipeline's redshift of the one that is not right (3655-55240-0110) looks wrong.
     assert table["right"] == 38
-    assert table["sigma_nmad_kms"] < 350 and abs(table["median_kms"]) < 100
+    assert table["sigma_nmad_kms"] < 300 and abs(table["median_kms"]) < 100
 
 
 def test_its_redshift_errors_are_about_right(found):

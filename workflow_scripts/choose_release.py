@@ -1,6 +1,6 @@
 """Choose the network to release: of several seeds, the one with the smallest validation loss."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from quasarnet_al.core.files import InputError, content_of, provenance, write_js
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import calibration
 from quasarnet_al.learning import scores
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import Classification, Viewing
 from quasarnet_al.network.weights import read_ensemble, write_network
 from quasarnet_al.spectra import pool
 from quasarnet_al.tasks.registry import TASKS
@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--validation", required=True, help="validation set (FITS)")
     options.add_arguments(parser, Classification)
+    options.add_arguments(parser, Viewing)
     parser.add_argument("--output", required=True, help="weights in the format of QuasarNP (HDF5)")
     parser.add_argument("--summary", required=True, help="all networks, and the choice (JSON)")
     args = parser.parse_args(argv)
@@ -35,13 +36,17 @@ def main(argv: list[str] | None = None) -> None:
         losses = [float(network.attributes["validation_loss"]) for network in networks]
         if not np.isfinite(losses).all():
             raise ValueError("a validation loss is not finite")
+    viewing = options.from_arguments(Viewing, args)
+    # What is measured here is measured against the labels' redshifts, whose zero point is 0.
     best = networks[losses.index(min(losses))]
+    best = replace(best, viewing=replace(viewing, zero_point=0.0))
     spectra, _, labels = pool.read_labelled(args.validation)
     classification = options.from_arguments(Classification, args)
     seen = scores.combine(scores.lines_of_members([best], spectra))
     best = calibration.balanced(best, seen, labels)
     found = TASKS["quasar"].evaluate([best], spectra, labels, classification)
     reliability = calibration.measure(seen, labels, classification)
+    best = replace(best, viewing=viewing)
     write_network(args.output, best, provenance() | reliability.attribute())
     summary = {
         "chosen": best.name,

@@ -9,7 +9,7 @@ from helpers import samples
 from helpers.networks import random_network
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import weights
-from quasarnet_al.spectra.grid import LINES
+from quasarnet_al.spectra.grid import LIGHT_SPEED, LINES
 
 #: Columns and types that desispec's scripts/qsoqn.py writes into QN_RR, in its order.
 AFTERBURNER = [
@@ -131,3 +131,19 @@ def test_the_afterburners_table_needs_redrock_and_one_coadd(files):
         classify(folder, "x.fits", *words, folder / "coadd-1-1001-thru20260101.fits")
     (folder / "redrock-1-1001-thru20260101.fits").unlink()
     assert not (folder / "x.fits").exists()
+
+
+def test_a_network_says_how_it_looks_at_spectra(files):
+    """Its zero point, and its views, which take as many times the time."""
+    folder, coadd = files
+    network = weights.read_network(folder / "member-00.h5")
+    weights.write_network(folder / "zero.h5", network, {"zero_point": 300})
+    weights.write_network(folder / "views.h5", network, {"views": 3})
+    plain, zero, views = (
+        classify(folder, "v.fits", "--weights", folder / f"{name}.h5", "--coadd", coadd)[1]
+        for name in ("member-00", "zero", "views")
+    )
+    moved = LIGHT_SPEED * (plain["Z_LYA"] - zero["Z_LYA"]) / (1 + plain["Z_LYA"])
+    np.testing.assert_allclose(moved, 300, rtol=1e-6)
+    np.testing.assert_array_equal(plain["C_LYA"], zero["C_LYA"])
+    assert (plain["C_LYA"] != views["C_LYA"]).all()

@@ -12,7 +12,8 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   pipeline, `hdus` opens files of others, and `tiles` reads a production's list of tiles.
 * `mock`: a mock `survey`, made from `templates`.
 * `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
-  them; `lines` derives lines, redshifts and classes from their output. `targets` turns labels into
+  them; `lines` derives lines, redshifts and classes from their output, and `views` lets a network
+  see spectra in several positions. `targets` turns labels into
   what `training` fits, by a `recipe`, on a `gpu` if the job was given one; `augmentation` varies
   the spectra in each epoch.
 * `learning`: `som` finds the cell of a spectrum and `flaws` the defects in it; `scores` combines

@@ -71,6 +71,18 @@ def from_arguments(cls: type[T], args: argparse.Namespace) -> T:
     return cls(**{o.name: getattr(args, o.name) for o in _options(cls) if o.name in args})
 
 
+def from_text(cls: type[T], values: Mapping[str, str]) -> T:
+    """Return the instance of `cls` that some texts by name give; others are the defaults.
+
+    Raises ValueError, with the fault, where one is not allowed.
+    """
+    try:
+        given = [each for each in _options(cls) if each.name in values]
+        return cls(**{each.name: _reader(each)(values[each.name]) for each in given})
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(str(error)) from error
+
+
 def words(cls: type, values: Mapping[str, Any], *names: str) -> str:
     """Return the options of `cls`, with the values of a section of the config, for a shell."""
     found = []

@@ -16,10 +16,11 @@ import numpy as np
 
 from quasarnet_al.core import chance
 from quasarnet_al.judging import metrics, votes
-from quasarnet_al.judging.statistics import LIGHT_SPEED, velocity
+from quasarnet_al.judging.statistics import velocity
 from quasarnet_al.network import lines
 from quasarnet_al.network.lines import Classification, Lines
 from quasarnet_al.network.weights import Network
+from quasarnet_al.spectra.grid import LIGHT_SPEED
 
 #: Probabilities below this count as this.
 SMALLEST = 1e-6

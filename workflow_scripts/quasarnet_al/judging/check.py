@@ -14,11 +14,12 @@ from quasarnet_al.judging.metrics import (
     WANTED_PURITY,
     completeness_at_purity,
 )
-from quasarnet_al.judging.statistics import LIGHT_SPEED, ratio, sigma_nmad, velocity, wilson
+from quasarnet_al.judging.statistics import ratio, sigma_nmad, velocity, wilson
 from quasarnet_al.learning import scores
 from quasarnet_al.network import lines
 from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra import sets
+from quasarnet_al.spectra.grid import LIGHT_SPEED
 from quasarnet_al.spectra.tables import stack
 
 if TYPE_CHECKING:

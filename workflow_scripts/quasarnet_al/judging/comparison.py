@@ -9,9 +9,8 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.core.program import progress
 from quasarnet_al.judging import gate
-from quasarnet_al.network.inference import Predictor
-from quasarnet_al.network.lines import line_redshifts
-from quasarnet_al.network.weights import read_network
+from quasarnet_al.network.views import find_lines
+from quasarnet_al.network.weights import Network, read_network
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.grid import Grid
 
@@ -40,12 +39,11 @@ def compare(
     are fewer quasars, or others, than a check needs: what cannot be judged must not pass.
     """
     grid = pool.read_grid(files.labelled, *files.pool, *files.sky)
-    networks = [_predictor(path, grid) for path in (candidate, incumbent)]
+    networks = [_network(path, grid) for path in (candidate, incumbent)]
 
     def answers(spectra: np.ndarray) -> tuple[gate.Answers, gate.Answers]:
         one, two = (
-            gate.answers(line_redshifts(*network(spectra, threads), grid), settings)
-            for network in networks
+            gate.answers(find_lines(network, spectra, threads), settings) for network in networks
         )
         return one, two
 
@@ -70,7 +68,7 @@ def compare(
     return gate.verdict(rows, settings), pd.concat(changed[1:] or changed)
 
 
-def _predictor(path: str, grid: Grid) -> Predictor:
+def _network(path: str, grid: Grid) -> Network:
     network = read_network(path)
     if network.grid != grid:
         raise InputError(
@@ -78,7 +76,7 @@ def _predictor(path: str, grid: Grid) -> Predictor:
             f"is on the {network.grid.kind} grid, the spectra are on the {grid.kind} grid",
             "compare weights of one grid, on spectra of that grid",
         )
-    return Predictor(network)
+    return network
 
 
 def _joined(

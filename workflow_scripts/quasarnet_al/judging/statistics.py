@@ -2,7 +2,7 @@
 
 import numpy as np
 
-LIGHT_SPEED = 299792.458  # km/s
+from quasarnet_al.spectra.grid import LIGHT_SPEED
 
 
 def velocity(z: np.ndarray, truth: np.ndarray) -> np.ndarray:

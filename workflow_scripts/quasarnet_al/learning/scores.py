@@ -5,18 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from quasarnet_al.core.program import progress
-from quasarnet_al.network.inference import predict
-from quasarnet_al.network.lines import Lines, line_redshifts
+from quasarnet_al.network.lines import Lines
+from quasarnet_al.network.views import find_lines
 from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra.tables import read_table, write_fits
 
 
 def lines_of_members(networks: Sequence[Network], spectra: np.ndarray, threads: int = 1) -> Lines:
     """Return the lines that each member finds: c, z (members, n, 6) and c_bal (members, n)."""
-    found = [
-        line_redshifts(*predict(network, spectra, threads), network.grid)
-        for network in progress(networks, "members")
-    ]
+    found = [find_lines(network, spectra, threads) for network in progress(networks, "members")]
     return Lines(*(np.array(values) for values in zip(*found, strict=True)))
 
 

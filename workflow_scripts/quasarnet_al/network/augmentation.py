@@ -63,15 +63,22 @@ def shift(
 
     Returns
     -------
-    spectra, redshift : each moved by its own number of pixels; the pixel at the end is repeated
-        where nothing is known
+    spectra, redshift : each moved by its own number of pixels
     """
     if grid.kind != "log":
         raise ValueError(f"spectra on a {grid.kind} grid cannot be moved to other redshifts")
     pixels = rng.integers(-most, most, len(spectra), endpoint=True)
-    source = np.clip(np.arange(grid.size) - pixels[:, None], 0, grid.size - 1)
-    moved = np.take_along_axis(spectra, source, axis=1)
-    return moved, (1 + redshift) * 10 ** (pixels * grid.step) - 1
+    return moved(spectra, pixels), (1 + redshift) * 10 ** (pixels * grid.step) - 1
+
+
+def moved(spectra: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return spectra (n, p) moved to the red, each by its own number of `pixels` (n,).
+
+    The pixel at the end is repeated where nothing is known.
+    """
+    last = spectra.shape[1] - 1
+    source = np.clip(np.arange(last + 1) - pixels[:, None], 0, last)
+    return np.take_along_axis(spectra, source, axis=1)
 
 
 def noise_level(spectra: np.ndarray) -> np.ndarray:

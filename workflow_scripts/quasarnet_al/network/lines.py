@@ -148,3 +148,28 @@ class Classification:
         above=0,
         below=1,
     )
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How a network looks at spectra; kept with its weights, and part of the config's `release`."""
+
+    views: int = option(
+        1,
+        "number of positions, 6 pixels apart, in which it sees each spectrum: their mean has "
+        "smaller errors, and takes as many times the time",
+        minimum=1,
+        maximum=9,
+    )
+    zero_point: float = option(
+        0.0,
+        "subtracted from its redshifts, as the velocity c dz / (1 + z), where others than those of "
+        "its labels are wanted",
+        unit="km/s",
+        minimum=-1000,
+        maximum=1000,
+    )
+
+
+#: As QuasarNP does.
+PLAIN = Viewing()

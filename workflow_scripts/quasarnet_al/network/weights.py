@@ -13,16 +13,18 @@ nothing in a file is ever run (the files carry the byte code of their Lambda lay
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, hdf5_file
 from quasarnet_al.network import architecture
 from quasarnet_al.network.architecture import EPSILON, OUTPUTS, STRIDE, WIDTH
+from quasarnet_al.network.lines import PLAIN, Viewing
 from quasarnet_al.spectra.grid import BOXES, LOG, Grid, grid_of_wavelength
 
 #: An array of more bytes than this is read only where its file holds at least this share of it.
@@ -89,6 +91,7 @@ class Network:
     boxes, offsets : seven dense layers each, in the order of `OUTPUTS`
     rescale : whether the offsets' sigmoid is stretched from 0..1 to -0.1..1.1
     grid : the wavelength grid of the spectra
+    viewing : how it looks at them, beyond what QuasarNP knows
     name : the member's name ("member-00")
     attributes : provenance by name; text where it was read from a file
     """
@@ -100,6 +103,7 @@ class Network:
     offsets: Sequence[Dense]
     rescale: bool = True
     grid: Grid = LOG
+    viewing: Viewing = PLAIN
     name: str = ""
     attributes: Mapping[str, object] = field(default_factory=dict)
 
@@ -275,6 +279,7 @@ def _from_group(path: object, group: h5py.Group) -> Network:
     attributes = read_attributes(group)
     try:
         layers = architecture.read(attributes.pop("model_config"))
+        viewing = options.from_text(Viewing, attributes)
         # By the list of links: one that leads nowhere is not an absent grid.
         has_grid = "model_grid" in list(group)
         found = read_array(group, "model_grid") if has_grid else LOG.wavelength
@@ -283,6 +288,8 @@ def _from_group(path: object, group: h5py.Group) -> Network:
     grid = grid_of_wavelength(found)
     if grid is None:
         raise wrong("has a model_grid that is neither the log nor the linear grid")
+    if viewing.views > 1 and grid != LOG:
+        raise wrong(f"has {viewing.views} views, but spectra on its grid cannot be moved")
     if layers.pixels not in (None, grid.size):
         raise wrong(f"takes {layers.pixels} pixels, but its grid has {grid.size}")
 
@@ -328,6 +335,7 @@ def _from_group(path: object, group: h5py.Group) -> Network:
         offsets=[dense(f"fc_offset_{i}", units, BOXES) for i in range(len(OUTPUTS))],
         rescale=layers.rescale,
         grid=grid,
+        viewing=viewing,
         # What they say of grid and lines may be wrong: model_grid and the outputs decide.
         attributes=attributes | _described(grid),
     )
@@ -464,6 +472,7 @@ def _to_group(group: h5py.Group, network: Network) -> None:
     }
     group.create_dataset("model_grid", data=network.grid.wavelength, track_times=False)
     described = _described(network.grid)
-    for name, value in {**described, **network.attributes, **described}.items():
+    looks = {} if network.viewing == PLAIN else asdict(network.viewing)
+    for name, value in {**described, **network.attributes, **described, **looks}.items():
         group.attrs[name] = value
     group.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": model})

@@ -18,6 +18,8 @@ LINES = {
 BAL_LINE = LINES["CIV"]
 #: Each output divides the grid into this many boxes (Busca & Balland 2018, section 3).
 BOXES = 13
+#: km/s.
+LIGHT_SPEED = 299792.458
 #: The blue end of both grids, in Angstrom.
 BLUE = 3600.0
 #: Both end before it, in Angstrom.

@@ -116,6 +116,8 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
         config["grid"] != "log" or not task.redshifts
     ):
         yield "shift is possible on the log grid only", "set shift: 0 or grid: log"
+    if config["release"]["views"] > 1 and (config["grid"] != "log" or not task.redshifts):
+        yield "release.views: spectra move on the log grid only", "set views: 1 or grid: log"
     varied = [key for key in ("noise", "tilt", "arm_offset") for r in recipes if r[key]]
     if varied and not task.redshifts:
         yield f"{varied[0]} varies spectra only", f"leave it out of the task {config['task']}"

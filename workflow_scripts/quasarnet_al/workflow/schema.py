@@ -15,13 +15,15 @@ from quasarnet_al.core import options
 from quasarnet_al.core.files import write_text
 from quasarnet_al.learning.selection import Selection, Strategy
 from quasarnet_al.learning.som import MapOptions
-from quasarnet_al.network.lines import Classification
+from quasarnet_al.network.lines import Classification, Viewing
 from quasarnet_al.network.recipe import Recipe
 
 CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA, README = CONFIG / "schemas/config.schema.yaml", CONFIG / "README.md"
 #: What the schema's blocks are made from, by the name that they give.
-SECTIONS = {cls.__name__: cls for cls in (Recipe, Classification, MapOptions, Selection, Strategy)}
+SECTIONS = {
+    cls.__name__: cls for cls in (Recipe, Classification, Viewing, MapOptions, Selection, Strategy)
+}
 
 _BLOCK = re.compile(
     r"(?P<head>^(?P<indent> *)# made from (?P<name>\w+)(, as under (?P<other>\w+))?\n)"
