@@ -161,6 +161,19 @@ def test_accuracy(tmp_path):
     assert np.isnan(found["classes"]["7"]["accuracy"])
 
 
+def test_probabilities_are_calibrated_on_half_of_the_digits():
+    """A network that is twice as sure as it may be: for noise of 0.4 the logits are x / 0.4^2."""
+    rng = np.random.default_rng(0)
+    number = rng.integers(10, size=4000)
+    images = (np.eye(10)[number] + 0.4 * rng.normal(size=(4000, 10))).astype(np.float32)
+    sure = digits.Network(
+        [weights.Dense(12 * np.eye(10, dtype=np.float32), np.zeros(10, np.float32))]
+    )
+    found = digits.evaluate([sure], images, np.array(digits.CLASSES)[number])["probabilities"]
+    assert found["raw"]["expected_error"] > 0.05
+    assert found["calibrated"]["expected_error"] < 0.03
+
+
 def test_most_confusing_is_a_choice():
     scores = np.zeros(4, [(name, "f4") for name in ("LEAST_CONFIDENCE", "MARGIN", "ENTROPY")])
     scores["LEAST_CONFIDENCE"] = [0.9, 0.5, 0.6, 0.6]

@@ -187,12 +187,12 @@ def score(
 def evaluate(
     networks: Sequence[Network], images: np.ndarray, truth: np.ndarray, threads: int = 1
 ) -> dict:
-    """Return the accuracy of the ensemble, and of each of its members.
+    """Return the accuracy of the ensemble, and of each of its members, and how calibrated it is.
 
     `truth` (n,) are the classes. The ensemble's class is that of the largest mean
     probability.
     """
-    from quasarnet_al.judging import votes
+    from quasarnet_al.judging import calibration, votes
     from quasarnet_al.learning import acquisition
 
     each = probabilities(networks, images, threads)
@@ -211,6 +211,7 @@ def evaluate(
         **votes.members(each.argmax(axis=2), number),
         "classes": classes,
         "calibration": votes.calibration(share, number),
+        "probabilities": calibration.judge(each.mean(axis=0), number, np.arange(len(truth))),
         "confusion": votes.confusion_matrix(share, number),
     }
 
