@@ -146,3 +146,8 @@ def test_without_broad_absorption_there_is_nothing_to_balance():
     labels = np.zeros(3, [("SPECTYPE", "U6"), ("BAL", "i2")])
     found = Lines(np.zeros((3, 6)), np.zeros((3, 6)), np.zeros(3))
     assert calibration.balanced(network, found, labels) is network
+
+
+def test_no_spectra_correct_nothing():
+    none = calibration.fit(np.zeros((0, 3)), np.zeros(0, int))
+    assert none == calibration.Calibration(1.0, (0.0, 0.0, 0.0))

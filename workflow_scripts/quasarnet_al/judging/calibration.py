@@ -53,6 +53,8 @@ class Calibration:
 def fit(probabilities: np.ndarray, truth: np.ndarray) -> Calibration:
     """Return the correction that makes labelled spectra most likely (a convex problem).
 
+    It changes nothing where there are no spectra.
+
     Parameters
     ----------
     probabilities : (n, K), the mean of the members'
@@ -61,6 +63,8 @@ def fit(probabilities: np.ndarray, truth: np.ndarray) -> Calibration:
     from scipy import optimize  # slow to import
 
     count, classes = probabilities.shape
+    if not count:
+        return Calibration(1.0, (0.0,) * classes)
     hot = truth[:, None] == np.arange(classes)
 
     def made(values: np.ndarray) -> Calibration:
