@@ -122,10 +122,10 @@ def parse_vi(
 ) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Read the content of a file as `read_vi` does; `path` names it in errors and rows."""
     name = Path(path).name
-    header, records = _read_table(path, content, NEEDED)
+    header, table = _read_table(path, content, NEEDED)
     title, user = _title_and_user(name)
     rows, refused = [], []
-    for line, fields in records:
+    for line, fields in table:
         try:
             cell = _cells(header, fields)
             rows.append(

@@ -214,20 +214,17 @@ def compare(
     seeds = len(table[baseline])
     draws = np.vstack([np.arange(seeds), rng.integers(seeds, size=(DRAWS, seeds))])
     base_labels = table[baseline].columns.to_numpy(float)
-    base = table[baseline].to_numpy()[draws].mean(axis=1)
-    chance = {
-        table[name].columns[-1]: table[name].to_numpy()[draws, -1].mean(axis=1)
-        for name in (baseline, *more)
-    }
-    bought = np.array(sorted(chance), float)
-    ends = np.stack([chance[number] for number in bought], axis=1)
+    means = {arm: values.to_numpy()[draws].mean(axis=1) for arm, values in table.items()}
+    base = means[baseline]
+    chance = sorted((baseline, *more), key=lambda arm: table[arm].columns[-1])
+    bought = np.array([table[arm].columns[-1] for arm in chance], float)
+    ends = np.stack([means[arm][:, -1] for arm in chance], axis=1)
     rows = []
     for arm, values in table.items():
         labels = values.columns.to_numpy(float)
-        means = values.to_numpy()[draws].mean(axis=1)
         ratios = [
             label_ratio(labels, curve, base_labels, other)
-            for curve, other in zip(means, base, strict=True)
+            for curve, other in zip(means[arm], base, strict=True)
         ]
         # No interpolation: it would be between a number and infinity.
         low, high = np.percentile(ratios[1:], INTERVAL, method="nearest")
@@ -238,7 +235,7 @@ def compare(
         if more:
             found = [
                 end_ratio(mean, labels[-1], bought, end)
-                for mean, end in zip(means[:, -1], ends, strict=True)
+                for mean, end in zip(means[arm][:, -1], ends, strict=True)
             ]
             row |= {"end_ratio": found[0]}
             row["end_low"], row["end_high"] = np.percentile(found[1:], INTERVAL, method="nearest")

@@ -45,10 +45,10 @@ def average_precision(right: np.ndarray, strength: np.ndarray, quasars: int) -> 
     with a wrong redshift is never selected and counts as 0 (Manning et al. 2008, section
     8.4). `right` is bool (n,), a quasar with the right redshift; `strength` (n,).
     """
-    ranked = np.sort(strength)
-    # How many exceed or equal each strength: a cut never separates spectra of equal strength.
-    selected = len(ranked) - np.searchsorted(ranked, strength[right])
-    found = len(strength[right]) - np.searchsorted(np.sort(strength[right]), strength[right])
+    cuts, every = np.sort(strength[right]), np.sort(strength)
+    # How many exceed or equal each cut, which never separates spectra of equal strength.
+    selected = len(every) - np.searchsorted(every, cuts)
+    found = len(cuts) - np.searchsorted(cuts, cuts)
     return ratio(float((found / selected).sum()), quasars)
 
 

@@ -72,7 +72,7 @@ def shift(
 
 
 def moved(spectra: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Return spectra (n, p) moved to the red, each by its own number of `pixels` (n,).
+    """Return spectra (n, p) moved to the red by `pixels`: each by its own (n,), or all by one (1,).
 
     The pixel at the end is repeated where nothing is known.
     """

@@ -112,11 +112,10 @@ def _contradictions(config: dict) -> Iterator[tuple[str, str]]:
             "experiment and compare train from random weights, but ensemble.start names others",
             "leave out ensemble.start",
         )
-    if any(recipe["shift"] for recipe in recipes) and (
-        config["grid"] != "log" or not task.redshifts
-    ):
+    moves = config["grid"] == "log" and task.redshifts
+    if any(recipe["shift"] for recipe in recipes) and not moves:
         yield "shift is possible on the log grid only", "set shift: 0 or grid: log"
-    if config["release"]["views"] > 1 and (config["grid"] != "log" or not task.redshifts):
+    if config["release"]["views"] > 1 and not moves:
         yield "release.views: spectra move on the log grid only", "set views: 1 or grid: log"
     varied = [key for key in ("noise", "tilt", "arm_offset") for r in recipes if r[key]]
     if varied and not task.redshifts:
