@@ -55,7 +55,7 @@ PROGRAMS = {
     ),
     "classify_spectra.boss": (
         "--weights {weights} --boss {spec} --output @qn.fits",
-        {"spec": corpus.SPEC},
+        {"spec": corpus.BOSS},
     ),
     "classify_spectra.pool": (
         "--weights {weights} --pool {pool} --output @qn.fits",
