@@ -115,17 +115,42 @@ def is_adjudication(name: str, page: str = "") -> bool:
     return match is not None and page in ("", match[1])
 
 
+def decisions(rows: pd.DataFrame, page: str = "") -> pd.Series:
+    """Return which rows are of the adjudication page of the round of `page`."""
+    return rows["FILE"].map(lambda name: is_adjudication(name, page)).astype(bool)
+
+
+def answered(rows: pd.DataFrame, targetids: Iterable[int], page: str = "") -> pd.DataFrame:
+    """Return who has answered what of a batch: INSPECTOR and TARGETID, each pair once.
+
+    These are the answers that `merge` takes, on whatever page: none that was withdrawn, none
+    of a file whose TARGETIDs were rounded. Decisions of the adjudication page are not counted.
+    """
+    rows, _ = of_batch(rows, targetids, page)
+    pairs = {
+        (answer.INSPECTOR, targetid)
+        for targetid, group in by_target(rows[~decisions(rows, page)])
+        for answer in opinions(group.itertuples(index=False))
+    }
+    return pd.DataFrame(sorted(pairs), columns=["INSPECTOR", "TARGETID"])
+
+
+def progress(given: pd.DataFrame, targetids: Iterable[int]) -> dict[str, int]:
+    """Return how many spectra of a minibatch each person has answered, of `answered`."""
+    here = given[given["TARGETID"].isin(list(targetids))]
+    return {str(name): int(count) for name, count in here.groupby("INSPECTOR").size().items()}
+
+
 def is_handed_in(answered: int, spectra: int, complete: float = 0.5) -> bool:
     """Return whether an inspector has answered enough of a page.
 
-    A page may show some of another's spectra again, and a file may be saved halfway, so that
-    the share `complete` of its spectra counts as all.
+    A file may be saved halfway: the share `complete` of a page's spectra counts as all.
     """
     return answered >= complete * spectra
 
 
 def refuse_incomplete(
-    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float
+    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float, page: str = ""
 ) -> None:
     """Raise `InputError` where a minibatch was not handed in: the files are of other pages.
 
@@ -135,13 +160,14 @@ def refuse_incomplete(
     rows : the answers, of all files
     paths : those files
     share : of a minibatch's spectra that counts as all of them
+    page : as in `merge`
     """
-    seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
-    for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
-        if not is_handed_in(answered.sum(), len(answered), share):
+    seen = batch["TARGETID"].isin(answered(rows, batch["TARGETID"], page)["TARGETID"])
+    for minibatch, known in seen.groupby(batch["MINIBATCH"]):
+        if not is_handed_in(known.sum(), len(known), share):
             raise InputError(
                 Path(paths[0]).parent,
-                f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
+                f"minibatch {minibatch} has answers to {known.sum()} of {len(known)} spectra",
                 "the batch differs from the one that was inspected: hand in this round's pages",
             )
 

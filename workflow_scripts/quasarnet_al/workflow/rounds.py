@@ -288,13 +288,12 @@ class Campaign:
 
         inspection = self.settings(number)["inspection"]
         table = read_batch(batch)[["TARGETID", "MINIBATCH"]]
-        rows = rows[rows["QUALITY"] >= 0]
+        given = merge.answered(rows, table["TARGETID"], self.page(number))
         missing = []
         for minibatch, targets in table.groupby("MINIBATCH")["TARGETID"]:
-            answers = rows[rows["TARGETID"].isin(targets)].groupby("INSPECTOR")["TARGETID"]
             enough = [
                 merge.is_handed_in(count, len(targets), inspection["complete"])
-                for count in answers.nunique()
+                for count in merge.progress(given, targets).values()
             ]
             if sum(enough) < inspection["inspectors"]:
                 missing.append(f"{minibatch:02d}")
