@@ -347,6 +347,7 @@ ECSV = """# %ECSV 1.0
         ECSV + TEXT.replace(",,,,", ',"","","",""').replace(",", " "),
         "#" + TEXT.replace(",,,,", ",nan,--,null,-").replace(",", "   "),
         TEXT.replace("Bo", '"Bo, or ""Bea"""'),
+        TEXT.replace("Bo", '"Bo\n\nor ""Bea"""') + ",,,,\n",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])

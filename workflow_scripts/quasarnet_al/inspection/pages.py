@@ -283,7 +283,7 @@ def write_round(
     """
     targets = [[int(s["targetid"]) for s in spectra] for spectra in minibatches]
     given = merge.answered(handed_in, itertools.chain(*targets), common.prefix)
-    parts = []
+    parts: list[Record] = []
     for number, spectra in enumerate(repeats(minibatches, again, seed), 1):
         title, name = f"{common.prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
         part = f"minibatch {number} of {len(minibatches)}"

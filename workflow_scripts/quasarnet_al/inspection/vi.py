@@ -87,7 +87,7 @@ def read_vi(
     ----------
     path : CSV of this project's pages or of prospect: comma, semicolon or tab, quoted
         fields or prospect's older unquoted comments (a comma as `","`, a quote doubled),
-        UTF-8 or Latin-1, any line ends. One line is one row.
+        UTF-8 or Latin-1, any line ends; rows as `tables.records` finds them.
     spectypes, redshifts : what an answer may say, see `tasks.Task`
 
     Returns
@@ -355,7 +355,9 @@ def _read_table(
         raise InputError(
             path, f"has no column {', '.join(missing)}", "hand in a VI CSV with its header line"
         )
-    if len(set(header)) < len(header):
+    # A spreadsheet that once had more columns leaves columns without a name.
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
         raise InputError(path, "names a column twice in its header", "correct the header line")
     return header, list(rows)
 
