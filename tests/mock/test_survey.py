@@ -118,6 +118,35 @@ def test_noise_agrees_with_the_inverse_variance():
         assert np.percentile(np.abs(step), 68.3) == pytest.approx(1.0, abs=0.08)
 
 
+def outliers(signal, ivar):
+    """Return the share of pixels that lie 6 sigma above both pixels 5 away."""
+    error = np.sqrt(1 / np.where(ivar > 0, ivar, np.inf))
+    above = signal[:, 5:-5] - np.maximum(signal[:, :-10], signal[:, 10:])
+    seen = (ivar[:, 5:-5] > 0) & (ivar[:, :-10] > 0) & (ivar[:, 10:] > 0)
+    return np.mean(seen & (above > 6 * error[:, 5:-5]))
+
+
+@pytest.mark.parametrize(
+    ("flaw", "measure", "factor"),
+    [
+        ("cosmic", lambda arms: outliers(*arms["B"][:2]), 30),
+        ("sky_residual", lambda arms: outliers(*arms["Z"][:2]), 30),
+        ("masked", lambda arms: (arms["R"][1] == 0).mean(), 50),
+        ("dead_arm", lambda arms: np.mean([(ivar == 0).all(1) for _, ivar, _ in arms.values()]), 99),
+        ("arm_offset", lambda arms: np.std(np.median(arms["R"][0], axis=1)), 2),
+        ("tilt", lambda arms: np.std(np.median(arms["R"][0][:, :200], axis=1)), 2),
+    ],
+)
+def test_each_flaw_is_in_the_spectra(flaw, measure, factor):
+    # Bright ones, so that flaws of the calibration are above the noise.
+    flux = np.full((60, len(templates.OBSERVED)), 30, np.float32)
+    here, absent = (
+        observe(np.random.default_rng(6), flux, 1.0, artefacts={flaw: share})[0]
+        for share in (1.0, 0.0)
+    )
+    assert measure(here) > factor * max(measure(absent), 1e-4)
+
+
 def test_a_longer_exposure_is_deeper():
     flux = np.zeros((5, len(templates.OBSERVED)), np.float32)
     noise = [

@@ -363,7 +363,7 @@ def observe(
         position = (np.log10(pixels) - OBSERVED[0]) / STEP
         left = position.astype(int)
         t = (position - left).astype(np.float32)
-        signal = flux[:, left] * (1 - t) + flux[:, left + 1] * t
+        signal = np.ascontiguousarray(flux[:, left] * (1 - t) + flux[:, left + 1] * t)
 
         # An exposure of depth d reads out about d times.
         noise = (continuum + lines) / counts + _READ_NOISE / counts**2
@@ -400,7 +400,10 @@ def _strike(rng, signal, ivar, mask, flaw, depth):
     center = rng.uniform(0, size, len(row))
     height = 10 ** rng.uniform(0.8, 2.2, len(row)) / np.sqrt(depth)
     height *= 1 / np.sqrt(np.median(ivar[row], axis=1)) if len(row) else 1
-    templates.add_lines(signal, row, center, 10 ** rng.uniform(-0.3, 0.3, len(row)), height)
+    sigma = 10 ** rng.uniform(-0.3, 0.3, len(row))
+    # Those of the other spectra were found, and are among the gaps.
+    missed = flaw[row] == "cosmic"
+    templates.add_lines(signal, *(each[missed] for each in (row, center, sigma, height)))
     # Short gaps everywhere, long ones in a few spectra.
     gaps = rng.poisson(np.where(flaw == "masked", 6, 0.5))
     row = np.repeat(np.arange(n), gaps)

@@ -134,7 +134,7 @@ def add_lines(
 
     Parameters
     ----------
-    spectra : float32 (n, P), one row an object
+    spectra : float32 (n, P), one row an object, contiguous
     row, center, sigma, peak : (m,): row of the object; centre and sigma in pixels; height.
         A line beyond the edges is added as far as it reaches in.
     """
@@ -145,6 +145,8 @@ def add_lines(
         )
     )
     size = spectra.shape[1]
+    # `reshape` would copy what is not contiguous, and the lines would be lost with the copy.
+    flat_spectra = np.reshape(spectra, -1, copy=False)
     reach = np.ceil(4.2 * sigma).astype(int) + 1
     seen = (center + reach > 0) & (center - reach < size - 1) & (peak != 0)
     # Lines of like width share a window, so that one narrow line costs no broad one's pixels.
@@ -167,7 +169,7 @@ def add_lines(
             # Several lines may touch a pixel in one call: bincount sums, an index would not.
             first, last = row[part].min() * size, (row[part].max() + 1) * size
             total = np.bincount(flat - first, weights=shape[inside], minlength=last - first)
-            spectra.reshape(-1)[first:last] += total.astype(np.float32)
+            flat_spectra[first:last] += total.astype(np.float32)
 
 
 def _pixel(grid: np.ndarray, wavelength: np.ndarray) -> np.ndarray:
