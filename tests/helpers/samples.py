@@ -42,6 +42,26 @@ def arms(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
     return hdus
 
 
+def join(hdus: dict[str, np.ndarray], cameras: str = "BRZ") -> dict[str, np.ndarray]:
+    """Join cameras as desispec's `coadd_cameras` does.
+
+    Pixels of one camera are copied, those of two are averaged by ivar.
+    """
+    grids = [np.round(hdus[f"{camera}_WAVELENGTH"], 1) for camera in cameras]
+    wavelength = np.unique(np.concatenate(grids))
+    shape = (len(hdus[f"{cameras[0]}_FLUX"]), len(wavelength))
+    flux, weighted, ivar, count = *np.zeros((3, *shape)), np.zeros(shape[1], int)
+    for camera, grid in zip(cameras, grids, strict=True):
+        here = np.searchsorted(wavelength, grid)
+        flux[:, here] = hdus[f"{camera}_FLUX"]
+        weighted[:, here] += hdus[f"{camera}_IVAR"] * flux[:, here]
+        ivar[:, here] += hdus[f"{camera}_IVAR"]
+        count[here] += 1
+    flux = np.where(count > 1, weighted / np.where(ivar > 0, ivar, 1), flux)
+    arrays = {"WAVELENGTH": wavelength, "FLUX": flux.astype("f4"), "IVAR": ivar.astype("f4")}
+    return {f"{cameras}_{name}": array for name, array in arrays.items()}
+
+
 def write_coadd(path: Path, rows: int = 6, table: np.ndarray | None = None, **hdus) -> Path:
     """Write a coadd; `hdus` replace arrays, or leave an HDU out where None."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,10 @@ import fitsio
 import numpy as np
 import pytest
 
-from helpers.pages import write_all, write_batch
+from helpers import samples
+from helpers.pages import data_of, write_all, write_batch
 from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection.record import decode
 
 
 def test_the_batch_opens_in_prospect(tmp_path):
@@ -36,3 +38,25 @@ def test_without_any_coadd_there_is_nothing_for_prospect(tmp_path):
     (tmp_path / "survey" / "coadd-0-80605-thru20210204.fits").unlink()
     with pytest.raises(InputError, match="holds no coadd"):
         write_all(tmp_path, "--prospect", tmp_path / "prospect")
+
+
+def test_a_batch_of_coadds_with_joined_cameras(tmp_path, capsys):
+    """Pages and prospect show the same spectra, whether the cameras are joined or not."""
+    write_batch(tmp_path, 3)
+    coadd = tmp_path / "survey" / "coadd-0-80605-thru20210204.fits"
+    expected = data_of(write_all(tmp_path) / "minibatch-01.html")["spectra"]
+    capsys.readouterr()
+    with fitsio.FITS(str(coadd)) as fits:
+        arms = {name: fits[name].read() for name in samples.arms(1)}
+        table = fits["FIBERMAP"].read()
+    joined = samples.join(arms)
+    samples.write_coadd(coadd, 3, table, **dict.fromkeys(arms) | joined)
+    page = write_all(tmp_path, "--prospect", tmp_path / "prospect") / "minibatch-01.html"
+    assert "cannot be read" not in capsys.readouterr().out
+    for was, now in zip(expected, data_of(page)["spectra"], strict=True):
+        np.testing.assert_allclose(decode(now["coadd"]), decode(was["coadd"]), rtol=1e-3)
+    with fitsio.FITS(str(tmp_path / "prospect" / "spectra.fits")) as found:
+        assert "B_FLUX" not in found and found["BRZ_MASK"].get_dims() == [3, 7781]
+        joined["BRZ_FLUX"][joined["BRZ_IVAR"] == 0] = 0
+        for name, array in joined.items():
+            np.testing.assert_allclose(found[name].read(), array, rtol=1e-6)

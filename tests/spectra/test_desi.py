@@ -305,6 +305,73 @@ def test_a_coadd_without_a_camera_lacks_that_arm(tmp_path, absent):
     assert read["flux"].shape[1] > 2000 * expected
 
 
+ALONE = dict.fromkeys(samples.arms(1))
+
+
+@pytest.mark.parametrize(("cameras", "dead"), [("BRZ", ""), ("BRZ", "Z"), ("BRZ", "B"), ("BR", "")])
+def test_joined_cameras_are_what_they_are_alone(tmp_path, cameras, dead):
+    arms = samples.arms(6)
+    for arm in dead:
+        arms[f"{arm}_IVAR"][:] = 0
+    alone = arms | {name: None for name in arms if name[0] not in cameras}
+    expected = extract(samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", **alone))
+    joined = ALONE | samples.join(arms, cameras)
+    path = samples.write_coadd(tmp_path / "coadd-1-1-thru2.fits", **joined)
+    found = extract(path)
+    np.testing.assert_allclose(found.spectra, expected.spectra, atol=2e-5)
+    for name in ("TARGETID", "ARMS", "ROW"):
+        assert found.catalog[name].tolist() == expected.catalog[name].tolist()
+    assert [kind for kind in found.notes if "camera" in kind] == [
+        kind for kind in expected.notes if "camera" in kind
+    ]
+    full = desi.read_rows(path, np.array([4, 1]))
+    alone = desi.read_rows(tmp_path / "coadd-0-1-thru2.fits", np.array([4, 1]))
+    for name in ("wavelength", "ivar"):
+        np.testing.assert_allclose(full[name], alone[name], rtol=1e-6)
+    np.testing.assert_allclose(full["flux"], alone["flux"], atol=1e-4)
+
+
+def test_real_coadds_with_joined_cameras(shared_data, tmp_path):
+    for number, path in enumerate(sorted(shared_data.glob("desi/**/coadd-*.fits"))):
+        with fitsio.FITS(str(path)) as fits:
+            hdus = {name: fits[name].read() for name in ("FIBERMAP", "SCORES", *ALONE)}
+        table = hdus.pop("FIBERMAP")
+        joined = ALONE | samples.join(hdus) | {"SCORES": hdus["SCORES"]}
+        copy = samples.write_coadd(tmp_path / f"coadd-{number}-1-thru2.fits", 0, table, **joined)
+        expected, found = extract(path), extract(copy)
+        np.testing.assert_allclose(found.spectra, expected.spectra, atol=1e-4)
+        assert found.catalog["ARMS"].tolist() == expected.catalog["ARMS"].tolist()
+
+
+def test_a_camera_that_is_there_alone_and_joined_is_refused(tmp_path):
+    arms = samples.arms(3)
+    both = samples.join(arms) | {"R_FLUX": None, "Z_FLUX": None}
+    path = samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 3, **both)
+    with pytest.raises(InputError, match="a camera twice"):
+        extract(path)
+
+
+def test_a_frame_of_one_camera_is_refused(tmp_path):
+    arms = samples.arms(3)
+    frame = {name[2:]: arms[name] for name in arms if name[0] == "B"}
+    path = samples.write_coadd(tmp_path / "cframe-b0-00012345.fits", 3, **ALONE | frame)
+    with pytest.raises(InputError, match="BRZ_FLUX; give a DESI coadd; a cframe holds"):
+        extract(path)
+
+
+def test_a_fibermap_in_another_order_than_the_spectra_is_refused(tmp_path):
+    scores = np.zeros(6, [("TARGETID", "i8"), ("TSNR2_LYA", "f4")])
+    scores["TARGETID"] = samples.fibermap(6)["TARGETID"]
+    name, table = tmp_path / "coadd-0-1-thru2.fits", samples.fibermap(6)
+    assert len(extract(samples.write_coadd(name, 6, table, SCORES=scores)).spectra) == 6
+    # Of a part of a coadd SCORES may be whole: they say nothing.
+    longer = np.concatenate([scores[3:], scores])
+    assert len(extract(samples.write_coadd(name, 6, table, SCORES=longer)).spectra) == 6
+    table["TARGETID"] = table["TARGETID"][[0, 2, 1, 3, 4, 5]]
+    with pytest.raises(InputError, match="FIBERMAP and SCORES have"):
+        extract(samples.write_coadd(name, 6, table, SCORES=scores))
+
+
 @settings(deadline=None, max_examples=20)
 @given(
     value=st.sampled_from([-1.0, np.nan, np.inf]),

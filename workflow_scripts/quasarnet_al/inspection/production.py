@@ -6,6 +6,7 @@ coadd, and beside it `redrock-*.fits`, `rrdetails-*.h5` and `rrmodel-*.fits`.
 """
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,9 @@ def _overlaps(
     with _opened(path) as fits:
         arms = {
             arm: [fits[f"{arm}_{name}"].read() for name in ("WAVELENGTH", "FLUX", "IVAR")]
-            for arm in desi.ARMS
+            for arm in desi.cameras(fits)
         }
-    for blue, red in (("B", "R"), ("R", "Z")):
+    for blue, red in itertools.pairwise(arms):
         low, high = arms[red][0][0], arms[blue][0][-1]
         for arm in (blue, red):
             wavelength, flux, ivar = arms[arm]
@@ -245,7 +246,8 @@ def _models(
         targets = fits["REDSHIFTS"]["TARGETID"].read()
         row_of = {int(targetid): k for k, targetid in enumerate(targets)}
         arms = [
-            (fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read()) for arm in desi.ARMS
+            (fits[f"{arm}_WAVELENGTH"].read(), fits[f"{arm}_MODEL"].read())
+            for arm in desi.cameras(fits)
         ]
     wavelengths = [wavelength for wavelength, _ in arms]
     for fact, targetid in zip(facts, targetids, strict=True):
@@ -282,7 +284,8 @@ def _computed(
     known: dict[tuple[str, str], redrock.Template] = {}
     faults: dict[str, int] = {}
     with hdus.opened(coadd, "a coadd", "fetch it again") as fits:
-        wavelengths = [fits[f"{arm}_WAVELENGTH"].read() for arm in desi.ARMS]
+        arms = desi.cameras(fits)
+        wavelengths = [fits[f"{arm}_WAVELENGTH"].read() for arm in arms]
         for k in missing:
             if int(targetids[k]) not in row_of or "COEFF" not in table.dtype.names:
                 continue
@@ -299,7 +302,7 @@ def _computed(
                     known[kind] = redrock.read_template(templates / name, *kind)
                 resolutions = [
                     fits[name][row : row + 1, :, :][0] if name in fits else None
-                    for name in (f"{arm}_RESOLUTION" for arm in desi.ARMS)
+                    for name in (f"{arm}_RESOLUTION" for arm in arms)
                 ]
                 models = [
                     redrock.model(

@@ -10,6 +10,7 @@ prospect (github.com/desihub/prospect) reads what `desispec.io.read_spectra` rea
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,10 @@ MOST = 500
 def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) -> int:
     """Write a batch for prospect; return the number of spectra.
 
-    `spectra.fits` and `targets.txt` hold the spectra whose coadd is at hand. Where redrock's
-    file is beside each coadd, `redrock.fits` holds its rows and, up to `MOST` spectra, the
-    resolution goes into `spectra.fits`: with both, prospect draws redrock's model.
+    `spectra.fits` and `targets.txt` hold the spectra whose coadd is at hand; if one coadd has the
+    cameras joined, all spectra are joined. Where redrock's file is beside each coadd,
+    `redrock.fits` holds its rows and, up to `MOST` spectra, the resolution goes into
+    `spectra.fits`: with both, prospect draws redrock's model.
 
     Parameters
     ----------
@@ -66,16 +68,21 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
     roots : folders that its SOURCE may lie in, see `desi.source_path`
     """
     wavelength: dict[str, np.ndarray] = {}
-    parts = []
+    paths = []
     for source in np.unique(catalog["SOURCE"]):
         here = np.flatnonzero((catalog["SOURCE"] == source) & (catalog["ROW"] >= 0))
         path = desi.source_path(str(source), roots)
         if path is not None and len(here):
-            parts.append(_read(path, catalog[here], here, wavelength, len(catalog) <= MOST))
-    if not parts:
+            paths.append((path, here))
+    if not paths:
         raise InputError(
             ", ".join(map(str, roots)), "holds no coadd of this batch", "check the roots"
         )
+    joined = any(_joined(path) for path, _ in paths)
+    resolution = len(catalog) <= MOST
+    parts = [
+        _read(path, catalog[here], here, wavelength, joined, resolution) for path, here in paths
+    ]
     # In the order of the batch.
     order = np.argsort(np.concatenate([part.place for part in parts]), kind="stable")
     fibermap = np.concatenate([part.fibermap for part in parts])[order]
@@ -111,21 +118,35 @@ class _Part:
     header: dict[str, object]
 
 
+#: Opens a coadd, see `hdus.opened`.
+_opened = partial(hdus.opened, what="a coadd", remedy="fetch it again")
+
+
+def _joined(path: Path) -> bool:
+    """Say whether a coadd has the cameras joined, see `desi.cameras`."""
+    with _opened(path) as fits:
+        return any(len(camera) > 1 for camera in desi.cameras(fits))
+
+
 def _read(
     path: Path,
     catalog: np.ndarray,
     place: np.ndarray,
     wavelength: dict[str, np.ndarray],
+    joined: bool,
     with_resolution: bool,
 ) -> _Part:
-    rows, images = catalog["ROW"], {}
-    with hdus.opened(path, "a coadd", "fetch it again") as fits:
-        for arm in desi.ARMS:
-            wave = fits[f"{arm}_WAVELENGTH"].read()
+    rows = catalog["ROW"]
+    images: dict[str, np.ndarray] = {}
+    with _opened(path) as fits:
+        if joined:
+            arms = {desi.ARMS: tuple(desi.read_rows(path, rows).values())}
+        else:
+            arms = {arm: _alone(fits, arm, rows) for arm in desi.cameras(fits)}
+        for arm, (wave, flux, ivar) in arms.items():
             if not np.array_equal(wavelength.setdefault(arm, wave), wave):
                 raise InputError(path, f"has a different {arm} grid", "give DESI coadds")
-            for name in (f"{arm}_FLUX", f"{arm}_IVAR"):
-                images[name] = fits[name].read()[rows]
+            images |= {f"{arm}_FLUX": flux, f"{arm}_IVAR": ivar}
             name = f"{arm}_RESOLUTION"
             if with_resolution and name in fits:
                 images[name] = np.concatenate(
@@ -137,6 +158,12 @@ def _read(
             if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"]):
                 raise InputError(path, "holds other targets by now", "extract the pool again")
     return _Part(place, _fibermap(tables), images, *_redrock(path, catalog["TARGETID"]))
+
+
+def _alone(fits: hdus.KnownFits, arm: str, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return wavelength, flux and ivar of one camera as they are in the file."""
+    flux, ivar = (fits[f"{arm}_{kind}"].read()[rows] for kind in ("FLUX", "IVAR"))
+    return fits[f"{arm}_WAVELENGTH"].read(), flux, ivar
 
 
 def _redrock(coadd: Path, targetids: np.ndarray) -> tuple[np.ndarray | None, dict[str, object]]:

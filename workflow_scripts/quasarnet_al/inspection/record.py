@@ -101,10 +101,6 @@ def on_page_grid(
     return page_flux, page_ivar
 
 
-#: Where one arm alone has data, Angstrom.
-_ARM_ENDS = {"B": (3600, 5760), "R": (5800, 7520), "Z": (7620, 9824)}
-
-
 def snr_of_arms(flux: np.ndarray, ivar: np.ndarray) -> dict[str, float]:
     """Return the median signal-to-noise ratio per Angstrom of each arm that has data.
 
@@ -112,7 +108,7 @@ def snr_of_arms(flux: np.ndarray, ivar: np.ndarray) -> dict[str, float]:
     over the square root of 0.8.
     """
     found = {}
-    for arm, ends in _ARM_ENDS.items():
+    for arm, ends in desi.ALONE.items():
         first, last = (round((end - BLUE) / STEP) for end in ends)
         good = ivar[first:last] > 0
         if good.any():

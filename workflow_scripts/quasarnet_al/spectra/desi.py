@@ -20,6 +20,9 @@ from quasarnet_al.spectra.grid import BLUE, RED, Grid
 from quasarnet_al.spectra.tables import check_columns, locate
 
 ARMS = "BRZ"
+#: First and last wavelength (Angstrom) that each arm alone sees: where cameras were joined, they
+#: tell which of them has data.
+ALONE = {"B": (3600, 5760), "R": (5800, 7520), "Z": (7620, 9824)}
 PETALS = range(10)
 #: Names of coadds by layout (desidatamodel): the petal is a group, absent for a healpix pixel.
 NAMES = {
@@ -167,6 +170,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     notes: dict[str, list[str]] = {}
     with _open(path) as fits, path.open("rb") as stream:
         fibermap = _fibermap(path, fits, targets)
+        _check_order(path, fits, fibermap)
         reason = _cuts(fibermap, targets)
         rows = np.flatnonzero(reason == "")
         coadd = _Coadd(path, fits, stream, len(fibermap))
@@ -244,6 +248,16 @@ def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
     return {"wavelength": wavelength, "flux": mean, "ivar": total}
 
 
+def cameras(fits: hdus.KnownFits) -> list[str]:
+    """Return what the HDUs of a file's spectra begin with, in the order of wavelength.
+
+    "B", "R", "Z"; or "BRZ" where desispec's `coadd_cameras` has joined the cameras.
+    """
+    name = re.compile("([BRZ]+)_(?:WAVELENGTH|FLUX|IVAR)")
+    found = {match[1] for match in map(name.fullmatch, fits.headers) if match}
+    return sorted(found, key=lambda camera: (ARMS.index(camera[0]), camera))
+
+
 #: Opens a file of a production, see `hdus.opened`.
 _open = partial(hdus.opened, what="a DESI coadd", remedy="fetch it again from the production")
 
@@ -266,7 +280,7 @@ def read_hdu(path: Path, name: str) -> np.ndarray:
         return _read(path, fits, name)
 
 
-def _read(path: Path, fits: hdus.Fits, name: str) -> np.ndarray:
+def _read(path: Path, fits: hdus.KnownFits, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd, or fetch it again")
     try:
@@ -282,8 +296,8 @@ def _damaged(path: Path, fault: str) -> InputError:
     return InputError(path, fault, "fetch it again from the production")
 
 
-def _fibermap(path: Path, fits: hdus.Fits, targets: str) -> np.ndarray:
-    first = next((f"{arm}_FLUX" for arm in ARMS if f"{arm}_FLUX" in fits), None)
+def _fibermap(path: Path, fits: hdus.KnownFits, targets: str) -> np.ndarray:
+    first = next((f"{arm}_FLUX" for arm in cameras(fits) if f"{arm}_FLUX" in fits), None)
     if "FIBERMAP" not in fits and targets == "all" and first:
         # Files cut for tests hold fluxes only. They can be classified, by row.
         fibermap = np.zeros(fits[first].get_dims()[0], dtype=[("TARGETID", "i8")])
@@ -311,6 +325,18 @@ def _fibermap(path: Path, fits: hdus.Fits, targets: str) -> np.ndarray:
             "a coadd has one row per target: fetch it again, or give a coadd, not a spectra file",
         )
     return fibermap
+
+
+def _check_order(path: Path, fits: hdus.KnownFits, fibermap: np.ndarray) -> None:
+    """Refuse a coadd whose `FIBERMAP` was sorted, and its spectra were not.
+
+    `SCORES`, which is in the order of the spectra, names the targets too.
+    """
+    if "SCORES" not in fits or "TARGETID" not in fits["SCORES"].get_colnames():
+        return
+    targetid = fits["SCORES"].read_column("TARGETID")
+    if len(targetid) == len(fibermap) and (targetid != fibermap["TARGETID"]).any():
+        raise _damaged(path, "FIBERMAP and SCORES have their targets in different orders")
 
 
 def _cuts(fibermap: np.ndarray, targets: str) -> np.ndarray:
@@ -347,7 +373,7 @@ class _Image:
     twice as fast, and into arrays that are used again.
     """
 
-    def __init__(self, path: Path, fits: hdus.Fits, stream: BinaryIO, name: str):
+    def __init__(self, path: Path, fits: hdus.KnownFits, stream: BinaryIO, name: str):
         self.path, self.name, self.stream, self.array = path, name, stream, None
         header = fits.headers.get(name)
         if header and header.plain_float32():
@@ -389,20 +415,29 @@ class _Coadd:
 
     Attributes
     ----------
-    arms, absent : letters of the cameras that it has, and of those without any HDU: on some
-        nights a camera is out of order
+    arms : the cameras that it has, see `cameras`
+    absent : letters of those without any HDU: on some nights a camera is out of order
     """
 
     def __init__(
-        self, path: Path, fits: hdus.Fits, stream: BinaryIO, count: int | None = None
+        self, path: Path, fits: hdus.KnownFits, stream: BinaryIO, count: int | None = None
     ) -> None:
         self.path, self.fits, self.stream, self.count = path, fits, stream, count
-        kinds = ("WAVELENGTH", "FLUX", "IVAR")
-        there = {arm for arm in ARMS for kind in kinds if f"{arm}_{kind}" in fits.headers}
-        self.arms = [arm for arm in ARMS if arm in there]
-        self.absent = [arm for arm in ARMS if arm not in there]
+        self.arms = cameras(fits)
+        letters = "".join(self.arms)
+        self.absent = [arm for arm in ARMS if arm not in letters]
         if not self.arms:
-            raise InputError(path, "has no HDU B_FLUX", "give a DESI coadd file")
+            raise InputError(
+                path,
+                "has no HDU B_FLUX, R_FLUX, Z_FLUX or BRZ_FLUX",
+                "give a DESI coadd; a cframe holds one camera of one exposure",
+            )
+        if len(letters) > len(set(letters)):
+            raise InputError(
+                path,
+                f"has a camera twice, in {' and '.join(f'{arm}_FLUX' for arm in self.arms)}",
+                "give a coadd with the cameras joined, or one with each alone",
+            )
 
     def arm(self, arm: str) -> tuple[np.ndarray, _Image, _Image]:
         """Return the wavelength, flux and ivar of an arm; their shapes agree."""
@@ -448,6 +483,9 @@ def _rebin(
     for arm in coadd.arms:
         wavelength, *images = coadd.arm(arm)
         bins = rebin.Bins(wavelength, grid)
+        pixel = np.arange(grid.size)[bins.pixel]
+        blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
+        alone = {letter: (blue >= ALONE[letter][0]) & (red <= ALONE[letter][1]) for letter in arm}
         buffers = np.empty((2, BLOCK, len(wavelength)), np.float32)
         for start in range(0, len(rows), BLOCK):
             part, block = rows[start : start + BLOCK], slice(start, start + BLOCK)
@@ -470,7 +508,9 @@ def _rebin(
                 ivar_sum = bins.sum(ivar)
             weighted[block, bins.pixel] += flux_sum
             weight[block, bins.pixel] += ivar_sum
-            arms[block] |= (ivar_sum > 0).any(axis=1).astype(np.int16) << ARMS.index(arm)
+            for letter, pixels in alone.items():
+                has_weight = (ivar_sum[:, pixels] > 0).any(axis=1)
+                arms[block] |= has_weight.astype(np.int16) << ARMS.index(letter)
     return weighted, weight, arms, bad
 
 
