@@ -19,7 +19,7 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import is_number, records, whole_number, write_csv
+from quasarnet_al.spectra.tables import DECIMAL_COMMA, is_number, records, whole_number, write_csv
 from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
 
 ISSUES = "RCS"
@@ -61,6 +61,7 @@ ROW_COLUMNS = [
     "TIME",
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
+_SECONDS = re.compile(r"\d\d:\d\d:\d\d")
 #: File names of our pages, whose titles end in a known way, then of prospect's.
 #: A copy of ours may have words before its name ("Copy of desi-vi_...").
 _NAMES = [
@@ -227,13 +228,16 @@ def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
 
 
 def moment(text: str) -> float:
-    """Return a VI_time as seconds since 1970; -inf where it cannot be read.
+    """Return a VI_time as whole seconds since 1970; -inf where it cannot be read.
 
-    A time without an offset is UTC.
+    A time without an offset is UTC. Spreadsheets drop fractions of seconds, or write the minute
+    or the day alone: such an answer is not older for it.
     """
     try:
         time = datetime.fromisoformat(text.strip())
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        if not _SECONDS.search(text):
+            return -math.inf
+        return math.floor((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         return -math.inf
 
@@ -310,8 +314,7 @@ def _number(cell: dict[str, str], column: str, empty: float | None = None) -> fl
     text = cell.get(column, "")
     if text in ("", "nan", "NaN", "None", "--") and empty is not None:
         return empty
-    # A spreadsheet that writes semicolons between cells writes a comma in numbers.
-    number = text.replace(",", ".", 1) if text.count(",") == 1 and "." not in text else text
+    number = DECIMAL_COMMA.sub(r"\1.\2", text)
     if not is_number(number):
         raise _Refused(f"{column} {text!r} is not a number")
     return float(number)

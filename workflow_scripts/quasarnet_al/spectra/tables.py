@@ -203,6 +203,8 @@ def _text(path: str | Path) -> TextIO:
     return opened(path, "rt", encoding="utf-8-sig")
 
 
+#: A spreadsheet that writes semicolons between cells writes a comma in numbers.
+DECIMAL_COMMA = re.compile(r"^([^.,]*),([^.,]*)$")
 #: What stands for nothing in a table of text.
 NOTHING = {"", "--", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"}
 
