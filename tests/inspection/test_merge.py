@@ -350,8 +350,9 @@ def test_a_renamed_file_is_no_correction_where_it_cannot_be_told(tmp_path):
 
 
 def test_a_withdrawn_answer_is_none(tmp_path):
-    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", "2026-01-01T10:00:00Z")
-    new = given_at(tmp_path / "desi-vi_t_ann (1).csv", "-1,,", "2026-01-01T11:00:00Z")
+    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", "2026-01-01T10:00:00.000Z")
+    # By a clock that was set back: the page makes each answer later than the one before.
+    new = given_at(tmp_path / "desi-vi_t_ann (1).csv", "-1,,", "2026-01-01T10:00:00.001Z")
     labels, _, agreement = merged(old, new)
     assert labels.loc[BATCH[0], "STATUS"] == "not inspected"
     assert not agreement["inspectors"]

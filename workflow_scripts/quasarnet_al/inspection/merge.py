@@ -43,9 +43,9 @@ def merge(
     * The opinions are the rows with a quality set. Equal opinions of one inspector count
       once. Of one inspector's answers on one page (the title in the file's name) the latest
       by VI_time counts, and where it has no quality (-1) it withdraws the earlier ones. An
-      answer without a time is older than any with one; one whose time cannot be read may be
-      the latest and counts beside it; answers of one time, or without times, or on two pages,
-      all count.
+      answer without a time is older than any with one; one that may be the latest, as far as
+      its time can be read, counts beside it; answers of one time, or without times, or on two
+      pages, all count.
     * Rows of this round's adjudication page replace all other opinions.
     * Qualities that differ by 2 or more, redshifts with (max - min) / (1 + min) >= 0.0033
       or different classes are a conflict: no class and no redshift until adjudicated.
@@ -190,17 +190,24 @@ def opinions(rows: Iterable[Any]) -> list[Any]:
         kept.setdefault((row.INSPECTOR, title), []).append(row)
     counted = []
     for answers in kept.values():
-        times = [vi.moment(row.TIME) for row in answers]
-        counted += [
-            row
-            for row, time in zip(answers, times, strict=True)
-            if row.QUALITY >= 0 and (time == max(times) or (row.TIME and time == -math.inf))
-        ]
+        newest = max(vi.moment(row.TIME) for row in answers)
+        counted += [r for r in answers if r.QUALITY >= 0 and vi.latest(r.TIME) >= newest]
     distinct = {
         (r.INSPECTOR, r.QUALITY, r.SPECTYPE, "" if math.isnan(r.Z) else repr(r.Z), r.BAL): r
         for r in counted
     }
     return [distinct[key] for key in sorted(distinct)]
+
+
+def withdrawals(rows: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return file and line of each row without a quality that takes back an earlier answer."""
+    found = []
+    for _, group in rows.groupby(["TARGETID", "INSPECTOR", "PAGE"], sort=True):
+        answers: list[Any] = list(group.itertuples(index=False))
+        if (group["QUALITY"] >= 0).any() and not opinions(answers):
+            last = max(answers, key=lambda row: vi.moment(row.TIME))
+            found.append((last.FILE, last.LINE))
+    return sorted(found)
 
 
 def _merge_target(targetid: int, rows: list, page: str) -> tuple:

@@ -61,7 +61,8 @@ ROW_COLUMNS = [
     "TIME",
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
-_SECONDS = re.compile(r"\d\d:\d\d:\d\d")
+#: What of a time has been lost, seconds, by what is left of it.
+_LOST = ((r":\d\d:\d\d[.,]", 0.0), (r":\d\d:\d\d", 0.999), (r"\d:\d\d", 59.999), ("", 86399.999))
 #: File names of our pages, whose titles end in a known way, then of prospect's.
 #: A copy of ours may have words before its name ("Copy of desi-vi_...").
 _NAMES = [
@@ -228,18 +229,27 @@ def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
 
 
 def moment(text: str) -> float:
-    """Return a VI_time as whole seconds since 1970; -inf where it cannot be read.
+    """Return a VI_time as seconds since 1970; -inf where it cannot be read.
 
-    A time without an offset is UTC. Spreadsheets drop fractions of seconds, or write the minute
-    or the day alone: such an answer is not older for it.
+    A time without an offset is UTC.
     """
     try:
         time = datetime.fromisoformat(text.strip())
-        if not _SECONDS.search(text):
-            return -math.inf
-        return math.floor((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return -math.inf
+
+
+def latest(text: str) -> float:
+    """Return the latest time that a VI_time may stand for, as `moment`; inf where unreadable.
+
+    A spreadsheet drops fractions of seconds, or keeps the minute or the day alone. What is
+    empty has no time: -inf.
+    """
+    if not text or moment(text) == -math.inf:
+        return math.inf if text else -math.inf
+    lost = next(seconds for pattern, seconds in _LOST if re.search(pattern, text))
+    return moment(text) + lost
 
 
 def write_vi(path: str | os.PathLike, table: pd.DataFrame) -> None:

@@ -701,7 +701,7 @@ class Campaign:
     def _merged(self, number: int) -> list[str]:
         """Say what the merge made of a round's answers."""
         agreement = self.results(number) / "agreement.json"
-        if self.is_oracle_round(number) or not agreement.exists():
+        if self.is_oracle_round(number) or self.waiting(number) or not agreement.exists():
             return []
         counts = read_json(agreement, "accepted", "targets", "conflict")
         line = f"round {number}: {counts['accepted']} of {counts['targets']} labels accepted"
@@ -795,6 +795,13 @@ class Campaign:
                 f"no answer: {folder}/{printable(name)}: {reason}"
                 for name, reason in self._without_answers(number)
             ]
+            withdrawn = self._withdrawn(number)
+            if withdrawn:
+                (name, line), more = withdrawn[0], ", ..." if len(withdrawn) > 1 else ""
+                lines.append(
+                    f"{_count(len(withdrawn), 'answer')} of {folder} {_is(len(withdrawn))} "
+                    f"withdrawn by a later row of VI_quality -1: {printable(name)} line {line}{more}"
+                )
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
                 name, line, _, reason = answers.refused[0]
@@ -821,6 +828,15 @@ class Campaign:
                 rows = f"none of its {len(quality)} rows has a VI_quality"
                 found.append((name, rows if len(quality) else "it has a header and no rows"))
         return found
+
+    def _withdrawn(self, number: int) -> list[tuple[str, int]]:
+        """Return the rows that take back an answer of another file, see `merge.withdrawals`."""
+        rows = self.answers(number).rows
+        if rows is None:
+            return []
+        from quasarnet_al.inspection import merge
+
+        return merge.withdrawals(rows)
 
     def _elsewhere(self, number: int) -> list[str]:
         """Return where each answer is that is not about the round's batch, and the reason."""
