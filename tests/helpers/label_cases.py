@@ -157,7 +157,7 @@ CASES = {
             targets=TARGETS[:1],
             time="2026-01-02T09:00:00Z",
         ),
-        "1 answer of labels/t/round-01 is withdrawn by a later row of VI_quality -1: "
+        "1 answer of labels/t/round-01 is withdrawn later (VI_quality -1): "
         + ANN.replace("Ann", "Ann (1)")
         + " line 2",
         {"accepted": 3, "not inspected": 1},

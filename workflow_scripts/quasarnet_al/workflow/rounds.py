@@ -800,7 +800,7 @@ class Campaign:
                 (name, line), more = withdrawn[0], ", ..." if len(withdrawn) > 1 else ""
                 lines.append(
                     f"{_count(len(withdrawn), 'answer')} of {folder} {_is(len(withdrawn))} "
-                    f"withdrawn by a later row of VI_quality -1: {printable(name)} line {line}{more}"
+                    f"withdrawn later (VI_quality -1): {printable(name)} line {line}{more}"
                 )
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
