@@ -36,6 +36,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
         conda:
             "../envs/cpu.yaml"
         params:
+            task=config["task"],
             folder=subpath(output.index, parent=True),
             title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
             labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
@@ -50,6 +51,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
         shell:
             """
             python "$QUASARNET_AL_PROGRAMS/write_pages.py" \
+                --task {params.task} \
                 --batch {input.batch:q} \
                 --batch-pool {input.batch_pool:q} \
                 --title-prefix {params.title:q} \
@@ -86,6 +88,7 @@ rule write_adjudication:
     conda:
         "../envs/cpu.yaml"
     params:
+        task=config["task"],
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: CAMPAIGN.page(int(wildcards.round)),
         labels=lambda wildcards: str(CAMPAIGN.labels(int(wildcards.round))),
@@ -97,6 +100,7 @@ rule write_adjudication:
     shell:
         """
         python "$QUASARNET_AL_PROGRAMS/write_adjudication.py" \
+            --task {params.task} \
             --batch {input.batch:q} \
             --batch-pool {input.batch_pool:q} \
             --title-prefix {params.title:q} \

@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             "hand in the CSV files of this batch's pages",
         )
     if args.whole:
-        merge.refuse_incomplete(batch, rows, args.vi, args.complete)
+        merge.refuse_incomplete(batch, rows, args.vi, args.complete, args.title_prefix)
     labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"], args.title_prefix)
     answers, _ = merge.of_batch(rows, batch["TARGETID"])
     table = pd.DataFrame(refused, columns=merge.REFUSED_COLUMNS).astype({"TARGETID": str})

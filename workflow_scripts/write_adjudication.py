@@ -5,6 +5,7 @@ from pathlib import Path
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.inspection import merge, pages, vi
 from quasarnet_al.inspection.record import read_round
+from quasarnet_al.tasks.registry import TASKS
 from write_pages import add_options
 
 
@@ -14,7 +15,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labels", required=True, help="labels.csv of the round")
     args = parser.parse_args(argv)
 
-    handed_in, *_ = vi.read_answers(args.vi)
+    task = TASKS[args.task]
+    handed_in, *_ = vi.read_answers(args.vi, task.spectypes, task.redshifts)
     batch = read_round(
         args.batch, args.batch_pool, args.input_root, args.som, args.cutouts, args.redrock_templates
     )

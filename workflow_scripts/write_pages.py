@@ -6,11 +6,13 @@ from pathlib import Path
 from quasarnet_al.core.program import command_line, program
 from quasarnet_al.inspection import pages, prospect, vi
 from quasarnet_al.inspection.record import read_round
+from quasarnet_al.tasks.registry import TASKS
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all pages of a round share."""
     add = parser.add_argument
+    add("--task", choices=TASKS, default="quasar", help="what is classified")
     add("--batch", required=True, help="batch.csv of the round")
     add("--batch-pool", required=True, help="pool file with the batch's spectra (FITS)")
     add("--input-root", nargs="+", default=["."], help="folders that hold the pool's coadds")
@@ -43,28 +45,26 @@ def main(argv: list[str] | None = None) -> None:
     add("--complete", type=float, default=0.5, help="share of a page that counts as all of it")
     add("--repeats", type=float, default=0.0, help="share shown again on the next page")
     add("--seed", type=int, default=0, help="random seed of the choice of repeated spectra")
-    add(
-        "--adjudication",
-        choices=("yes", "no"),
-        default="no",
-        help="whether the round has an adjudication page, to which the index leads",
-    )
+    add("--adjudication", choices=("yes", "no"), default="no", help="link the adjudication page")
     add("--prospect", help="folder for the batch in the form that prospect opens")
     args = parser.parse_args(argv)
 
-    handed_in, *_ = vi.read_answers(args.vi)
+    task = TASKS[args.task]
+    handed_in, *_ = vi.read_answers(args.vi, task.spectypes, task.redshifts)
     batch = read_round(
         args.batch, args.batch_pool, args.input_root, args.som, args.cutouts, args.redrock_templates
     )
     if args.prospect:
         prospect.write(args.prospect, batch.catalog, args.input_root)
-    minibatches = pages.repeats(batch.pages(), args.repeats, args.seed)
+    minibatches = batch.pages()
     common = pages.Common(args.title_prefix, batch.grid, args.blind == "yes", args.labels_dir)
     pages.write_round(
         Path(args.output_dir),
         minibatches,
         handed_in,
         common,
+        again=args.repeats,
+        seed=args.seed,
         inspectors=args.inspectors,
         complete=args.complete,
         adjudication=args.adjudication == "yes",

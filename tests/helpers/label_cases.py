@@ -157,7 +157,9 @@ CASES = {
             targets=TARGETS[:1],
             time="2026-01-02T09:00:00Z",
         ),
-        "3 of 4 labels accepted",
+        "1 answer of labels/t/round-01 is withdrawn later (VI_quality -1): "
+        + ANN.replace("Ann", "Ann (1)")
+        + " line 2",
         {"accepted": 3, "not inspected": 1},
     ),
     "a second inspector disagrees": Case(

@@ -284,10 +284,11 @@ def test_the_later_answer_counts_by_its_moment(tmp_path, first, second):
 
 def test_an_answer_whose_time_a_spreadsheet_has_rewritten_is_not_lost(tmp_path):
     """It may be the correction: what it says is not dropped as if it were the oldest."""
-    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,2.1,QSO", "2026-01-01T10:00:00Z")
+    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,2.1,QSO", "2026-01-01T10:00:30.250Z")
     for answer, status in (("4,0.5,GALAXY", "conflict"), ("4,2.1,QSO", "accepted")):
-        new = given_at(tmp_path / "desi-vi_t_ann (1).csv", answer, "01/02/26 11:00")
-        assert merged(old, new)[0].loc[BATCH[0], "STATUS"] == status
+        for time in ("01/02/26 11:00", "2026-01-01", "2026-01-01 10:00", "2026-01-01 10:00:30"):
+            new = given_at(tmp_path / "desi-vi_t_ann (1).csv", answer, time)
+            assert merged(old, new)[0].loc[BATCH[0], "STATUS"] == status, time
 
 
 PAGE = "desi-vi_r-round-01-minibatch-01_Ann.csv"
@@ -349,8 +350,9 @@ def test_a_renamed_file_is_no_correction_where_it_cannot_be_told(tmp_path):
 
 
 def test_a_withdrawn_answer_is_none(tmp_path):
-    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", "2026-01-01T10:00:00Z")
-    new = given_at(tmp_path / "desi-vi_t_ann (1).csv", "-1,,", "2026-01-01T11:00:00Z")
+    old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", "2026-01-01T10:00:00.000Z")
+    # By a clock that was set back: the page makes each answer later than the one before.
+    new = given_at(tmp_path / "desi-vi_t_ann (1).csv", "-1,,", "2026-01-01T10:00:00.001Z")
     labels, _, agreement = merged(old, new)
     assert labels.loc[BATCH[0], "STATUS"] == "not inspected"
     assert not agreement["inspectors"]

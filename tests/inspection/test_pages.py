@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from helpers import answers
 from helpers.pages import HOSTILE, adjudicate, data_of, vi, write_all, write_batch, write_coadd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge, pages
@@ -196,6 +197,45 @@ def test_an_adjudicator_sees_the_answers_that_count(tmp_path):
     assert [(a["inspector"], a["z"]) for a in shown["decided"]] == [("zed", 2.1)]
 
 
+def test_the_index_counts_the_answers_that_the_merge_takes(tmp_path):
+    """Not those that were withdrawn, of another task's classes, rounded, or decisions."""
+    write_batch(tmp_path, 4)
+    targets = [39627640553871919 + k for k in range(4)]
+    header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_time"
+
+    def answer(name, cells, targets=targets, hour=10):
+        path = tmp_path / f"desi-vi_test-round-01-{name}.csv"
+        rows = [f"{target},{cells},2026-01-01T{hour}:00:00Z" for target in targets]
+        return answers.vi(path, *rows, header=header)
+
+    paths = [
+        answer("minibatch-01_ann", "ann,4,2.1,QSO"),
+        answer("minibatch-01_ann (1)", "ann,-1,,", targets[1:], 11),
+        answer("minibatch-01_bob", "bob,4,2.1,7", targets[:3]),
+        answer("adjudication_eve", "eve,4,2.1,QSO"),
+    ]
+    rows = read_answers(paths)[0]
+    assert merge.merge(rows, targets)[2]["rows"] == 11
+    for task, counted in (("quasar", "ann 1/4<td>0 of 1"), ("mnist", "bob 3/4<td>1 of 1")):
+        folder = write_all(tmp_path, "--task", task, "--vi", *paths)
+        assert f"<td>4<td>{counted}" in (folder / "index.html").read_text(), task
+    batch = pd.read_csv(tmp_path / "batch.csv")
+    with pytest.raises(InputError, match="minibatch 1 has answers to 1 of 4 spectra"):
+        merge.refuse_incomplete(batch, rows, [str(paths[0])], 0.5, "test-round-01")
+
+
+def test_a_decision_that_was_withdrawn_or_is_of_another_round_is_none(tmp_path):
+    redshift = write_batch(tmp_path, 3)
+    target = 39627640553871919
+    name, rows = "desi-vi_{}-adjudication_eve.csv", [(target, "eve", 4, redshift[0], "QSO", "")]
+    write_csv(tmp_path / "labels.csv", pd.DataFrame({"TARGETID": [target], "STATUS": "accepted"}))
+    decided = vi(tmp_path / name.format("test-round-01"), rows)
+    assert data_of(adjudicate(tmp_path, decided))["part"] == "0 waiting, 1 decided"
+    for title, quality in (("test-round-02", 4), ("test-round-01", -1)):
+        other = vi(tmp_path / name.format(title), [(*rows[0][:2], quality, *rows[0][3:])])
+        assert "No conflict waits" in adjudicate(tmp_path, other).read_text()
+
+
 def test_a_share_is_shown_twice_on_another_page(tmp_path):
     write_batch(tmp_path, 8, minibatch=4)
     folder = write_all(tmp_path, "--repeats", "0.25", "--seed", "3")
@@ -205,11 +245,12 @@ def test_a_share_is_shown_twice_on_another_page(tmp_path):
     ]
     assert [len(set(targets)) for targets in shown] == [5, 5]
     assert shown[1][4] in shown[0][:4] and shown[0][4] in shown[1][:4]
-    # What is handed in for one page says nothing about the other.
+    # A spectrum is counted where it is shown first: once.
     rows = [(int(target), "ann", 4, 2.1, "QSO", "") for target in shown[0]]
     path = vi(tmp_path / "desi-vi_test-round-01-minibatch-01_ann.csv", rows)
     folder = write_all(tmp_path, "--repeats", "0.25", "--seed", "3", "--vi", path)
-    assert "ann 5/5" in (folder / "index.html").read_text()
+    assert "ann 4/4" in (folder / "index.html").read_text()
+    assert "ann 1/4" in (folder / "index.html").read_text()
     assert "1 of 2 pages wait" in (folder / "index.html").read_text()
 
 

@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,35 @@ def test_semicolons_of_a_european_spreadsheet(tmp_path):
     assert not refused and rows["COMMENT"].tolist() == ["a, b"]
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_comment_of_several_lines(tmp_path, between, end):
+    """As Alt-Enter in a spreadsheet makes them, with columns that once held something."""
+    header = "TARGETID,VI_quality,VI_comment,VI_z,VI_spectype,,"
+    rows = [
+        '7,4,"broad, ""maybe""\n\n8,5 sigma",2.1,QSO,,',
+        ",,,,,,",
+        '9,4,"a\nb\nc",2.2,QSO,,',
+        *(
+            '10,4,"open,2.3,QSO,,',
+            '11,4,"shut,2.4,QSO,,',
+            "12,4,,2.5,QSO,,",
+            '"13",4,5" slit,2.6,QSO,,',
+        ),
+        *('14,4,"a', 'b" c,2.7,QSO,,', "15,4,,2.8,QSO,,"),
+    ]
+    text = "\n".join([header, *rows, ",,,,,,", ""])
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.replace(",", between).replace("\n", end).encode("utf-8-sig"))
+    found, refused = read_vi(path)
+    assert found["TARGETID"].tolist() == [7, 9, 12, 13, 15]
+    assert found["Z"].tolist() == [2.1, 2.2, 2.5, 2.6, 2.8]
+    comment = f'broad{between} "maybe" 8{between}5 sigma'
+    assert found["COMMENT"].tolist() == [comment, "a b c", "", '5" slit', ""]
+    assert found["LINE"].tolist() == [2, 6, 11, 12, 15]
+    assert [line for line, *_ in refused] == [9, 10, 13, 14]
+
+
 def test_bare_commas_in_a_last_comment(tmp_path):
     path = vi(
         tmp_path / "a.csv",
@@ -193,8 +223,12 @@ def test_no_row_is_dropped_silently(tmp_path_factory, lines, tail):
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    in_file = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
-    assert len(rows) + len(refused) == len(in_file) - 1
+    told = {*rows["LINE"], *(line for line, *_ in refused)}
+    in_file = re.split("\r\n|\r|\n", text)
+    missed = [line for number, line in enumerate(in_file[1:], 2) if number not in told]
+    # A part of a field in quotes, or a row of nothing.
+    assert all(line.count(",") < 4 or not line.replace(",", "").strip() for line in missed)
+    assert '"' in text or not any(line.replace(",", "").strip() for line in missed)
     assert rows["TARGETID"].dtype == np.int64
 
 

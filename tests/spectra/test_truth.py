@@ -344,9 +344,11 @@ ECSV = """# %ECSV 1.0
         *(TEXT.replace(",", between) for between in (",", ";", "\t", ", ")),
         *(TEXT.replace("\n", end) for end in ("\r\n", "\r", "\n\n")),
         *(start + TEXT for start in ("# made by hand\n#\n", "#", "# ")),
+        TEXT.replace(",", ";").replace(".", ","),
         ECSV + TEXT.replace(",,,,", ',"","","",""').replace(",", " "),
         "#" + TEXT.replace(",,,,", ",nan,--,null,-").replace(",", "   "),
         TEXT.replace("Bo", '"Bo, or ""Bea"""'),
+        TEXT.replace("Bo", '"Bo\n\nor ""Bea"""') + ",,,,\n",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])

@@ -87,6 +87,25 @@ def test_the_share_of_a_page_that_is_enough_is_config():
     assert campaign(inspection={"inspectors": 2}).waiting(1) == ["01", "02"]
 
 
+def test_a_withdrawn_answer_and_a_decision_close_no_round():
+    select(1, 11, 12, 13, 14)
+    page = "desi-vi_test-round-01-minibatch-01_me"
+    answers = {11: 4, 12: 4, 13: 4, 14: 4}
+    hand_in(1, f"{page}.csv", answers)
+    counts = {"accepted": 4, "targets": 4, "conflict": 0}
+    write_json(RESULTS / "round-01/agreement.json", counts)
+    assert campaign().waiting(1) == []
+    assert "round 1: 4 of 4 labels accepted" in campaign().next_steps("")
+    header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_time\n"
+    withdrawn = "".join(f"{target},me,-1,,,2026-01-01T10:00:00Z\n" for target in (13, 14))
+    Path(f"labels/test/round-01/{page} (1).csv").write_text(header + withdrawn)
+    assert campaign().waiting(1) == ["02"]
+    # What an earlier merge made says nothing of the answers that are there now.
+    assert "accepted" not in campaign().next_steps("")
+    hand_in(1, "desi-vi_test-round-01-adjudication_eve.csv", [13, 14])
+    assert campaign().waiting(1) == ["02"]
+
+
 def test_people_may_close_a_round():
     select(1, 11, 12, 13, 14)
     Path("labels/test/round-01").mkdir(parents=True)

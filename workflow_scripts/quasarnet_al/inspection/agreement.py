@@ -10,7 +10,7 @@ import pandas as pd
 
 from quasarnet_al.inspection.merge import (
     by_target,
-    is_adjudication,
+    decisions,
     opinions,
     redshift_spread,
 )
@@ -42,8 +42,7 @@ def agreement(rows: pd.DataFrame, page: str = "", classes: int = 3) -> dict[str,
     same class. A share or coefficient that is not defined is None. `doubts` says in words
     whose answers look like chance, judged by AC1.
     """
-    adjudicated = rows["FILE"].map(lambda name: is_adjudication(name, page)).astype(bool)
-    rows = rows[~adjudicated]
+    rows = rows[~decisions(rows, page)]
     # Where an inspector has several opinions of a spectrum the first represents them: a
     # repeated look measures consistency and not agreement.
     answers: dict[str, dict[int, Any]] = {}

@@ -43,9 +43,9 @@ def merge(
     * The opinions are the rows with a quality set. Equal opinions of one inspector count
       once. Of one inspector's answers on one page (the title in the file's name) the latest
       by VI_time counts, and where it has no quality (-1) it withdraws the earlier ones. An
-      answer without a time is older than any with one; one whose time cannot be read may be
-      the latest and counts beside it; answers of one time, or without times, or on two pages,
-      all count.
+      answer without a time is older than any with one; one that may be the latest, as far as
+      its time can be read, counts beside it; answers of one time, or without times, or on two
+      pages, all count.
     * Rows of this round's adjudication page replace all other opinions.
     * Qualities that differ by 2 or more, redshifts with (max - min) / (1 + min) >= 0.0033
       or different classes are a conflict: no class and no redshift until adjudicated.
@@ -115,17 +115,42 @@ def is_adjudication(name: str, page: str = "") -> bool:
     return match is not None and page in ("", match[1])
 
 
+def decisions(rows: pd.DataFrame, page: str = "") -> pd.Series:
+    """Return which rows are of the adjudication page of the round of `page`."""
+    return rows["FILE"].map(lambda name: is_adjudication(name, page)).astype(bool)
+
+
+def answered(rows: pd.DataFrame, targetids: Iterable[int], page: str = "") -> pd.DataFrame:
+    """Return who has answered what of a batch: INSPECTOR and TARGETID, each pair once.
+
+    These are the answers that `merge` takes, on whatever page: none that was withdrawn, none
+    of a file whose TARGETIDs were rounded. Decisions of the adjudication page are not counted.
+    """
+    rows, _ = of_batch(rows, targetids, page)
+    pairs = {
+        (answer.INSPECTOR, targetid)
+        for targetid, group in by_target(rows[~decisions(rows, page)])
+        for answer in opinions(group.itertuples(index=False))
+    }
+    return pd.DataFrame(sorted(pairs), columns=["INSPECTOR", "TARGETID"])
+
+
+def progress(given: pd.DataFrame, targetids: Iterable[int]) -> dict[str, int]:
+    """Return how many spectra of a minibatch each person has answered, of `answered`."""
+    here = given[given["TARGETID"].isin(list(targetids))]
+    return {str(name): int(count) for name, count in here.groupby("INSPECTOR").size().items()}
+
+
 def is_handed_in(answered: int, spectra: int, complete: float = 0.5) -> bool:
     """Return whether an inspector has answered enough of a page.
 
-    A page may show some of another's spectra again, and a file may be saved halfway, so that
-    the share `complete` of its spectra counts as all.
+    A file may be saved halfway: the share `complete` of a page's spectra counts as all.
     """
     return answered >= complete * spectra
 
 
 def refuse_incomplete(
-    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float
+    batch: pd.DataFrame, rows: pd.DataFrame, paths: list[str], share: float, page: str = ""
 ) -> None:
     """Raise `InputError` where a minibatch was not handed in: the files are of other pages.
 
@@ -135,13 +160,14 @@ def refuse_incomplete(
     rows : the answers, of all files
     paths : those files
     share : of a minibatch's spectra that counts as all of them
+    page : as in `merge`
     """
-    seen = batch["TARGETID"].isin(rows["TARGETID"][rows["QUALITY"] >= 0])
-    for minibatch, answered in seen.groupby(batch["MINIBATCH"]):
-        if not is_handed_in(answered.sum(), len(answered), share):
+    seen = batch["TARGETID"].isin(answered(rows, batch["TARGETID"], page)["TARGETID"])
+    for minibatch, known in seen.groupby(batch["MINIBATCH"]):
+        if not is_handed_in(known.sum(), len(known), share):
             raise InputError(
                 Path(paths[0]).parent,
-                f"minibatch {minibatch} has answers to {answered.sum()} of {len(answered)} spectra",
+                f"minibatch {minibatch} has answers to {known.sum()} of {len(known)} spectra",
                 "the batch differs from the one that was inspected: hand in this round's pages",
             )
 
@@ -164,17 +190,24 @@ def opinions(rows: Iterable[Any]) -> list[Any]:
         kept.setdefault((row.INSPECTOR, title), []).append(row)
     counted = []
     for answers in kept.values():
-        times = [vi.moment(row.TIME) for row in answers]
-        counted += [
-            row
-            for row, time in zip(answers, times, strict=True)
-            if row.QUALITY >= 0 and (time == max(times) or (row.TIME and time == -math.inf))
-        ]
+        newest = max(vi.moment(row.TIME) for row in answers)
+        counted += [r for r in answers if r.QUALITY >= 0 and vi.latest(r.TIME) >= newest]
     distinct = {
         (r.INSPECTOR, r.QUALITY, r.SPECTYPE, "" if math.isnan(r.Z) else repr(r.Z), r.BAL): r
         for r in counted
     }
     return [distinct[key] for key in sorted(distinct)]
+
+
+def withdrawals(rows: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return file and line of each row without a quality that takes back an earlier answer."""
+    found = []
+    for _, group in rows.groupby(["TARGETID", "INSPECTOR", "PAGE"], sort=True):
+        answers: list[Any] = list(group.itertuples(index=False))
+        if (group["QUALITY"] >= 0).any() and not opinions(answers):
+            last = max(answers, key=lambda row: vi.moment(row.TIME))
+            found.append((last.FILE, last.LINE))
+    return sorted(found)
 
 
 def _merge_target(targetid: int, rows: list, page: str) -> tuple:

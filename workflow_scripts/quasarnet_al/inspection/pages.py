@@ -7,6 +7,7 @@ security policy forbids the browser to load anything or to run any other program
 import base64
 import hashlib
 import html
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -103,8 +104,8 @@ def render_index(data: Record) -> str:
     ----------
     data : title, labels_dir, command (the next one to type), inspectors (wanted per
         spectrum), complete (share of a page that counts as all of it), adjudication (whether
-        there is such a page) and minibatches, each with title, href, spectra and answers
-        ({inspector: number answered})
+        there is such a page) and minibatches, each with title, href, spectra (without those
+        that are shown again) and answers ({inspector: number answered})
     """
     rows, missing = [], []
     for part in data["minibatches"]:
@@ -195,14 +196,15 @@ def _document(title: str, data: Record) -> str:
     return "".join(parts[piece] if at % 2 else piece for at, piece in enumerate(pieces))
 
 
-def earlier(spectrum: Record, rows: pd.DataFrame) -> Record:
+def earlier(spectrum: Record, rows: pd.DataFrame, page: str = "") -> Record:
     """Return what an adjudicator sees of a spectrum: the answers that count, and how they differ.
 
     Decisions that were handed in before are not among them: they come back as `decided`, each
-    for the person who made it, so that a new file of the page holds them all.
+    for the person who made it, so that a new file of the page holds them all. `page` is as in
+    `merge.merge`.
     """
     rows = rows[rows["TARGETID"] == int(spectrum["targetid"])]
-    decides = rows["FILE"].map(merge.is_adjudication).astype(bool)
+    decides = merge.decisions(rows, page)
     opinions, decisions = (
         merge.opinions(rows[part].itertuples(index=False)) for part in (~decides, decides)
     )
@@ -240,7 +242,7 @@ def differences(rows: Sequence[Any]) -> str:
     return " and ".join([", ".join(found[:-1]), *found[-1:]] if len(found) > 1 else found)
 
 
-def repeats(pages: list[list[Record]], share: float, seed: int) -> list[list[Record]]:
+def repeats(pages: Sequence[list[Record]], share: float, seed: int) -> list[list[Record]]:
     """Show a share of each page's spectra again on the next, to see who agrees with themselves.
 
     Which ones depends on TARGETID and `seed` alone; they come last and are not marked. Those
@@ -254,30 +256,14 @@ def repeats(pages: list[list[Record]], share: float, seed: int) -> list[list[Rec
     return result
 
 
-def progress(title: str, href: str, spectra: list[Record], rows: pd.DataFrame) -> Record:
-    """Return a page's line of the index: who answered how many of its spectra.
-
-    A row counts where its file's name has the page's title, or no page's (renamed files).
-    """
-    titles = rows["PAGE"].astype(str)
-    elsewhere = (titles != title) & titles.str.startswith(title.rsplit("-", 1)[0] + "-")
-    about = rows["TARGETID"].isin([int(s["targetid"]) for s in spectra])
-    counted = rows[about & (rows["QUALITY"] >= 0) & ~elsewhere.astype(bool)]
-    answers = counted.groupby("INSPECTOR")["TARGETID"].nunique()
-    return {
-        "title": title,
-        "href": href,
-        "spectra": len(spectra),
-        "answers": {str(name): int(count) for name, count in answers.items()},
-    }
-
-
 def write_round(
     folder: Path,
     minibatches: Sequence[list[Record]],
     handed_in: pd.DataFrame,
     common: Common,
     *,
+    again: float = 0.0,
+    seed: int = 0,
     inspectors: int = 1,
     complete: float = 0.5,
     adjudication: bool = False,
@@ -287,19 +273,24 @@ def write_round(
 
     Parameters
     ----------
-    minibatches : the spectra of each page
+    minibatches : the spectra of each
     handed_in : `vi.read_vi` of the files that are there so far
+    again, seed : share of each that is shown again, see `repeats`
     inspectors : wanted for each spectrum
     complete : share of a page that counts as all of it
     adjudication : whether there is a page for it by now, to which the index leads
     command : what to type once CSV files were put into `common.labels_dir`
     """
-    parts = []
-    for number, spectra in enumerate(minibatches, 1):
+    targets = [[int(s["targetid"]) for s in spectra] for spectra in minibatches]
+    given = merge.answered(handed_in, itertools.chain(*targets), common.prefix)
+    parts: list[Record] = []
+    for number, spectra in enumerate(repeats(minibatches, again, seed), 1):
         title, name = f"{common.prefix}-minibatch-{number:02d}", f"minibatch-{number:02d}.html"
         part = f"minibatch {number} of {len(minibatches)}"
         files.write_text(folder / name, render(page_data(title, spectra, common, part)))
-        parts.append(progress(title, name, spectra, handed_in))
+        own = targets[number - 1]
+        answers = merge.progress(given, own)
+        parts.append({"title": title, "href": name, "spectra": len(own), "answers": answers})
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
     index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
     index["adjudication"] = adjudication
@@ -319,13 +310,15 @@ def write_adjudication(
     Conflicts that were decided before stay on the page, last, with the decisions: the file of
     an adjudicator has one name, and what is saved again replaces what was saved before.
     """
-    decided = set(
-        handed_in.loc[handed_in["FILE"].map(merge.is_adjudication).astype(bool), "TARGETID"]
-    )
-    open_, closed = (
-        [s | earlier(s, handed_in) for s in spectra if int(s["targetid"]) in chosen]
-        for chosen in (conflicts, decided - conflicts)
-    )
+    targets = [int(s["targetid"]) for s in spectra]
+    rows, _ = merge.of_batch(handed_in, targets, common.prefix)
+    shown = [s | earlier(s, rows, common.prefix) for s in spectra]
+    open_ = [s for s, target in zip(shown, targets, strict=True) if target in conflicts]
+    closed = [
+        s
+        for s, target in zip(shown, targets, strict=True)
+        if s["decided"] and target not in conflicts
+    ]
     title = f"{common.prefix}-adjudication"
     text = render_note(title, "No conflict waits for a decision.")
     if open_ or closed:

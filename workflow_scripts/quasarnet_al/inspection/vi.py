@@ -19,7 +19,7 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import is_number, records, whole_number, write_csv
+from quasarnet_al.spectra.tables import DECIMAL_COMMA, is_number, records, whole_number, write_csv
 from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
 
 ISSUES = "RCS"
@@ -61,6 +61,8 @@ ROW_COLUMNS = [
     "TIME",
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
+#: What of a time has been lost, seconds, by what is left of it.
+_LOST = ((r":\d\d:\d\d[.,]", 0.0), (r":\d\d:\d\d", 0.999), (r"\d:\d\d", 59.999), ("", 86399.999))
 #: File names of our pages, whose titles end in a known way, then of prospect's.
 #: A copy of ours may have words before its name ("Copy of desi-vi_...").
 _NAMES = [
@@ -87,7 +89,7 @@ def read_vi(
     ----------
     path : CSV of this project's pages or of prospect: comma, semicolon or tab, quoted
         fields or prospect's older unquoted comments (a comma as `","`, a quote doubled),
-        UTF-8 or Latin-1, any line ends. One line is one row.
+        UTF-8 or Latin-1, any line ends; rows as `tables.records` finds them.
     spectypes, redshifts : what an answer may say, see `tasks.Task`
 
     Returns
@@ -238,6 +240,18 @@ def moment(text: str) -> float:
         return -math.inf
 
 
+def latest(text: str) -> float:
+    """Return the latest time that a VI_time may stand for, as `moment`; inf where unreadable.
+
+    A spreadsheet drops fractions of seconds, or keeps the minute or the day alone. What is
+    empty has no time: -inf.
+    """
+    if not text or moment(text) == -math.inf:
+        return math.inf if text else -math.inf
+    lost = next(seconds for pattern, seconds in _LOST if re.search(pattern, text))
+    return moment(text) + lost
+
+
 def write_vi(path: str | os.PathLike, table: pd.DataFrame) -> None:
     """Write a VI CSV with those of `VI_COLUMNS` that `table` has, as prospect does."""
     write_csv(path, table[[column for column in VI_COLUMNS if column in table]])
@@ -310,8 +324,7 @@ def _number(cell: dict[str, str], column: str, empty: float | None = None) -> fl
     text = cell.get(column, "")
     if text in ("", "nan", "NaN", "None", "--") and empty is not None:
         return empty
-    # A spreadsheet that writes semicolons between cells writes a comma in numbers.
-    number = text.replace(",", ".", 1) if text.count(",") == 1 and "." not in text else text
+    number = DECIMAL_COMMA.sub(r"\1.\2", text)
     if not is_number(number):
         raise _Refused(f"{column} {text!r} is not a number")
     return float(number)
@@ -355,7 +368,9 @@ def _read_table(
         raise InputError(
             path, f"has no column {', '.join(missing)}", "hand in a VI CSV with its header line"
         )
-    if len(set(header)) < len(header):
+    # A spreadsheet that once had more columns leaves columns without a name.
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
         raise InputError(path, "names a column twice in its header", "correct the header line")
     return header, list(rows)
 

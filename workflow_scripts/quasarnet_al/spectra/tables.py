@@ -5,6 +5,7 @@ import gzip
 import os
 import re
 import zlib
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -202,6 +203,8 @@ def _text(path: str | Path) -> TextIO:
     return opened(path, "rt", encoding="utf-8-sig")
 
 
+#: A spreadsheet that writes semicolons between cells writes a comma in numbers.
+DECIMAL_COMMA = re.compile(r"^([^.,]*),([^.,]*)$")
 #: What stands for nothing in a table of text.
 NOTHING = {"", "--", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"}
 
@@ -225,7 +228,10 @@ def _text_columns(lines: Iterable[str], wanted: Collection[str]) -> dict[str, np
 def records(
     lines: Iterable[str], wanted: Collection[str]
 ) -> tuple[list[str], Iterator[tuple[int, list[str] | str]]]:
-    """Return the header of a table of text, and its rows. One line is one row.
+    """Return the header of a table of text, and its rows.
+
+    One line is one row, but for a proper row of CSV of which a field in quotes has line breaks;
+    each is read as a blank. Rows without anything between their delimiters are left out.
 
     Fields are between commas, semicolons or tabs, whichever the header has most of, or between
     blanks where it has none of these. Comments before the header begin with #, as those of
@@ -266,10 +272,12 @@ def _header(line: str, wanted: Collection[str]) -> tuple[list[str], str, int]:
 
 
 def _rows(
-    lines: Iterable[tuple[int, str]], header: list[str], delimiter: str
+    lines: Iterator[tuple[int, str]], header: list[str], delimiter: str
 ) -> Iterator[tuple[int, list[str] | str]]:
     size = len(header)
-    for number, line in lines:
+    for number, line in _whole(lines, size, delimiter):
+        if not line.replace(delimiter, "").strip():
+            continue
         try:
             fields = split_record(line, delimiter)
         except ValueError as error:
@@ -279,6 +287,36 @@ def _rows(
             # Surplus fields can only come from a comment that holds bare delimiters.
             fields[size - 1 :] = [delimiter.join(fields[size - 1 :])]
         yield number, fields
+
+
+def _whole(
+    lines: Iterator[tuple[int, str]], size: int, delimiter: str
+) -> Iterator[tuple[int, str]]:
+    """Yield each row with the number of its first line.
+
+    A line that may be a row is never taken into a field: where a quote is not closed, or what
+    follows it is not proper CSV, each line stays a row of its own.
+    """
+    field = rf'(?:"(?:[^"]|"")*"|[^"{delimiter}]*)'
+    proper = re.compile(rf"{field}(?:{delimiter}{field}){{{size - 1}}}")
+    held: deque[tuple[int, str]] = deque()
+
+    def following() -> tuple[int, str] | None:
+        return held.popleft() if held else next(lines, None)
+
+    while row := following():
+        more: list[tuple[int, str]] = []
+        quotes, is_row = row[1].count('"'), delimiter == " "
+        while quotes % 2 and not is_row and (after := following()):
+            more.append(after)
+            quotes += after[1].count('"')
+            is_row = after[1].count(delimiter) >= size - 1
+        text = " ".join(line for _, line in [row, *more])
+        if more and not is_row and proper.fullmatch(text):
+            yield row[0], text
+        else:
+            held.extendleft(reversed(more))
+            yield row
 
 
 def split_record(line: str, delimiter: str) -> list[str]:

@@ -16,7 +16,13 @@ import pandas as pd
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import boss, pool
 from quasarnet_al.spectra.columns import SPECTYPES
-from quasarnet_al.spectra.tables import not_rounded, read_columns, rounded, whole_numbers
+from quasarnet_al.spectra.tables import (
+    DECIMAL_COMMA,
+    not_rounded,
+    read_columns,
+    rounded,
+    whole_numbers,
+)
 
 #: Labels count when the mean quality of their inspections is at least this
 #: (Alexander et al. 2023, section 3).
@@ -490,6 +496,7 @@ def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
         return values.astype(np.float64)
     try:
         text = pd.Series(values, dtype=object).str.strip().str.lower().replace(WORDS)
+        text = text.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
         return pd.to_numeric(text).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise InputError(

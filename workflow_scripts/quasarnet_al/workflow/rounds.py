@@ -288,13 +288,12 @@ class Campaign:
 
         inspection = self.settings(number)["inspection"]
         table = read_batch(batch)[["TARGETID", "MINIBATCH"]]
-        rows = rows[rows["QUALITY"] >= 0]
+        given = merge.answered(rows, table["TARGETID"], self.page(number))
         missing = []
         for minibatch, targets in table.groupby("MINIBATCH")["TARGETID"]:
-            answers = rows[rows["TARGETID"].isin(targets)].groupby("INSPECTOR")["TARGETID"]
             enough = [
                 merge.is_handed_in(count, len(targets), inspection["complete"])
-                for count in answers.nunique()
+                for count in merge.progress(given, targets).values()
             ]
             if sum(enough) < inspection["inspectors"]:
                 missing.append(f"{minibatch:02d}")
@@ -702,7 +701,7 @@ class Campaign:
     def _merged(self, number: int) -> list[str]:
         """Say what the merge made of a round's answers."""
         agreement = self.results(number) / "agreement.json"
-        if self.is_oracle_round(number) or not agreement.exists():
+        if self.is_oracle_round(number) or self.waiting(number) or not agreement.exists():
             return []
         counts = read_json(agreement, "accepted", "targets", "conflict")
         line = f"round {number}: {counts['accepted']} of {counts['targets']} labels accepted"
@@ -796,6 +795,13 @@ class Campaign:
                 f"no answer: {folder}/{printable(name)}: {reason}"
                 for name, reason in self._without_answers(number)
             ]
+            withdrawn = self._withdrawn(number)
+            if withdrawn:
+                (name, line), more = withdrawn[0], ", ..." if len(withdrawn) > 1 else ""
+                lines.append(
+                    f"{_count(len(withdrawn), 'answer')} of {folder} {_is(len(withdrawn))} "
+                    f"withdrawn later (VI_quality -1): {printable(name)} line {line}{more}"
+                )
             refused, elsewhere = len(answers.refused), self._elsewhere(number)
             if refused:
                 name, line, _, reason = answers.refused[0]
@@ -822,6 +828,15 @@ class Campaign:
                 rows = f"none of its {len(quality)} rows has a VI_quality"
                 found.append((name, rows if len(quality) else "it has a header and no rows"))
         return found
+
+    def _withdrawn(self, number: int) -> list[tuple[str, int]]:
+        """Return the rows that take back an answer of another file, see `merge.withdrawals`."""
+        rows = self.answers(number).rows
+        if rows is None:
+            return []
+        from quasarnet_al.inspection import merge
+
+        return merge.withdrawals(rows)
 
     def _elsewhere(self, number: int) -> list[str]:
         """Return where each answer is that is not about the round's batch, and the reason."""
