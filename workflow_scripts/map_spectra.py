@@ -1,13 +1,13 @@
 """Find the best-matching unit on the self-organizing map of each spectrum of a pool file.
 
-The table MAP holds TARGETID, BMU (row x columns + column), QERR and FLAW; its rows are those of
-the pool file.
+The table MAP holds TARGETID, BMU (row x columns + column), QERR and the pool file's FLAW; its rows
+are those of the pool file.
 """
 
 import numpy as np
 
 from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.learning import flaws, som
+from quasarnet_al.learning import som
 from quasarnet_al.spectra import pool
 from quasarnet_al.spectra.tables import write_fits
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
         "TARGETID": catalog["TARGETID"],
         "BMU": bmu.astype(np.int32),
         "QERR": fitted.distances(spectra, bmu).astype(np.float32),
-        "FLAW": flaws.measure(spectra, grid),
+        "FLAW": catalog["FLAW"],
     }
     write_fits(
         args.output,

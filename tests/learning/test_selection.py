@@ -90,8 +90,8 @@ def test_diversity_spreads_over_cells():
 
 
 def test_flawed_spectra_are_left_out():
-    strategy = replace(EVERYTHING, outliers="flaws", flaw_percentile=50)
-    flaw = np.array([np.inf, 0.5, 1.2, 0.4, 0.6])
+    strategy = replace(EVERYTHING, outliers="flaws")
+    flaw = np.array([50, 0.5, 1.2, 1, 0.6])
     _, reason = select([5, 4, 3, 2, 1], strategy=strategy, flaw=flaw)
     assert reason == ["flawed", "", "flawed", "", "less confusing"]
 

@@ -132,7 +132,7 @@ def outliers(signal, ivar):
         ("cosmic", lambda arms: outliers(*arms["B"][:2]), 30),
         ("sky_residual", lambda arms: outliers(*arms["Z"][:2]), 30),
         ("masked", lambda arms: (arms["R"][1] == 0).mean(), 50),
-        ("dead_arm", lambda arms: np.mean([(ivar == 0).all(1) for _, ivar, _ in arms.values()]), 99),
+        ("dead_arm", lambda arms: sum((arms[a][1] == 0).all(1).mean() for a in "BRZ"), 99),
         ("arm_offset", lambda arms: np.std(np.median(arms["R"][0], axis=1)), 2),
         ("tilt", lambda arms: np.std(np.median(arms["R"][0][:, :200], axis=1)), 2),
     ],

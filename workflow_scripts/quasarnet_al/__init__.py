@@ -6,19 +6,20 @@ The wings. Each imports only those before it, which a test enforces (see docs/ar
   `program`, `options` that a dataclass describes for config and programs, reproducible random
   numbers (`chance`).
 * `spectra`: `desi` and `boss` read spectra, `rebin` puts them on the pixels of a `grid` and
-  normalises them, `pool` keeps them with their catalogue, and `truth` and `sets` join them with
-  labels. `extraction` leaves out what is broken and `counts` tells how much was left out, `columns`
-  defines every column, `tables` reads and writes tables, `afterburner` is a table of DESI's
-  pipeline, `hdus` opens files of others, and `tiles` reads a production's list of tiles.
+  normalises them, `flaws` measures what the reduction left in them, `pool` keeps them with their
+  catalogue, and `truth` and `sets` join them with labels. `extraction` leaves out what is broken
+  and `counts` tells how much was left out, `columns` defines every column, `tables` reads and
+  writes tables, `afterburner` is a table of DESI's pipeline, `hdus` opens files of others, and
+  `tiles` reads a production's list of tiles.
 * `mock`: a mock `survey`, made from `templates`.
 * `network`: `weights` reads and writes networks, whose `architecture` it checks; `inference` runs
   them; `lines` derives lines, redshifts and classes from their output, and `views` lets a network
   see spectra in several positions. `targets` turns labels into
   what `training` fits, by a `recipe`, on a `gpu` if the job was given one; `augmentation` varies
   the spectra in each epoch.
-* `learning`: `som` finds the cell of a spectrum and `flaws` the defects in it; `scores` combines
-  the members' votes, `acquisition` measures their uncertainty, `selection` chooses spectra, and
-  `batch` is the table of the chosen ones.
+* `learning`: `som` finds the cell of a spectrum; `scores` combines the members' votes,
+  `acquisition` measures their uncertainty, `selection` chooses spectra, and `batch` is the table of
+  the chosen ones.
 * `judging`: `metrics`, `statistics` and `votes` judge an ensemble, whose probabilities
   `calibration` corrects, `outliers` the outlier rule, `stopping` a round, `check` and `gate` a
   released network, `comparison` two sets of weights, and `experiment` the query strategies;

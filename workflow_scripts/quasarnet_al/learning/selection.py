@@ -43,20 +43,18 @@ class Strategy:
         choices=acquisition.NAMES,
     )
     outliers: str = option(
-        "occupancy",
-        "which spectra cannot be selected: those in sparse cells of the map (`occupancy`, "
-        "published), those far from their cell (`error`), `both`, those with missing data or "
-        "residuals of the sky (`flaws`), or `none`",
-        choices=("occupancy", "error", "both", "flaws", "none"),
+        "flaws",
+        "which spectra cannot be selected: those with spikes of sky lines and cosmic rays, missing "
+        "data or arms that do not fit together (`flaws`), those in sparse cells of the map "
+        "(`occupancy`, published), those far from their cell (`error`), `both` of the map's, or "
+        "`none`",
+        choices=("flaws", "occupancy", "error", "both", "none"),
     )
     percentile: float = _percentile(
         15, "cells at or below this percentile of the cells' occupancies are sparse"
     )
     error_percentile: float = _percentile(
         99, "spectra above this percentile of the quantization errors are far from their cell"
-    )
-    flaw_percentile: float = _percentile(
-        96, "spectra above this percentile of the roughness among the sky's lines are flawed"
     )
     diversity: float = option(
         0,
@@ -93,7 +91,7 @@ class Candidates:
     arms : (n,) bits of the spectrograph's arms that have weight
     bmu : (n,), each one's cell of the map
     qerr : (n,), quantization error
-    flaw : (n,), see `flaws.measure`
+    flaw : (n,), above 1: flawed, see `spectra.flaws`
     cells : number of cells of the map
     predicted : (n,), number of the class with most votes
     """
@@ -133,7 +131,7 @@ def outliers(candidates: Candidates, strategy: Strategy) -> dict[str, np.ndarray
     if strategy.outliers in ("error", "both"):
         found["far from cell"] = above(candidates.qerr, strategy.error_percentile)
     if strategy.outliers == "flaws":
-        found["flawed"] = above(candidates.flaw, strategy.flaw_percentile)
+        found["flawed"] = candidates.flaw > 1
     return found
 
 

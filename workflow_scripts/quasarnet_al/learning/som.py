@@ -265,7 +265,7 @@ def read(path: str | os.PathLike, grid: Grid | None = None) -> Som:
 def read_map(path: str, som: Som, targetid: np.ndarray, of: str) -> np.ndarray:
     """Return the table MAP of the spectra `targetid` of the file `of` on the map `som`.
 
-    BMU and QERR are of the map, FLAW is that of `flaws.measure`.
+    BMU and QERR are of the map, FLAW is that of the pool file.
     """
     rows = read_table(path, "MAP", "map_spectra.py", ("TARGETID", "BMU", "QERR", "FLAW"))
     if not np.array_equal(rows["TARGETID"], targetid):

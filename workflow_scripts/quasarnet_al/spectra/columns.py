@@ -82,7 +82,7 @@ COLUMNS = {
     "RANDOM": Column("f4", "random score of the baseline, 0 to 1"),
     "BMU": Column("i4", "best-matching unit, row x columns + column"),
     "QERR": Column("f4", "distance to the BMU's weights"),
-    "FLAW": Column("f4", "roughness at sky lines; 1e6: data missing"),
+    "FLAW": Column("f4", "above 1: flawed; of coadds alone"),
     "POSITIVE": Column("f4", "mean probability of not the first class"),
     "PREDICTED": Column("i4", "number of the class with most votes"),
     "SCORE": Column("f4", "value of the acquisition function"),
@@ -98,7 +98,7 @@ def _table(*names: str, **others: Column) -> dict[str, Column]:
 #: A pool file's table of spectra, beside SOURCE; what a survey does not say has its default.
 CATALOG = _table(
     *("TARGETID", "TILEID", "PETAL_LOC", "FIBER", "TARGET_RA", "TARGET_DEC"),
-    *("FLUX_G", "FLUX_R", "FLUX_Z", "Z", "ZWARN", "SPECTYPE", "SNR", "ARMS", "ROW"),
+    *("FLUX_G", "FLUX_R", "FLUX_Z", "Z", "ZWARN", "SPECTYPE", "SNR", "FLAW", "ARMS", "ROW"),
     Z=Column("f8", "the survey pipeline's redshift", np.nan),
     SPECTYPE=Column("U6", "the survey pipeline's class", ""),
 )

@@ -16,6 +16,7 @@ from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import hdus, pool, rebin, tiles
 from quasarnet_al.spectra.columns import CATALOG, Column
 from quasarnet_al.spectra.extraction import Extraction
+from quasarnet_al.spectra.flaws import Flaws
 from quasarnet_al.spectra.grid import BLUE, RED, Grid
 from quasarnet_al.spectra.tables import check_columns, locate
 
@@ -174,7 +175,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
         reason = _cuts(fibermap, targets)
         rows = np.flatnonzero(reason == "")
         coadd = _Coadd(path, fits, stream, len(fibermap))
-        weighted, weight, arms, bad = _rebin(coadd, rows, grid)
+        weighted, weight, arms, bad, flaw = _rebin(coadd, rows, grid)
     if len(bad) and bad.all():
         raise _damaged(path, "all its spectra have NaN, or an ivar below zero")
     if coadd.absent:
@@ -188,7 +189,8 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     catalog = pool.catalog(len(rows), str(path))
     for name in set(FIBERMAP) & set(fibermap.dtype.names):
         catalog[name] = fibermap[name]
-    catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
+    catalog["SNR"], catalog["FLAW"] = snr[good], flaw[good]
+    catalog["ARMS"], catalog["ROW"] = arms[good], rows
     if not _add_redrock(path, catalog):
         notes["without redrock"] = [str(path)]
     return Extraction(image[good], catalog, dropped, 1, notes)
@@ -469,20 +471,22 @@ def _bad(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
 
 def _rebin(
     coadd: _Coadd, rows: np.ndarray, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rebin the rows of a coadd.
 
     Returns
     -------
     the sums of flux x ivar and of ivar over all arms, (n, p); bits of the arms with weight,
-    (n,); and which spectra have pixels that cannot be summed, bool (n,)
+    (n,); which spectra have pixels that cannot be summed, bool (n,); and how flawed they look,
+    see `Flaws.measure`
     """
     weighted = np.zeros((len(rows), grid.size), np.float32)
     weight = np.zeros_like(weighted)
     arms, bad = np.zeros(len(rows), np.int16), np.zeros(len(rows), bool)
+    flaws = Flaws(len(rows))
     for arm in coadd.arms:
         wavelength, *images = coadd.arm(arm)
-        bins = rebin.Bins(wavelength, grid)
+        bins, shared = rebin.Bins(wavelength, grid), flaws.add_arm(wavelength)
         pixel = np.arange(grid.size)[bins.pixel]
         blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
         alone = {letter: (blue >= ALONE[letter][0]) & (red <= ALONE[letter][1]) for letter in arm}
@@ -492,6 +496,7 @@ def _rebin(
             flux, ivar = buffers[:, : len(part)]
             for image, array in zip(images, (flux, ivar), strict=True):
                 image.read(part, array)
+            flaws.add(block, shared, flux, ivar)
             with np.errstate(invalid="ignore", over="ignore"):
                 flux *= ivar
                 flux_sum, ivar_sum = bins.sum(flux), bins.sum(ivar)
@@ -511,7 +516,7 @@ def _rebin(
             for letter, pixels in alone.items():
                 has_weight = (ivar_sum[:, pixels] > 0).any(axis=1)
                 arms[block] |= has_weight.astype(np.int16) << ARMS.index(letter)
-    return weighted, weight, arms, bad
+    return weighted, weight, arms, bad, flaws.measure()
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:
