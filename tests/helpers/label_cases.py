@@ -112,6 +112,11 @@ CASES = {
         lambda: (LABELS / ANN).unlink(), "was handed in and is gone; its copy is results/t", {}
     ),
     "a corrected file has an older time": Case(_older, "4 of 4 labels", ALL, 2.5),
+    "a file is overwritten by that of another browser": Case(
+        lambda: answers(ANN, targets=TARGETS[3:]),
+        f"overwritten: labels/t/round-01/{ANN}: 3 answers of an earlier version, results",
+        {"accepted": 1, "not inspected": 3},
+    ),
     "a file is renamed": Case(lambda: (LABELS / ANN).rename(LABELS / "b.csv"), "4 of 4", ALL),
     **{
         f"a file is called {ascii(name)[:20]}": Case(renamed(name), told, ALL)

@@ -117,15 +117,15 @@ def test_a_comment_of_several_lines(tmp_path, between, end):
         ),
         *('14,4,"a', 'b" c,2.7,QSO,,', "15,4,,2.8,QSO,,"),
     ]
-    text = "\n".join([header, *rows, ",,,,,,", ""])
+    text = "\n".join([header, *rows, ",,,,,,", header, "16,4,,2.9,QSO,,", ""])
     path = tmp_path / "a.csv"
     path.write_bytes(text.replace(",", between).replace("\n", end).encode("utf-8-sig"))
     found, refused = read_vi(path)
-    assert found["TARGETID"].tolist() == [7, 9, 12, 13, 15]
-    assert found["Z"].tolist() == [2.1, 2.2, 2.5, 2.6, 2.8]
+    assert found["TARGETID"].tolist() == [7, 9, 12, 13, 15, 16]
+    assert found["Z"].tolist() == [2.1, 2.2, 2.5, 2.6, 2.8, 2.9]
     comment = f'broad{between} "maybe" 8{between}5 sigma'
-    assert found["COMMENT"].tolist() == [comment, "a b c", "", '5" slit', ""]
-    assert found["LINE"].tolist() == [2, 6, 11, 12, 15]
+    assert found["COMMENT"].tolist() == [comment, "a b c", "", '5" slit', "", ""]
+    assert found["LINE"].tolist() == [2, 6, 11, 12, 15, 18]
     assert [line for line, *_ in refused] == [9, 10, 13, 14]
 
 

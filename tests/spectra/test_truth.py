@@ -349,6 +349,7 @@ ECSV = """# %ECSV 1.0
         "#" + TEXT.replace(",,,,", ",nan,--,null,-").replace(",", "   "),
         TEXT.replace("Bo", '"Bo, or ""Bea"""'),
         TEXT.replace("Bo", '"Bo\n\nor ""Bea"""') + ",,,,\n",
+        TEXT.replace("Bo\n", "Bo\n TARGETID, Z,SPECTYPE,BAL,by\n"),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])

@@ -148,6 +148,24 @@ def test_a_recorded_file_that_is_gone_stops_the_merge():
         campaign().record([1])
 
 
+def test_answers_that_another_browsers_file_replaced_are_named():
+    select(1, 11, 12, 13, 14)
+    for targets in ([11, 12], [12, 13, 14]):
+        hand_in(1, "a.csv", targets)
+        campaign().record([1])
+    (line,) = campaign().passed_over()
+    assert line.startswith(
+        "overwritten: labels/test/round-01/a.csv: 1 answer of an earlier version"
+    )
+    copy = Path(re.search("version, (.*?), is", line)[1])
+    # A correction replaces nothing that is lost, nor does a file that is there twice.
+    hand_in(1, "a.csv", [11, 12, 13, 14], z=2.1)
+    assert not campaign().passed_over()
+    hand_in(1, "a.csv", [12, 13, 14])
+    Path("labels/test/round-01/b.csv").write_bytes(copy.read_bytes())
+    assert not campaign().passed_over()
+
+
 def test_what_no_rule_reads_is_named():
     select(1, 11, 12, 13, 14)
     hand_in(1, "a.csv", [11])

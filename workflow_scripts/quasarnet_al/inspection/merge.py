@@ -127,12 +127,16 @@ def answered(rows: pd.DataFrame, targetids: Iterable[int], page: str = "") -> pd
     of a file whose TARGETIDs were rounded. Decisions of the adjudication page are not counted.
     """
     rows, _ = of_batch(rows, targetids, page)
-    pairs = {
+    rows, pair = rows[~decisions(rows, page)], ["INSPECTOR", "TARGETID"]
+    # Most answers are the only one of their kind; to look at each takes a while.
+    several = rows.duplicated(pair, keep=False)
+    counted = [
         (answer.INSPECTOR, targetid)
-        for targetid, group in by_target(rows[~decisions(rows, page)])
+        for targetid, group in by_target(rows[several])
         for answer in opinions(group.itertuples(index=False))
-    }
-    return pd.DataFrame(sorted(pairs), columns=["INSPECTOR", "TARGETID"])
+    ]
+    given = [rows.loc[~several & (rows["QUALITY"] >= 0), pair], pd.DataFrame(counted, columns=pair)]
+    return pd.concat(given).drop_duplicates()
 
 
 def progress(given: pd.DataFrame, targetids: Iterable[int]) -> dict[str, int]:
@@ -201,8 +205,8 @@ def opinions(rows: Iterable[Any]) -> list[Any]:
 
 def withdrawals(rows: pd.DataFrame) -> list[tuple[str, int]]:
     """Return file and line of each row without a quality that takes back an earlier answer."""
-    found = []
-    for _, group in rows.groupby(["TARGETID", "INSPECTOR", "PAGE"], sort=True):
+    found, kind = [], ["TARGETID", "INSPECTOR", "PAGE"]
+    for _, group in rows[rows.duplicated(kind, keep=False)].groupby(kind):
         answers: list[Any] = list(group.itertuples(index=False))
         if (group["QUALITY"] >= 0).any() and not opinions(answers):
             last = max(answers, key=lambda row: vi.moment(row.TIME))

@@ -231,7 +231,8 @@ def records(
     """Return the header of a table of text, and its rows.
 
     One line is one row, but for a proper row of CSV of which a field in quotes has line breaks;
-    each is read as a blank. Rows without anything between their delimiters are left out.
+    each is read as a blank. Rows without anything between their delimiters, and the header where
+    it comes again in files that were joined, are left out.
 
     Fields are between commas, semicolons or tabs, whichever the header has most of, or between
     blanks where it has none of these. Comments before the header begin with #, as those of
@@ -286,7 +287,8 @@ def _rows(
         if len(fields) > size and header[-1].upper() == "VI_COMMENT":
             # Surplus fields can only come from a comment that holds bare delimiters.
             fields[size - 1 :] = [delimiter.join(fields[size - 1 :])]
-        yield number, fields
+        if fields[0].strip() != header[0] or [field.strip() for field in fields] != header:
+            yield number, fields
 
 
 def _whole(

@@ -792,6 +792,11 @@ class Campaign:
                 for name, copy in self.gone(number).items()
             ]
             lines += [
+                f"overwritten: {folder}/{printable(name)}: {_count(count, 'answer')} of an earlier "
+                f"version, {copy}, {_is(count)} in no file now; hand it in too, under another name"
+                for name, (count, copy) in sorted(self._overwritten(number).items())
+            ]
+            lines += [
                 f"no answer: {folder}/{printable(name)}: {reason}"
                 for name, reason in self._without_answers(number)
             ]
@@ -815,6 +820,28 @@ class Campaign:
                     f"targets that are not in this batch: {elsewhere[0]}"
                 )
         return lines
+
+    def _overwritten(self, number: int) -> dict[str, tuple[int, Path]]:
+        """Return, by a file's name, how many answers of an earlier version are gone, and its copy.
+
+        A page's file has a row for each spectrum that was ever answered in its browser: where one
+        is missing, the file is of another browser, or a row was deleted.
+        """
+        from quasarnet_al.inspection import vi
+
+        task, found = TASKS[self.config["task"]], dict[str, tuple[int, Path]]()
+        current = {file.name: file.digest for file in self.answers(number).files}
+        now = self.answers(number).rows
+        for digest, copy in handed_in.recorded(self.record_of(number)):
+            path = Path(self.record_of(number), copy)
+            if now is None or path.name not in current or digest in current.values():
+                continue
+            rows, *_ = vi.read_answers([path], task.spectypes, task.redshifts)
+            there = now[(now["FILE"] == path.name) | now["INSPECTOR"].isin(rows["INSPECTOR"])]
+            lost = set(rows["TARGETID"][rows["QUALITY"] >= 0]) - set(there["TARGETID"])
+            if len(lost) > found.get(path.name, (0, path))[0]:
+                found[path.name] = len(lost), path
+        return found
 
     def _without_answers(self, number: int) -> list[tuple[str, str]]:
         """Return the files of a round in which nothing is answered or refused, and why."""
