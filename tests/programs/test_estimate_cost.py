@@ -65,7 +65,7 @@ def test_missing_record_says_what_to_do(config, tmp_path):
     ("source", "line"),
     [
         ("root: redux, tile_table: tile.csv", "tile.csv: is not a table"),
-        ("root: redux, tile_table: tiles.csv, surveys: [mian]", "tiles.csv: has no SURVEY mian"),
+        ("root: redux, tile_table: tiles.csv, surveys: [sv9]", "tiles.csv: has no SURVEY sv9"),
         ("root: redux, tile_table: tiles.csv, tile_list: l.txt", "l.txt: is not a list"),
         ("root: redux, tiles: [12]", "a.yaml: pool.sources.0"),
         ("root: redux, tiles: [12/2021]", "tile '12/2021': is not a tile of"),
