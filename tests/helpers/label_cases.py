@@ -176,7 +176,14 @@ CASES = {
         _adjudication("t-round-01"), "4 of 4 labels accepted", ALL, 0.5
     ),
     "an adjudication of another round": Case(
-        _adjudication("t-round-02"), "disagree on 4 spectra", {"conflict": 4}
+        _adjudication("t-round-02"),
+        "decides nothing: labels/t/round-01/desi-vi_t-round-02-adjudication_Eve.csv",
+        {"conflict": 4},
+    ),
+    "an adjudication that was renamed": Case(
+        lambda: answers("Adjudication (Eve).csv", 0.5, "GALAXY", user="Eve"),
+        "decides nothing: labels/t/round-01/Adjudication (Eve).csv",
+        {"conflict": 4},
     ),
     "an adjudication of another run": Case(
         _adjudication("other-round-01"), "disagree on 4 spectra", {"conflict": 4}

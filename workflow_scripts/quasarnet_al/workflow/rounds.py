@@ -797,6 +797,11 @@ class Campaign:
                 for name, (count, copy) in sorted(self._overwritten(number).items())
             ]
             lines += [
+                f"decides nothing: {folder}/{printable(name)}: its name is not that of the page "
+                f"{self.page(number)}-adjudication, so its rows count as those of an inspector"
+                for name in self._undeciding(number)
+            ]
+            lines += [
                 f"no answer: {folder}/{printable(name)}: {reason}"
                 for name, reason in self._without_answers(number)
             ]
@@ -842,6 +847,18 @@ class Campaign:
             if len(lost) > found.get(path.name, (0, path))[0]:
                 found[path.name] = len(lost), path
         return found
+
+    def _undeciding(self, number: int) -> list[str]:
+        """Return the files that are called adjudication and are not of this round's page."""
+        from quasarnet_al.inspection import merge, vi
+
+        return [
+            file.name
+            for file in self.answers(number).files
+            if (merge.is_adjudication(file.name) or not vi.title_of(file.name))
+            and "adjudicat" in file.name.lower()
+            and not merge.is_adjudication(file.name, self.page(number))
+        ]
 
     def _without_answers(self, number: int) -> list[tuple[str, str]]:
         """Return the files of a round in which nothing is answered or refused, and why."""
