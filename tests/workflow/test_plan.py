@@ -157,6 +157,10 @@ MNIST = {
             {"data": "/nowhere", "labelled": {"b": {"boss": "{data}/x"}}},
             "/nowhere: is not a folder",
         ),
+        (
+            {"pool": {"sources": [{"root": "{dat}/r", "tiles": ["1/20260101"]}]}},
+            "{dat}/r: there is no {dat}; write {data}",
+        ),
     ],
 )
 def test_errors_of_use_get_one_line(changes, words):

@@ -175,6 +175,11 @@ def _with_data(value: Any, data: str) -> Any:
         return {key: _with_data(inner, data) for key, inner in value.items()}
     if isinstance(value, list):
         return [_with_data(inner, data) for inner in value]
+    unknown = re.search(r"\{(?!data\})\w*\}", value) if isinstance(value, str) else None
+    if unknown:
+        raise InputError(
+            "config", f"{value}: there is no {unknown[0]}", "write {data}, or the path"
+        )
     if isinstance(value, str) and "{data}" in value:
         if not Path(data).is_dir():
             raise InputError(
