@@ -1,4 +1,4 @@
-"""Run QuasarNET on coadds or a pool file: redshifts, line confidences, classes.
+"""Run QuasarNET on coadds, SDSS spectra or a pool file: redshifts, confidences, classes.
 
 Several networks are taken as an ensemble: mean confidences, median redshifts. The table QN has a
 row per spectrum that was classified; `--format afterburner` writes the table that DESI's pipeline
@@ -17,7 +17,7 @@ from quasarnet_al.judging import classified
 from quasarnet_al.learning import scores
 from quasarnet_al.network.lines import best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
-from quasarnet_al.spectra import afterburner, desi, pool
+from quasarnet_al.spectra import afterburner, boss, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
 from quasarnet_al.spectra.tables import write_fits
 
@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--weights", nargs="+", default=[WEIGHTS], help="networks, or an ensemble.h5 (HDF5)")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--coadd", nargs="+", help="DESI coadd files")
+    source.add_argument("--boss", nargs="+", help="SDSS spec-*.fits files")
     source.add_argument("--pool", help="pool file (FITS)")
     add("--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds")
     add(
@@ -47,14 +48,16 @@ def main(argv: list[str] | None = None) -> None:
 
     networks = read_networks(args.weights)
     grid = networks[0].grid
-    if args.coadd:
-        read = partial(desi.extract, targets=args.targets)
-        tell = partial(progress, unit="files")
-        found = extract_all(read, args.coadd, grid, 0, args.threads, tell=tell)
+    if args.pool:
+        spectra, catalog = pool.read(args.pool, grid)
+    else:
+        read, tell = partial(desi.extract, targets=args.targets), partial(progress, unit="files")
+        if args.boss:
+            found, _ = boss.extract_spec(args.boss, grid, pipeline=False, tell=tell)
+        else:
+            found = extract_all(read, args.coadd, grid, 0, args.threads, tell=tell)
         spectra, catalog = found.spectra, found.catalog
         print("left out:", json.dumps(dict(sorted(found.dropped.items()))), found.report())
-    else:
-        spectra, catalog = pool.read(args.pool, grid)
     seen = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
     cut = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
     quasar = is_qso(seen.c, **cut) if cut else None

@@ -70,7 +70,8 @@ def read(path: str | Path) -> dict:
     try:
         return check(content, ROOT / "config" / "schemas" / "config.schema.yaml")
     except InputError as error:
-        raise InputError(path, *error.args[1:]) from error
+        what, *rest = error.args
+        raise InputError(path if what == "config" else what, *rest) from error
 
 
 if __name__ == "__main__":

@@ -53,6 +53,10 @@ PROGRAMS = {
         "--weights {ensemble} --coadd {coadd} --format afterburner --output @qso_qn.fits",
         {},
     ),
+    "classify_spectra.boss": (
+        "--weights {weights} --boss {spec} --output @qn.fits",
+        {"spec": corpus.BOSS},
+    ),
     "classify_spectra.pool": (
         "--weights {weights} --pool {pool} --output @qn.fits",
         {"pool": corpus.POOL},

@@ -9,7 +9,8 @@ from helpers import samples
 from helpers.networks import random_network
 from quasarnet_al.core.files import InputError
 from quasarnet_al.network import weights
-from quasarnet_al.spectra.grid import LIGHT_SPEED, LINES
+from quasarnet_al.spectra import boss
+from quasarnet_al.spectra.grid import LIGHT_SPEED, LINES, LOG
 
 #: Columns and types that desispec's scripts/qsoqn.py writes into QN_RR, in its order.
 AFTERBURNER = [
@@ -147,3 +148,14 @@ def test_a_network_says_how_it_looks_at_spectra(files):
     np.testing.assert_allclose(moved, 300, rtol=1e-6)
     np.testing.assert_array_equal(plain["C_LYA"], zero["C_LYA"])
     assert (plain["C_LYA"] != views["C_LYA"]).all()
+
+
+def test_spectra_of_sdss_need_no_label(shared_data, tmp_path):
+    """All are classified, also the one that a labelled set leaves out for its ZWARNING."""
+    paths = sorted((shared_data / "boss").glob("spec-*.fits"))
+    _, rows = classify(tmp_path, "qn.fits", "--c-thresh", "0.5", "--boss", *paths)
+    assert len(rows) == 40 and rows["IS_QSO"].all()
+    labelled, labels = boss.extract_spec(paths, LOG)
+    place = np.searchsorted(rows["TARGETID"], labels["TARGETID"])
+    assert (np.abs(rows["Z_QN"][place] - labels["Z"]) / (1 + labels["Z"]) < 0.01).sum() == 38
+    np.testing.assert_array_equal(rows["SNR"][place], labelled.catalog["SNR"])

@@ -59,3 +59,21 @@ def test_hours_follow_what_a_run_recorded(config, tmp_path, capsys):
 def test_missing_record_says_what_to_do(config, tmp_path):
     with pytest.raises(InputError, match="no benchmark of extract_spectra; run a round"):
         estimate_cost.main(["--configfile", "dr1.yaml", "--benchmarks", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("root: redux, tile_table: tile.csv", "tile.csv: is not a table"),
+        ("root: redux, tile_table: tiles.csv, surveys: [sv9]", "tiles.csv: has no SURVEY sv9"),
+        ("root: redux, tile_table: tiles.csv, tile_list: l.txt", "l.txt: is not a list"),
+        ("root: redux, tiles: [12]", "a.yaml: pool.sources.0"),
+        ("root: redux, tiles: [12/2021]", "tile '12/2021': is not a tile of"),
+        ("coadds: none/*.fits", "none/*.fits: matches no files"),
+    ],
+)
+def test_a_fault_names_the_file_that_has_it(config, tmp_path, source, line):
+    (tmp_path / "a.yaml").write_text(CONFIG.replace("root: redux, tile_table: tiles.csv", source))
+    with pytest.raises(InputError) as error:
+        estimate_cost.read("a.yaml")
+    assert str(error.value).startswith(line)

@@ -161,6 +161,20 @@ def test_one_bad_file_of_many_is_left_out_named_and_counted(tmp_path, program):
     assert (labels["TARGETID"] % 10000).tolist() == [0, 1, 2, 3, 5]
 
 
+def test_other_files_of_sdss_are_refused(tmp_path):
+    """Whole plates (images) and spectra before DR8 (an image and tables of lines)."""
+    plate, old = tmp_path / "spPlate-3655-55240.fits", tmp_path / "spSpec-51630-0266-001.fit"
+    lines = np.zeros(44, [("wave", "f4"), ("height", "f4")])
+    for path, contents in ((plate, [np.ones((4, 50), "f4")] * 3), (old, [lines, lines])):
+        with fitsio.FITS(str(path), "rw") as fits:
+            fits.write(np.ones((5, 50), "f4"))
+            for content in contents:
+                fits.write(content)
+    for path, fault in ((plate, "an HDU is an image where"), (old, "it has no column FLUX")):
+        with pytest.raises(InputError, match=f"{path.name}: .*{fault}.*; give one of DR8 or later"):
+            boss.extract_spec([path], grid.LOG)
+
+
 def test_a_set_without_labels_is_refused(tmp_path, program):
     path = samples.write_spec(tmp_path / "spec-3655-55240-0002.fits")
     with fitsio.FITS(str(path), "rw") as fits:

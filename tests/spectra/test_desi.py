@@ -28,24 +28,31 @@ def test_equals_the_stored_result_of_quasarnp(shared_data):
     assert 11 not in extraction.catalog["ROW"]
 
 
-def test_equals_a_plain_sum_over_bins(shared_data):
+@pytest.mark.parametrize("kind", ["log", "linear"])
+def test_equals_a_plain_sum_over_bins(shared_data, kind):
     """Every real coadd against the definition, pixel by pixel in a loop."""
+    size = grid.GRIDS[kind].size
     for path in sorted(shared_data.glob("desi/**/coadd-*.fits")):
         fits = fitsio.FITS(str(path))
-        weighted, weight = np.zeros(443), np.zeros(443)
+        weighted, weight = np.zeros(size), np.zeros(size)
         for arm in "BRZ":
             wavelength = fits[f"{arm}_WAVELENGTH"].read()
             flux, ivar = fits[f"{arm}_FLUX"].read()[0], fits[f"{arm}_IVAR"].read()[0]
-            edges = np.log10(grid.LOG.wavelength)
-            pixel = np.floor((np.log10(wavelength) - edges[0]) / (edges[1] - edges[0])).astype(int)
-            for p, f, i in zip(pixel, flux, ivar, strict=True):
-                if 0 <= p < 443:
+            if kind == "log":
+                edges = np.log10(grid.LOG.wavelength)
+                pixel = np.floor((np.log10(wavelength) - edges[0]) / (edges[1] - edges[0]))
+            else:
+                # 17 pixels of 0.8 A, counted in whole tenths of an Angstrom.
+                pixel = np.rint(10 * wavelength - 36000) // 136
+            for p, f, i in zip(pixel.astype(int), flux, ivar, strict=True):
+                if 0 <= p < size:
                     weighted[p] += float(f) * float(i)
                     weight[p] += i
-        mean_flux = np.divide(weighted, weight, out=np.zeros(443), where=weight > 0)
+        mean_flux = np.divide(weighted, weight, out=np.zeros(size), where=weight > 0)
         centred = mean_flux - np.average(mean_flux, weights=weight)
         expected = centred / np.sqrt(np.average(centred**2, weights=weight))
-        np.testing.assert_allclose(extract(path, "all").spectra[0], expected, atol=1e-4)
+        found = desi.extract(path, grid.GRIDS[kind], "all").spectra[0]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_normalisation(tmp_path):

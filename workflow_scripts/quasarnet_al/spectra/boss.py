@@ -129,7 +129,9 @@ DTYPE = [
 
 
 def _read_spec(path: Path, grid: Grid) -> _Spec:
-    with hdus.opened(path, "a spec-*.fits file", "fetch it again") as fits:
+    with hdus.opened(
+        path, "a spec-*.fits file", "give one of DR8 or later, or fetch it again"
+    ) as fits:
         if len(fits) < 3:
             raise ValueError("it has fewer than two tables")
         names = {name.upper(): name for name in fits[1].get_colnames()}

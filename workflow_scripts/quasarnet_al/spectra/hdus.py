@@ -159,6 +159,8 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
                 yield fits
     except UNREADABLE as error:
         fault = str(error) or type(error).__name__
+        if isinstance(error, AttributeError):
+            fault = "an HDU is an image where it should be a table, or the reverse"
         fault = fault.replace(alias, "the file") if alias else fault
         raise InputError(path, f"is not {what} ({fault})", remedy) from error
 

@@ -113,9 +113,13 @@ def read_tiles(
     wanted = _tile_list(tile_list) if tile_list else None
     rows = _rows(path, [*columns[layout], "SURVEY", "PROGRAM"])
     for name, values in (("SURVEY", surveys), ("PROGRAM", programs)):
-        _refuse_absent(path, name, set(values) - {row[name] for row in rows}, "the config")
+        there = {row[name] for row in rows}
+        remedy = f"name in the config what it has: {', '.join(sorted(there)[:20])}"
+        _refuse_absent(path, name, set(values) - there, remedy)
     asked = {str(tile) for tile in wanted or ()}
-    _refuse_absent(path, "TILEID", asked - {row["TILEID"] for row in rows}, tile_list)
+    _refuse_absent(
+        path, "TILEID", asked - {row["TILEID"] for row in rows}, f"leave them out of {tile_list}"
+    )
     found = set()
     for number, row in enumerate(rows, start=1):
         if (surveys and row["SURVEY"] not in surveys) or (
@@ -137,12 +141,12 @@ def read_tiles(
     return [name for _, name in sorted(found)]
 
 
-def _refuse_absent(path: str | Path, column: str, absent: set[str], asked: object) -> None:
-    """Raise `InputError` where values that `asked` names are in no row of the table."""
+def _refuse_absent(path: str | Path, column: str, absent: set[str], remedy: str) -> None:
+    """Raise `InputError` where values that were asked for are in no row of the table."""
     if absent:
         some = ", ".join(sorted(absent, key=lambda value: (len(value), value))[:5])
         more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-        raise InputError(path, f"has no {column} {some}{more}", f"leave them out of {asked}")
+        raise InputError(path, f"has no {column} {some}{more}", remedy)
 
 
 def _tile_list(path: str | Path) -> set[int]:
