@@ -325,6 +325,20 @@ def timed(path, *answers, scanner="Ann"):
     return vi(path, *rows, header=TIMED)
 
 
+def test_who_answers_all_anew_is_another_person(tmp_path):
+    """Of a correction most answers are those of before; a whole page's would replace a person's."""
+    name = "desi-vi_r-round-01-minibatch-01_Ann.csv"
+    one = timed(tmp_path / name, *((k, k) for k in range(10)))
+    second = tmp_path / name.replace(".csv", " (1).csv")
+    for moved, people in (
+        ([20 + k for k in range(10)], {"Ann", "Ann (2)"}),
+        ([0, *(20 + k for k in range(9))], {"Ann"}),
+        ([20 + k for k in range(9)], {"Ann"}),
+    ):
+        two = timed(second, *enumerate(moved))
+        assert set(read_answers([one, two])[0]["INSPECTOR"]) == people
+
+
 def test_two_people_of_one_name_on_one_page_are_two(tmp_path):
     name = "desi-vi_r-round-01-minibatch-01_Ann.csv"
     one = timed(tmp_path / name, (1, 10), (2, 20))

@@ -61,6 +61,8 @@ ROW_COLUMNS = [
     "TIME",
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
+#: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
+MANY = 10
 #: What of a time has been lost, seconds, by what is left of it.
 _LOST = ((r":\d\d:\d\d[.,]", 0.0), (r":\d\d:\d\d", 0.999), (r"\d:\d\d", 59.999), ("", 86399.999))
 #: File names of our pages, whose titles end in a known way, then of prospect's.
@@ -170,9 +172,10 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
     Two people may have chosen one name on one page. What one person saves of a page at two
     times has, for every spectrum, answers of the second time that are as late or later; where
-    of two files each has a later answer than the other, two people (or one person at two
-    screens) have answered, and the second in the order of the files' names gets a name of
-    its own, such as `Ann (2)`.
+    of two files each has a later answer than the other, or where of `MANY` common spectra or
+    more none was answered in the same minute, two people (or one person at two screens) have
+    answered, and the second in the order of the files' names gets a name of its own, such as
+    `Ann (2)`.
 
     PAGE is the title in a file's name. A file without one was renamed: its answers that have a
     time are of the page on which the same person answered about the same target, if it is one.
@@ -225,7 +228,8 @@ def _times(rows: pd.DataFrame) -> dict[int, float]:
 def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
     """Return whether two files can be of one page, saved twice by one person."""
     later = {one[key] > two[key] for key in one.keys() & two.keys() if one[key] != two[key]}
-    return len(later) < 2
+    apart = [abs(one[key] - two[key]) > 60 for key in one.keys() & two.keys()]
+    return len(later) < 2 and (len(apart) < MANY or not all(apart))
 
 
 def moment(text: str) -> float:
