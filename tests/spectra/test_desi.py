@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from helpers import samples
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import desi, grid, pool
+from quasarnet_al.spectra import desi, grid, pool, rebin
 
 
 def extract(path, targets="qso"):
@@ -336,6 +336,21 @@ def test_joined_cameras_are_what_they_are_alone(tmp_path, cameras, dead):
     for name in ("wavelength", "ivar"):
         np.testing.assert_allclose(full[name], alone[name], rtol=1e-6)
     np.testing.assert_allclose(full["flux"], alone["flux"], atol=1e-4)
+
+
+def test_joined_cameras_on_another_grid(tmp_path):
+    """As `desi_coadd_spectra --log10-step` writes them; pages compare these with the pool."""
+    wavelength = 10 ** (3.5563 + 1e-4 * np.arange(4350))
+    rng = np.random.default_rng(1)
+    flux = (5 - wavelength / 3000 + rng.normal(size=(3, 4350))).astype("f4")
+    arrays = {"WAVELENGTH": wavelength, "FLUX": flux, "IVAR": np.ones((3, 4350), "f4")}
+    joined = ALONE | {f"BRZ_{name}": array for name, array in arrays.items()}
+    path = samples.write_coadd(tmp_path / "coadd-0-1-thru2.fits", 3, **joined)
+    found, full = extract(path), desi.read_rows(path, np.arange(3))
+    assert found.catalog["ARMS"].tolist() == [7, 7, 7]
+    np.testing.assert_array_equal(full["wavelength"], wavelength)
+    summed = rebin.rebin(full["flux"], full["ivar"], full["wavelength"], grid.LOG)
+    np.testing.assert_allclose(rebin.normalise(*summed)[0], found.spectra, atol=1e-5)
 
 
 def test_real_coadds_with_joined_cameras(shared_data, tmp_path):

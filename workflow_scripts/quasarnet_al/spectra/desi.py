@@ -238,6 +238,9 @@ def read_rows(path: str | Path, rows: np.ndarray) -> dict[str, np.ndarray]:
             if _bad(flux, ivar).any():
                 raise _damaged(path, f"{arm}_FLUX or {arm}_IVAR has NaN, or an ivar below zero")
             arms.append((arm_wavelength, np.where(ivar > 0, flux, 0), ivar))
+    if len(arms) == 1:
+        # Joined cameras may be on another grid.
+        return dict(zip(("wavelength", "flux", "ivar"), arms[0], strict=True))
     # DESI's arms share one grid of 0.8 A.
     wavelength = np.unique(np.round(np.concatenate([arm[0] for arm in arms]), 1))
     weighted = np.zeros((len(rows), len(wavelength)))
