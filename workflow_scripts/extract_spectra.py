@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         extraction = boss.extract_training(args.training_data)
     else:
         found = desi.find_all(args.input_root, args.layout, args.tile or ())
-        read = partial(desi.extract, targets=args.targets)
+        read = partial(desi.extract, targets=args.targets, flaws=True)
         paths = args.coadd or found.coadds
         extraction = extract_all(read, paths, grid, args.broken, args.threads, found.absent, tell)
         extraction.notes |= found.notes

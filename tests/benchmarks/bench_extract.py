@@ -45,6 +45,9 @@ def main(argv: list[str] | None = None) -> None:
             runs: dict[str, Callable[[], object]] = {
                 "reading the needed HDUs": lambda path=path: read(path),
                 "extraction": lambda path=path: desi.extract(path, LOG),
+                "extraction of a pool, with flaws": lambda path=path: desi.extract(
+                    path, LOG, flaws=True
+                ),
             }
             if peer:
                 # QuasarNP is told which rows are targets, this finds them.

@@ -43,7 +43,7 @@ def read(folder: Path, seed: int, tiles: int) -> tuple[np.ndarray, np.ndarray, n
         for tile in range(5001, 5001 + tiles)
         for path in desi.coadds(folder, "cumulative", f"{tile}/{NIGHT}")
     ]
-    found = concatenate([desi.extract(path, LOG, "all") for path in coadds])
+    found = concatenate([desi.extract(path, LOG, "all", flaws=True) for path in coadds])
     pool.write(folder / "pool.fits", found.spectra, found.catalog, LOG)
     _, flaw = outliers.flaws(folder / "pool.fits", [str(folder)])
     whole = found.catalog["ARMS"] == pool.ALL_ARMS

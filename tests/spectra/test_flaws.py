@@ -77,7 +77,7 @@ def test_known_flaws_are_found(tmp_path):
     design = survey.Design(5, survey.MIXES["survey"])
     survey.simulate_petal(tmp_path, design, tile=1, night=20260101, number=0, n=500)
     (path,) = desi.coadds(tmp_path, "cumulative", "1/20260101")
-    found = desi.extract(path, LOG, "all")
+    found = desi.extract(path, LOG, "all", flaws=True)
     known = survey.petal(design, 1, 0, 500)[1]["MOCK_FLAW"]
     flaw = known[found.catalog["ROW"]]
     flagged = found.catalog["FLAW"] > 1
@@ -90,4 +90,4 @@ def test_known_flaws_are_found(tmp_path):
 
 def test_real_spectra_have_no_flaws(shared_data):
     for path in sorted((shared_data / "desi").rglob("coadd-*.fits")):
-        assert (desi.extract(path, LOG, "all").catalog["FLAW"] < 0.8).all()
+        assert (desi.extract(path, LOG, "all", flaws=True).catalog["FLAW"] < 0.8).all()

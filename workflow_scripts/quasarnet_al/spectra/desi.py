@@ -156,12 +156,13 @@ def find_all(root: str | Path, layout: str, names: Iterable[str]) -> Found:
     return found
 
 
-def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
+def extract(path: str | Path, grid: Grid, targets: str = "qso", flaws: bool = False) -> Extraction:
     """Read one coadd file and return its targets, normalised.
 
     Parameters
     ----------
     targets : "qso" (quasar targets), "all" (all targets) or "sky" (sky fibres)
+    flaws : whether to measure FLAW, half as much work again
 
     Raises
     ------
@@ -175,7 +176,8 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
         reason = _cuts(fibermap, targets)
         rows = np.flatnonzero(reason == "")
         coadd = _Coadd(path, fits, stream, len(fibermap))
-        weighted, weight, arms, bad, flaw = _rebin(coadd, rows, grid)
+        found = Flaws(len(rows)) if flaws else None
+        weighted, weight, arms, bad = _rebin(coadd, rows, grid, found)
     if len(bad) and bad.all():
         raise _damaged(path, "all its spectra have NaN, or an ivar below zero")
     if coadd.absent:
@@ -189,8 +191,9 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso") -> Extraction:
     catalog = pool.catalog(len(rows), str(path))
     for name in set(FIBERMAP) & set(fibermap.dtype.names):
         catalog[name] = fibermap[name]
-    catalog["SNR"], catalog["FLAW"] = snr[good], flaw[good]
-    catalog["ARMS"], catalog["ROW"] = arms[good], rows
+    catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
+    if found is not None:
+        catalog["FLAW"] = found.measure()[good]
     if not _add_redrock(path, catalog):
         notes["without redrock"] = [str(path)]
     return Extraction(image[good], catalog, dropped, 1, notes)
@@ -473,23 +476,22 @@ def _bad(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
 
 
 def _rebin(
-    coadd: _Coadd, rows: np.ndarray, grid: Grid
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rebin the rows of a coadd.
+    coadd: _Coadd, rows: np.ndarray, grid: Grid, flaws: Flaws | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rebin the rows of a coadd, and measure their `flaws`.
 
     Returns
     -------
     the sums of flux x ivar and of ivar over all arms, (n, p); bits of the arms with weight,
-    (n,); which spectra have pixels that cannot be summed, bool (n,); and how flawed they look,
-    see `Flaws.measure`
+    (n,); and which spectra have pixels that cannot be summed, bool (n,)
     """
     weighted = np.zeros((len(rows), grid.size), np.float32)
     weight = np.zeros_like(weighted)
     arms, bad = np.zeros(len(rows), np.int16), np.zeros(len(rows), bool)
-    flaws = Flaws(len(rows))
     for arm in coadd.arms:
         wavelength, *images = coadd.arm(arm)
-        bins, shared = rebin.Bins(wavelength, grid), flaws.add_arm(wavelength)
+        bins = rebin.Bins(wavelength, grid)
+        shared = flaws.add_arm(wavelength) if flaws else []
         pixel = np.arange(grid.size)[bins.pixel]
         blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
         alone = {letter: (blue >= ALONE[letter][0]) & (red <= ALONE[letter][1]) for letter in arm}
@@ -499,7 +501,8 @@ def _rebin(
             flux, ivar = buffers[:, : len(part)]
             for image, array in zip(images, (flux, ivar), strict=True):
                 image.read(part, array)
-            flaws.add(block, shared, flux, ivar)
+            if flaws:
+                flaws.add(block, shared, flux, ivar)
             with np.errstate(invalid="ignore", over="ignore"):
                 flux *= ivar
                 flux_sum, ivar_sum = bins.sum(flux), bins.sum(ivar)
@@ -519,7 +522,7 @@ def _rebin(
             for letter, pixels in alone.items():
                 has_weight = (ivar_sum[:, pixels] > 0).any(axis=1)
                 arms[block] |= has_weight.astype(np.int16) << ARMS.index(letter)
-    return weighted, weight, arms, bad, flaws.measure()
+    return weighted, weight, arms, bad
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:

@@ -29,6 +29,7 @@ class Flaws:
     def __init__(self, count: int):
         self._pixels = 0
         self._spikes, self._missing = np.zeros((2, count), np.int32)
+        self._work = np.empty(0, np.float32)
         #: Sums of flux x ivar, and of ivar, of the first and the second arm of each overlap.
         self._shared = np.zeros((len(OVERLAPS), 2, 2, count))
 
@@ -65,22 +66,31 @@ class Flaws:
         shared : as `add_arm` returned it
         flux, ivar : float32 (m, p); ivar in 1/flux^2
         """
-        with np.errstate(all="ignore"):  # pixels without data have no variance
-            variance = 1 / ivar
-            scatter = variance[:, : -2 * REACH] + variance[:, 2 * REACH :]
-            scatter *= 0.25
-            scatter += variance[:, REACH:-REACH]
-            above = flux[:, : -2 * REACH] + flux[:, 2 * REACH :]
-            above *= -0.5
-            above += flux[:, REACH:-REACH]
-            scatter *= SIGNIFICANT**2
-            above *= np.abs(above)
-            self._spikes[block] += np.count_nonzero(above > scatter, axis=1)
-        self._missing[block] += flux.shape[1] - np.count_nonzero(ivar, axis=1)
+        self._spikes[block] += self._count_spikes(flux, ivar)
+        self._missing[block] += np.count_nonzero(ivar == 0, axis=1)
         for number, side, pixels in shared:
             weight = ivar[:, pixels]
             weighted = np.where(weight > 0, flux[:, pixels], 0) * weight
             self._shared[number, side, :, block] = weighted.sum(axis=1), weight.sum(axis=1)
+
+    def _count_spikes(self, flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
+        count, pixels = flux.shape[0], flux.shape[1] - 2 * REACH
+        if self._work.size < 2 * count * pixels:
+            self._work = np.empty(2 * count * pixels, np.float32)
+        # Arrays that are used again: new ones would cost more than the arithmetic.
+        above, square = self._work[: 2 * count * pixels].reshape(2, count, pixels)
+        with np.errstate(all="ignore"):  # what has no data is compared with nothing
+            np.add(flux[:, : -2 * REACH], flux[:, 2 * REACH :], out=above)
+            above *= -0.5
+            above += flux[:, REACH:-REACH]
+            np.multiply(above, ivar[:, REACH:-REACH], out=square)
+            square *= above
+            # Its own variance shows that most pixels are none; the rest are asked for the others'.
+            row, left = np.divmod(np.flatnonzero(square > SIGNIFICANT**2), pixels)
+            variance = 1 / ivar[row, left + REACH]
+            variance += (1 / ivar[row, left] + 1 / ivar[row, left + 2 * REACH]) / 4
+            spike = above[row, left] > SIGNIFICANT * np.sqrt(variance)
+        return np.bincount(row[spike], minlength=count)
 
     def measure(self) -> np.ndarray:
         """Return how flawed the spectra look, float32 (n,): above 1 they are.
