@@ -385,7 +385,8 @@ def test_replay_of_real_inspections(shared_data, tmp_path):
     table = pd.read_csv(folder / "results/edr-replay/arms.csv")
     bought = table.groupby("arm")["labels"].max()
     assert bought.to_dict() == {
-        "random": 4, "random-x5": 8, "published": 4, "entropy": 4, "quasar-like": 4
+        "random": 4, "random-x5": 8, "published": 4, "without-flaws": 4, "entropy": 4,
+        "quasar-like": 4,
     }  # fmt: skip
     log = (folder / "logs/edr-replay/run_arm/1/random.log").read_text()
     assert "9 of 10 spectra can be bought by vi.csv" in log
