@@ -45,9 +45,9 @@ class Strategy:
     outliers: str = option(
         "flaws",
         "which spectra cannot be selected: those with spikes of sky lines and cosmic rays, missing "
-        "data or arms that do not fit together (`flaws`; digits have none), those in sparse cells of "
-        "the map (`occupancy`, published), those far from their cell (`error`), `both` of the map's, or "
-        "`none`",
+        "data or arms that do not fit together (`flaws`; digits have none), those in sparse cells "
+        "of the map (`occupancy`, published), those far from their cell (`error`), `both` of the "
+        "map's, or `none`",
         choices=("flaws", "occupancy", "error", "both", "none"),
     )
     percentile: float = _percentile(
