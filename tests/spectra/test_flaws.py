@@ -25,9 +25,8 @@ def arms():
 def measure(arms):
     flaws = Flaws(3)
     for arm, (flux, ivar) in arms.items():
-        shared = flaws.add_arm(WAVELENGTH[arm])
         for block in (slice(0, 2), slice(2, 4)):
-            flaws.add(block, shared, flux[block], ivar[block])
+            flaws.add(block, WAVELENGTH[arm], flux[block], ivar[block])
     return flaws.measure()
 
 

@@ -9,10 +9,10 @@ import itertools
 import numpy as np
 
 from quasarnet_al.network.recipe import Recipe
-from quasarnet_al.spectra.grid import Grid
+from quasarnet_al.spectra.grid import OVERLAPS, Grid
 
 #: Wavelengths (Angstrom) between which DESI's arms B, R and Z overlap.
-ARM_EDGES = (5780.0, 7570.0)
+ARM_EDGES = tuple((low + high) / 2 for low, high in OVERLAPS)
 #: Pixels over which the noise is taken to be the same.
 BLOCK = 40
 #: Median of the absolute value of a normal variable of unit standard deviation.

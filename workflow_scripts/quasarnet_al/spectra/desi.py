@@ -17,13 +17,17 @@ from quasarnet_al.spectra import hdus, pool, rebin, tiles
 from quasarnet_al.spectra.columns import CATALOG, Column
 from quasarnet_al.spectra.extraction import Extraction
 from quasarnet_al.spectra.flaws import Flaws
-from quasarnet_al.spectra.grid import BLUE, RED, Grid
+from quasarnet_al.spectra.grid import BLUE, OVERLAPS, RED, Grid
 from quasarnet_al.spectra.tables import check_columns, locate
 
 ARMS = "BRZ"
 #: First and last wavelength (Angstrom) that each arm alone sees: where cameras were joined, they
 #: tell which of them has data.
-ALONE = {"B": (3600, 5760), "R": (5800, 7520), "Z": (7620, 9824)}
+ALONE = {
+    "B": (BLUE, OVERLAPS[0][0]),
+    "R": (OVERLAPS[0][1], OVERLAPS[1][0]),
+    "Z": (OVERLAPS[1][1], 9824),
+}
 PETALS = range(10)
 #: Names of coadds by layout (desidatamodel): the petal is a group, absent for a healpix pixel.
 NAMES = {
@@ -491,7 +495,6 @@ def _rebin(
     for arm in coadd.arms:
         wavelength, *images = coadd.arm(arm)
         bins = rebin.Bins(wavelength, grid)
-        shared = flaws.add_arm(wavelength) if flaws else []
         pixel = np.arange(grid.size)[bins.pixel]
         blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
         alone = {letter: (blue >= ALONE[letter][0]) & (red <= ALONE[letter][1]) for letter in arm}
@@ -502,7 +505,7 @@ def _rebin(
             for image, array in zip(images, (flux, ivar), strict=True):
                 image.read(part, array)
             if flaws:
-                flaws.add(block, shared, flux, ivar)
+                flaws.add(block, wavelength, flux, ivar)
             with np.errstate(invalid="ignore", over="ignore"):
                 flux *= ivar
                 flux_sum, ivar_sum = bins.sum(flux), bins.sum(ivar)

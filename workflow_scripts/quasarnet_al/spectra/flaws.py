@@ -1,17 +1,18 @@
 """Flaws of spectra: what the reduction left in them, whatever the object is.
 
-They are measured on the pixels of the arms. In the network's, 5 to 13 times as wide, cosmic rays
+They are measured on the pixels of the arms. In the network's, 10 to 28 times as wide, cosmic rays
 look like noise, and where arms do not fit together the step between them is gone.
 """
 
 import numpy as np
 
+from quasarnet_al.spectra.grid import OVERLAPS
+
 #: A pixel is a spike that lies this many standard deviations above the mean of the two pixels
 #: `REACH` away: half a resolution element of DESI or more, so that lines are hardly any.
 SIGNIFICANT, REACH = 5, 2
-#: Wavelengths (Angstrom) that two arms share (DESI Collaboration 2022, AJ 164, 207, table 2), and
-#: how well their flux calibrations agree there.
-OVERLAPS, CALIBRATION = ((5760, 5800), (7520, 7620)), 0.03
+#: How well the flux calibrations of two arms agree where they overlap.
+CALIBRATION = 0.03
 #: The measures of a spectrum at the limit: number of spikes, share of pixels without data, and
 #: standard deviations between two arms' fluxes in an overlap. Of the mock survey's spectra without
 #: a flaw 1 in 100 has more spikes, as many such a step, and none as many pixels without data.
@@ -27,51 +28,32 @@ class Flaws:
     """
 
     def __init__(self, count: int):
-        self._pixels = 0
-        self._spikes, self._missing = np.zeros((2, count), np.int32)
+        self._pixels, self._spikes, self._missing = np.zeros((3, count), np.int32)
         self._work = np.empty(0, np.float32)
         #: Sums of flux x ivar, and of ivar, of the first and the second arm of each overlap.
         self._shared = np.zeros((len(OVERLAPS), 2, 2, count))
 
-    def add_arm(self, wavelength: np.ndarray) -> list[tuple[int, int, slice]]:
-        """Count the pixels of an arm, and return what of it `add` needs to know.
-
-        Parameters
-        ----------
-        wavelength : (p,) increasing, Angstrom
-        """
-        self._pixels += len(wavelength)
-        shared = []
-        for number, (low, high) in enumerate(OVERLAPS):
-            # The edges are pixels of both arms, as far as text of a decimal fraction can say.
-            first, last = np.searchsorted(wavelength, (low - 0.01, high + 0.01))
-            if last > first:
-                # The second arm begins in the overlap.
-                side = int(wavelength[0] > low - 1)
-                shared.append((number, side, slice(first, last)))
-        return shared
-
-    def add(
-        self,
-        block: slice,
-        shared: list[tuple[int, int, slice]],
-        flux: np.ndarray,
-        ivar: np.ndarray,
-    ) -> None:
+    def add(self, block: slice, wavelength: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> None:
         """Measure some spectra in one arm.
 
         Parameters
         ----------
         block : which of the spectra
-        shared : as `add_arm` returned it
+        wavelength : (p,) increasing, Angstrom
         flux, ivar : float32 (m, p); ivar in 1/flux^2
         """
         self._spikes[block] += self._count_spikes(flux, ivar)
+        self._pixels[block] += len(wavelength)
         self._missing[block] += np.count_nonzero(ivar == 0, axis=1)
-        for number, side, pixels in shared:
+        for number, (low, high) in enumerate(OVERLAPS):
+            # The edges are pixels of both arms, as far as text of a decimal fraction can say.
+            pixels = slice(*np.searchsorted(wavelength, (low - 0.01, high + 0.01)))
             weight = ivar[:, pixels]
-            weighted = np.where(weight > 0, flux[:, pixels], 0) * weight
-            self._shared[number, side, :, block] = weighted.sum(axis=1), weight.sum(axis=1)
+            if weight.shape[1]:
+                # The second arm begins in the overlap.
+                side = int(wavelength[0] > low - 1)
+                weighted = np.where(weight > 0, flux[:, pixels], 0) * weight
+                self._shared[number, side, :, block] = weighted.sum(axis=1), weight.sum(axis=1)
 
     def _count_spikes(self, flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
         count, pixels = flux.shape[0], flux.shape[1] - 2 * REACH
@@ -104,5 +86,5 @@ class Flaws:
             variance = 1 / first_weight + 1 / second_weight
             variance += (CALIBRATION * (one + two) / 2) ** 2
             step = np.nan_to_num(np.abs(two - one) / np.sqrt(variance)).max(axis=0)
-        missing = self._missing / max(self._pixels, 1)
+        missing = self._missing / np.maximum(self._pixels, 1)
         return np.max([self._spikes / SPIKES, missing / MISSING, step / STEP], 0).astype(np.float32)

@@ -24,6 +24,9 @@ LIGHT_SPEED = 299792.458
 BLUE = 3600.0
 #: Both end before it, in Angstrom.
 RED = 10000.0
+#: Wavelengths (Angstrom) that DESI's arms B and R, and R and Z, share
+#: (DESI Collaboration 2022, AJ 164, 207, table 2).
+OVERLAPS = ((5760, 5800), (7520, 7620))
 
 
 @dataclass(frozen=True)

@@ -175,12 +175,14 @@ def _with_data(value: Any, data: str) -> Any:
         return {key: _with_data(inner, data) for key, inner in value.items()}
     if isinstance(value, list):
         return [_with_data(inner, data) for inner in value]
-    unknown = re.search(r"\{(?!data\})\w*\}", value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return value
+    unknown = re.search(r"\{(?!data\})\w*\}", value)
     if unknown:
         raise InputError(
             "config", f"{value}: there is no {unknown[0]}", "write {data}, or the path"
         )
-    if isinstance(value, str) and "{data}" in value:
+    if "{data}" in value:
         if not Path(data).is_dir():
             raise InputError(
                 data or "{data}", "is not a folder", "set the config's key `data` to the real data"
