@@ -133,7 +133,8 @@ onstart:
         if not job.is_local
     ]
     made = {path for job in jobs for path in job.output}
-    old = revisions.note({path for job in jobs for path in job.input} - made)
+    read = {path for job in jobs for path in job.input} - made
+    old = revisions.note(read)
     if old:
         print(old, file=sys.stderr)
     CAMPAIGN.note_batches(
@@ -141,6 +142,7 @@ onstart:
     )
     merged = {int(job.wildcards.round) for job in jobs if job.rule.name == "merge_labels"}
     try:
+        CAMPAIGN.check_merged(read)
         if not RESTORES:
             CAMPAIGN.set_aside(PLACES)
         CAMPAIGN.record(merged)

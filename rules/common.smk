@@ -222,7 +222,7 @@ def handed_in(wildcards):
 def som_seed(wildcards):
     """Random seed of a map; a refit gets its own, so that it draws another sample of the pool."""
     number = 0 if wildcards.fit == "run" else int(wildcards.fit.removeprefix("round-"))
-    return 100 * config["seed"] + number
+    return 100 * settings_of_fit(wildcards)["seed"] + number
 
 
 def oracle_answers(wildcards):

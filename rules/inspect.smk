@@ -47,7 +47,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             templates=config["inspection"]["redrock_templates"],
             inspection=lambda wildcards: settings(wildcards)["inspection"],
             adjudication=lambda wildcards: "yes" if is_adjudicated(wildcards.round) else "no",
-            seed=config["seed"],
+            seed=lambda wildcards: settings(wildcards)["seed"],
         shell:
             """
             python "$QUASARNET_AL_PROGRAMS/write_pages.py" \

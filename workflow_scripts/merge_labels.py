@@ -1,5 +1,7 @@
 """Merge the CSV files that inspectors handed in into the labels of a round."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from quasarnet_al.core import files
@@ -57,6 +59,8 @@ def main(argv: list[str] | None = None) -> None:
     table = table.sort_values(["FILE", "LINE"], kind="stable")
     counts |= agreement(answers, args.title_prefix, len(task.spectypes))
     counts |= {"refused rows": len(table), "rows of other batches": len(elsewhere)}
+    # Where they are in the record of what was handed in: the digits of their sum, and their name.
+    counts["files"] = sorted("/".join(Path(path).parts[-2:]) for path in args.vi)
     write_csv(args.output, labels)
     write_csv(args.refused, table)
     files.write_json(args.agreement, counts)

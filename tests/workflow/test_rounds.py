@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import discard_answers
+import merge_labels
 import record_round
 from helpers.answers import write_answers
 from helpers.paths import ROOT
@@ -348,6 +349,55 @@ def test_a_changed_or_lost_frozen_batch_is_refused():
     (RESULTS / "round-01/batch.fits").unlink()
     with pytest.raises(InputError, match="is gone"):
         campaign().check_frozen()
+
+
+def test_answers_that_are_all_gone_are_not_asked_for_again(tmp_path):
+    """A folder of labels that is not mounted, or another one in the config: no round reopens."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    path = hand_in(1, "a.csv", [11, 13])
+    campaign().record([])
+    Path("labels").rename("moved")
+    for now in (campaign(), campaign(labels="elsewhere")):
+        with pytest.raises(InputError, match=r"holds none of the answers .* handed in for round 1"):
+            now.check_frozen()
+    campaign(labels="moved").check_frozen()
+    Path("moved").rename("labels")
+    # A file that is no table any more holds none either.
+    path.write_text("no table")
+    with pytest.raises(InputError, match=r"such as results/test/round-01/handed-in/\w+/a.csv"):
+        campaign().check_frozen()
+    discard_answers.main(["--run", "test", "--round", "1"])
+    campaign().check_frozen()
+
+
+def test_labels_of_other_answers_are_not_read():
+    """Snakemake forgets the parameters of a rule where results are copied without its folder."""
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "a.csv", [11, 13])
+    campaign().record([1])
+    folder = RESULTS / "round-01"
+    names = {"--output": "labels.csv", "--refused": "refused.csv", "--agreement": "agreement.json"}
+
+    def merge():
+        words = [word for name, file in names.items() for word in (name, str(folder / file))]
+        words += ["--batch", str(folder / "batch.csv"), "--vi", *campaign().copies(1)]
+        merge_labels.main(words)
+
+    assert campaign().unmerged() == []
+    merge()
+    labels = str(folder / "labels.csv")
+    assert campaign().unmerged() == []
+    hand_in(1, "a.csv", [11, 13], z=2.9)
+    now = campaign()
+    assert now.unmerged() == [labels]
+    now.check_merged({"results/test/round-01/batch.csv"})
+    with pytest.raises(InputError, match=r"other answers .*; add --forcerun merge_labels"):
+        now.check_merged({labels})
+    assert f"{labels}: was merged from other answers" in now.next_steps("")
+    now.record([1])
+    merge()
+    assert campaign().unmerged() == []
 
 
 def test_what_was_learned_from_is_not_restored_from_other_labels():

@@ -43,6 +43,9 @@ APART = {"classification": {"catalogue_cut"}}
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
 
+_UNMERGED = "was merged from other answers than are handed in now, and Snakemake does not know it"
+
+
 @dataclass
 class Answers:
     """What people handed in for one round.
@@ -303,6 +306,31 @@ class Campaign:
         """Whether a merge fails where a minibatch of a round is without answers."""
         return not self.is_oracle_round(number) and not handed_in.is_closed(self.labels(number))
 
+    def unmerged(self) -> list[str]:
+        """Return the labels that were merged from other answers than people have handed in now.
+
+        Snakemake merges them again where it knows the parameters of their rule: not where results
+        were copied without its folder, nor with `--rerun-triggers mtime`.
+        """
+        found = []
+        for number in (n for n in self.numbers if not self.is_oracle_round(n)):
+            labels, agreement = (
+                self.results(number) / name for name in ("labels.csv", "agreement.json")
+            )
+            if self.waiting(number) or not (labels.exists() and agreement.exists()):
+                continue
+            # An older version did not write it.
+            merged = read_json(agreement).get("files")
+            if merged is not None and merged != sorted(f.copy for f in self.answers(number).files):
+                found.append(str(labels))
+        return found
+
+    def check_merged(self, read: Collection[str]) -> None:
+        """Raise `InputError` where a job is about to read labels that are out of date."""
+        for labels in self.unmerged():
+            if labels in read:
+                raise InputError(labels, _UNMERGED, "add --forcerun merge_labels")
+
     @functools.cached_property
     def numbers(self) -> list[int]:
         """The numbers of the rounds that belong to the graph now.
@@ -456,6 +484,15 @@ class Campaign:
     def check_frozen(self) -> None:
         """Raise `InputError` where an answered batch is not what people were asked about."""
         for number in self.frozen:
+            if not self.answers(number).files:
+                *_, copy = self.gone(number).values()
+                raise InputError(
+                    self.labels(number),
+                    f"holds none of the answers that were handed in for round {number}, so people "
+                    f"would be asked again; there are copies, such as {copy}",
+                    "copy them back, set `labels` to the folder where they are, or discard them "
+                    "with workflow_scripts/discard_answers.py",
+                )
             sums, pool = self._recorded(number)["sums"], self._recorded(number).get("pool", "")
             if pool != self.shared:
                 raise InputError(
@@ -663,6 +700,7 @@ class Campaign:
         lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
         for number in numbers:
             lines += self._merged(number)
+        lines += [f"{path}: {_UNMERGED}: add --forcerun merge_labels" for path in self.unmerged()]
         lines += self._frozen_lines()
         lines += [
             f"{plan.pool_folder(self.config)}/{name}.fits is gone, and so is its tile from "
