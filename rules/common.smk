@@ -15,7 +15,7 @@ from quasarnet_al.workflow import cost
 from quasarnet_al.workflow.config import PREVIOUS
 
 CHUNKS = CAMPAIGN.chunks
-CATALOG_CHUNKS = plan.chunks(config, "catalog") or CHUNKS
+CATALOG_CHUNKS = CAMPAIGN.catalog_chunks or CHUNKS
 #: The chunks of the pool and of the catalogue, by name.
 PLACES = CHUNKS | CATALOG_CHUNKS
 LABELLED = plan.labelled_sets(config)

@@ -12,6 +12,9 @@ rule evaluate_ensemble:
         ensemble="results/<run>/round-{round}/ensemble.h5",
         validation="results/<run>/validation.fits",
         training="results/<run>/round-{round}/training.fits",
+        before=lambda wildcards: expand(
+            "results/<run>/round-{number}/training.fits", number=earlier_rounds(wildcards)
+        ),
     output:
         metrics="results/<run>/round-{round}/metrics.json",
     log:
@@ -33,6 +36,7 @@ rule evaluate_ensemble:
             --ensemble {input.ensemble:q} \
             --validation {input.validation:q} \
             --training {input.training:q} \
+            --before {input.before:q} \
             --round {wildcards.round} \
             {params.classification} \
             --threads {threads} \

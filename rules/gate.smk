@@ -45,7 +45,7 @@ rule compare_weights:
         # A share of its own, where the config gives one: the network was chosen on the other.
         validation=judging_sets()[-1],
         pool=expand("<pool>/{tiles}.fits", tiles=CHUNKS),
-        sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(config)),
+        sky=expand("results/<run>/sky/{tiles}.fits", tiles=plan.sky_chunks(CHUNKS)),
     output:
         table="results/<run>/gate/gate.csv",
         changes="results/<run>/gate/changes.csv",

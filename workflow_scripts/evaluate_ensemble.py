@@ -1,11 +1,15 @@
-"""Evaluate a round's ensemble on the validation set."""
+"""Evaluate a round's ensemble on the validation set.
+
+Objects that it, or an ensemble that it may go on from, learned from are left out: there are some
+where the validation set has changed since.
+"""
 
 from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, provenance, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
-from quasarnet_al.spectra import pool
+from quasarnet_al.spectra import pool, sets
 from quasarnet_al.tasks.registry import TASKS
 
 #: Number of labels that are named, of those of the training set that no member agrees with.
@@ -18,19 +22,32 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--ensemble", required=True, help="ensemble (HDF5)")
     parser.add_argument("--validation", required=True, help="validation set (FITS)")
     parser.add_argument("--training", required=True, help="training set (FITS)")
+    parser.add_argument(
+        "--before", nargs="*", default=[], help="training sets of the rounds before (FITS)"
+    )
     parser.add_argument("--round", type=int, required=True, help="number of the round")
     options.add_arguments(parser, Classification)
     parser.add_argument("--threads", type=positive, default=1, help="number of threads")
     parser.add_argument("--output", required=True, help="metrics (JSON)")
     args = parser.parse_args(argv)
 
-    spectra, _, labels = pool.read_labelled(args.validation)
+    judged = sets.Labelled.read(args.validation)
+    learned = [sets.Labelled.without_spectra(path) for path in [args.training, *args.before]]
+    new = sets.unlearned(judged, learned)
+    spectra, labels = judged.spectra[new], judged.labels[new]
     task = TASKS[args.task]
     networks = read_ensemble(args.ensemble, task.layout)
     if networks[0].grid.size != spectra.shape[1]:
         raise InputError(
             args.validation, "is on another grid than the ensemble", "extract it again"
         )
+    for name in task.needed:
+        if name not in labels["SPECTYPE"]:
+            raise InputError(
+                args.validation,
+                f"contains no {name} but those that the ensemble learned from",
+                "set `seed` and the shares labelled.*.validation back, or add a labelled set",
+            )
     classification = options.from_arguments(Classification, args)
     learnt, _, training = pool.read_labelled(args.training)
     if learnt.shape[1] != spectra.shape[1]:
@@ -41,6 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         "training_spectra": len(training),
         "labels_of_rounds": int((training["ORIGIN"] == "inspection").sum()),
         "members": len(networks),
+        "validation_learned": int((~new).sum()),
         **task.evaluate(networks, spectra, labels, classification, args.threads),
         "doubted": len(disputed),
         "most_doubted": [

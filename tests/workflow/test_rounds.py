@@ -15,6 +15,7 @@ import record_round
 from helpers.answers import write_answers
 from helpers.paths import ROOT
 from quasarnet_al.core.files import InputError, write_json
+from quasarnet_al.workflow import plan
 from quasarnet_al.workflow.cost import jobs_of_round
 from quasarnet_al.workflow.plan import check
 from quasarnet_al.workflow.rounds import CHOICE, Campaign, command_to_go_on
@@ -349,6 +350,27 @@ def test_a_changed_or_lost_frozen_batch_is_refused():
     (RESULTS / "round-01/batch.fits").unlink()
     with pytest.raises(InputError, match="is gone"):
         campaign().check_frozen()
+
+
+def test_a_tile_that_was_observed_again_is_another_pool_file():
+    """`tile_table` has its last night, and the scores and map of its old spectra stay as they are."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    campaign().record([])
+    tiles = ["1/20260101", "2/20260909"]
+    sources = [{"root": "redux", "tiles": tiles}]
+    assert list(campaign(pool={"sources": sources}).chunks) == ["1", "2"]
+    hand_in(1, "a.csv", [11])
+    again = {"sources": [{"root": "redux", "tiles": ["2/20261010"]}]}
+    now = campaign(pool={"sources": sources}, catalog={"sources": sources})
+    assert now.tiles(1) == ["1", "2"] and now.tiles(2) == ["1", "2-2"] == list(now.catalog_chunks)
+    assert now.chunks["2-2"].tiles == ("2/20260909",) and plan.sky_chunks(now.chunks) == [
+        "1",
+        "2-2",
+    ]
+    now.record([])
+    now = campaign(pool={"sources": sources[:1]})
+    assert list(now.chunks) == ["1", "2-2"] and list(campaign(pool=again).chunks) == ["2-2"]
 
 
 def test_answers_that_are_all_gone_are_not_asked_for_again(tmp_path):

@@ -57,7 +57,7 @@ def spectra(
     tables = []
     grid = next(iter(networks.values())).grid
     known = {path: sets.Labelled.read(path, grid) for path in paths}
-    new = {path: each[_others(each, learned)] for path, each in known.items()}
+    new = {path: each[sets.unlearned(each, learned)] for path, each in known.items()}
     for name, network in networks.items():
         reliability = calibration.of_network(network.attributes)
         for path, each in new.items():
@@ -75,14 +75,6 @@ def spectra(
             table["DZ"] = velocity(table["Z_QN"].to_numpy(), each.labels["Z"]) / LIGHT_SPEED
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _others(spectra: sets.Labelled, learned: Sequence[sets.Labelled]) -> np.ndarray:
-    """Return which spectra are of objects that are not among those `learned`, bool (n,)."""
-    every = [spectra, *learned]
-    number = sets.objects(stack([e.catalog for e in every]), stack([e.labels for e in every]))
-    count = len(spectra.labels)
-    return ~np.isin(number[:count], number[count:])
 
 
 def check(spectra: "pd.DataFrame", cuts: Sequence[float]) -> "pd.DataFrame":

@@ -148,10 +148,13 @@ def read(path: str | Path, grid: Grid | None = None) -> tuple[np.ndarray, np.nda
 
 
 def read_labelled(
-    path: str | Path, grid: Grid | None = None
+    path: str | Path, grid: Grid | None = None, spectra: bool = True
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the spectra, the catalogue and the labels of a labelled set, as `read` does."""
-    content = _read(path, grid)
+    """Return the spectra, the catalogue and the labels of a labelled set, as `read` does.
+
+    Without `spectra` these are float32 (0, p).
+    """
+    content = _read(path, grid, spectra)
     if content.labels is None:
         raise InputError(path, "has no LABELS table", "give a labelled set, not a pool file")
     return content.spectra, content.catalog, content.labels

@@ -48,6 +48,11 @@ class Labelled:
         return cls(*pool.read_labelled(path, grid))
 
     @classmethod
+    def without_spectra(cls, path: str | Path) -> "Labelled":
+        """Read which objects are in a labelled set; `spectra` has no rows."""
+        return cls(*pool.read_labelled(path, spectra=False))
+
+    @classmethod
     def join(cls, parts: Sequence["Labelled"]) -> "Labelled":
         return cls(
             np.concatenate([part.spectra for part in parts]),
@@ -75,6 +80,14 @@ def objects(catalog: np.ndarray, labels: np.ndarray) -> np.ndarray:
     count = len(labels)
     graph = coo_array((np.ones(len(one), bool), (one, other)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
+
+
+def unlearned(spectra: Labelled, learned: Sequence[Labelled]) -> np.ndarray:
+    """Return which spectra are of objects that are not among those `learned`, bool (n,)."""
+    every = [spectra, *learned]
+    number = objects(stack([e.catalog for e in every]), stack([e.labels for e in every]))
+    count = len(spectra.labels)
+    return ~np.isin(number[:count], number[count:])
 
 
 def _equal(values: np.ndarray) -> np.ndarray:

@@ -170,7 +170,8 @@ def chunks(
 
     `made` are chunks that are there already: their tiles stay together, so that tiles that
     are added make new chunks and leave the old ones as they are. `taken` are names of chunks that
-    answered rounds chose from: other tiles, of which some were removed, get another name.
+    answered rounds chose from: what is left of their tiles, or a later night of one, gets another
+    name.
     """
     if section == "pool" and config["pool"]["run"]:
         return _chunks_of(config["pool"]["run"])
@@ -196,7 +197,8 @@ def chunks(
         for first in range(0, len(left), size):
             tiles = tuple(left[first : first + size])
             name = "_".join(names[tile] for tile in dict.fromkeys((tiles[0], tiles[-1]))) + ending
-            if len(tiles) > 1:
+            # These names do not say which tiles, or which night.
+            if len(tiles) > 1 or place["layout"] == "cumulative":
                 others = (f"{name}-{number}" for number in count(2))
                 name = next(name for name in chain([name], others) if name not in taken)
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})
@@ -370,10 +372,10 @@ def teams(config: dict) -> dict[str, list[int]]:
     }
 
 
-def sky_chunks(config: dict) -> list[str]:
+def sky_chunks(chunks: dict[str, Chunk]) -> list[str]:
     """Return the chunks whose sky fibres the gate looks at: each tile once."""
     places: dict[tuple, str] = {}
-    for name, chunk in chunks(config).items():
+    for name, chunk in chunks.items():
         places.setdefault((chunk.root, chunk.layout, chunk.tiles), name)
     return list(places.values())
 

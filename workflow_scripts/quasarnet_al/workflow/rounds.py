@@ -364,14 +364,23 @@ class Campaign:
     @functools.cached_property
     def chunks(self) -> dict[str, plan.Chunk]:
         """The chunks of the pool; those of frozen rounds stay together when tiles are added."""
+        return self._chunks("pool")
+
+    @functools.cached_property
+    def catalog_chunks(self) -> dict[str, plan.Chunk]:
+        """The chunks of the catalogue, none where it has no sources of its own."""
+        return self._chunks("catalog")
+
+    def _chunks(self, section: str) -> dict[str, plan.Chunk]:
         in_use = bool(self.frozen or self._lent) and self._made.exists()
         if not in_use:
-            return plan.chunks(self.config)
+            return plan.chunks(self.config, section)
         taken = set().union(*self._lent.values())
         for number in self.frozen:
             if (self.results(number) / "round.json").exists():
                 taken.update(self.tiles(number))
-        return plan.chunks(self.config, made=plan.read_chunks(self._made).values(), taken=taken)
+        made = plan.read_chunks(self._made).values()
+        return plan.chunks(self.config, section, made, taken)
 
     @property
     def shared(self) -> str:
@@ -701,6 +710,7 @@ class Campaign:
         for number in numbers:
             lines += self._merged(number)
         lines += [f"{path}: {_UNMERGED}: add --forcerun merge_labels" for path in self.unmerged()]
+        lines += self._learned_lines()
         lines += self._frozen_lines()
         lines += [
             f"{plan.pool_folder(self.config)}/{name}.fits is gone, and so is its tile from "
@@ -777,6 +787,23 @@ class Campaign:
                     "take another batch.acquisition, before anybody inspects it"
                 )
         return lines
+
+    def _learned_lines(self) -> list[str]:
+        """Say of which rounds the figures are on a part of the validation set."""
+        found = {}
+        for number in self.numbers:
+            metrics = self.results(number) / "metrics.json"
+            # An older version did not count them.
+            learned = read_json(metrics).get("validation_learned", 0) if metrics.exists() else 0
+            if learned:
+                found[number] = learned
+        if not found:
+            return []
+        counts = ", ".join(map(str, found.values()))
+        return [
+            f"the validation set has changed: the ensembles of {_rounds(list(found))} learned from "
+            f"{counts} of its spectra, which are left out of their figures"
+        ]
 
     def _frozen_lines(self) -> list[str]:
         """Say which rounds stay as they were, and what acts only from the next one on."""
