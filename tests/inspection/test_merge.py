@@ -59,6 +59,17 @@ def test_conflicts_are_not_guessed(tmp_path, other, status):
         )
 
 
+def test_a_galaxy_without_a_redshift_contradicts_a_quasar(tmp_path):
+    """Its row was refused, and the other's answer became the label alone."""
+    galaxy = vi(tmp_path / "b.csv", f"{BATCH[0]},bob,3,,GALAXY,,", f"{BATCH[1]},bob,4,,GALAXY,,")
+    quasar = vi(tmp_path / "a.csv", f"{BATCH[0]},ann,4,2.1,QSO,,", f"{BATCH[1]},ann,4,0.5,GALAXY,,")
+    labels, _, _ = merged(quasar, galaxy)
+    assert labels.loc[BATCH[0], "STATUS"] == "conflict"
+    assert labels.loc[BATCH[1], ["STATUS", "SPECTYPE", "Z"]].tolist() == ["accepted", "GALAXY", 0.5]
+    alone = merged(galaxy)[0].loc[BATCH[1]]
+    assert (alone.STATUS, alone.SPECTYPE) == ("accepted", "GALAXY") and np.isnan(alone.Z)
+
+
 def test_adjudication_overrides(tmp_path):
     a = vi(tmp_path / "a.csv", f"{BATCH[0]},ann,4,2.1,QSO,,")
     b = vi(tmp_path / "b.csv", f"{BATCH[0]},bob,4,0.5,GALAXY,,")
@@ -141,7 +152,8 @@ def test_order_and_repetition_do_not_matter(tmp_path_factory, contents, chance: 
     pd.testing.assert_frame_equal(once[1], twice[1])
     assert once[2] == twice[2]
     taken = once[0]["ACCEPTED"] == 1
-    assert (once[0].loc[taken, "QUALITY"] >= 2.5).all() and once[0].loc[taken, "Z"].notna().all()
+    assert (once[0].loc[taken, "QUALITY"] >= 2.5).all()
+    assert once[0].loc[taken & (once[0]["SPECTYPE"] != "GALAXY"), "Z"].notna().all()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Visual inspection (VI): CSV files in and out.
 
 The CSV is the one that prospect writes (github.com/desihub/prospect, `vi_file_fields`)
-with three more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what the inspector
-saw of the ensemble before answering) and VI_time (of the answer, ISO 8601; UTC where it has
-no offset). Text that a spreadsheet would run as a formula is written with an apostrophe
-before it, which `read_vi` removes again.
+with four more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what the inspector
+saw of the ensemble before answering), VI_time (of the answer, ISO 8601; UTC where it has
+no offset) and VI_answer, which says the answer once more (`REPEATED`). Text that a
+spreadsheet would run as a formula is written with an apostrophe before it, which `read_vi`
+removes again.
 """
 
 import math
@@ -44,7 +45,10 @@ PROSPECT_COLUMNS = [
 ]
 #: The columns without which a file holds no answers.
 NEEDED = ("TARGETID", "VI_quality", "VI_z", "VI_spectype")
-VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time"]
+VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time", "VI_answer"]
+#: What VI_answer repeats, a bar between each two: where it says something else, a column was
+#: sorted, moved or changed by itself, and the row's answer may be about another target.
+REPEATED = ("TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_BAL")
 ROW_COLUMNS = [
     "FILE",
     "PAGE",
@@ -103,6 +107,8 @@ def read_vi(
     refused : (line number, TARGETID as written, reason) of every other row. A row that
         contradicts itself, a star with |z| > `STAR_Z` or a quasar with z < `STAR_Z`, is
         refused from quality 2 on; below, a class and a redshift never become a label.
+        Only a quasar needs a redshift. A row is also refused where it is not what its
+        VI_answer says.
 
     Raises
     ------
@@ -283,6 +289,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         targetid = whole_number(cell["TARGETID"])
     except ValueError as error:
         raise _Refused(str(error)) from error
+    _refuse_moved(cell)
     quality = _number(cell, "VI_quality", -1)
     if quality not in (-1, 0, 1, 2, 3, 4):
         raise _Refused(f"VI_quality {cell['VI_quality']!r} is not one of -1, 0, 1, 2, 3, 4")
@@ -300,7 +307,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
     if quality >= MIN_QUALITY:
         if not spectype:
             raise _Refused("has neither VI_spectype nor Redrock_spectype")
-        if redshifts and math.isnan(z):
+        if redshifts and spectype == "QSO" and math.isnan(z):
             raise _Refused("has neither VI_z nor a Redrock_z")
         if spectype == "QSO" and math.isnan(vi_z) and z <= STAR_Z:
             raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is that of a star")
@@ -317,6 +324,35 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
         *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
     )
+
+
+def _refuse_moved(cell: dict[str, str]) -> None:
+    """Refuse a row that is not what its VI_answer says."""
+    if not cell.get("VI_answer"):
+        return
+    said = dict(zip(REPEATED, cell["VI_answer"].split("|"), strict=False))
+    for name in REPEATED:
+        if name not in cell or _same(cell[name], said.get(name, "").strip()):
+            continue
+        if name == "TARGETID":
+            raise _Refused(
+                f"TARGETID is not that of VI_answer ({said[name]}): a spreadsheet has rounded it, "
+                "or sorted one column by itself; hand in the CSV as the page saved it"
+            )
+        raise _Refused(
+            f"{name} {cell[name]!r} is not what VI_answer says ({said.get(name, '')!r}): a column "
+            "was sorted by itself, or an answer changed; change it on the page, or empty VI_answer"
+        )
+
+
+def _same(one: str, two: str) -> bool:
+    """Return whether two cells are equal, as numbers where both are."""
+    one, two = (DECIMAL_COMMA.sub(r"\1.\2", text) for text in (one, two))
+    if all(re.fullmatch("-?[0-9]+", text) for text in (one, two)):
+        return int(one) == int(two)
+    if is_number(one) and is_number(two):
+        return float(one) == float(two)
+    return one.casefold() == two.casefold()
 
 
 def _name(text: str) -> str:
