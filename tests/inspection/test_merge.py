@@ -361,6 +361,34 @@ def test_a_renamed_file_is_no_correction_where_it_cannot_be_told(tmp_path):
     assert labels["INSPECTORS"].tolist() == ["Ann; Ann (2)"] * 2
 
 
+@pytest.mark.parametrize("zone", [2, -7, 5.75])
+@pytest.mark.parametrize("copied", ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.250Z"])
+def test_a_copy_in_another_time_zone_is_of_the_same_person(tmp_path, zone, copied):
+    """It counted as two people who agree, or an answer as corrected by its own copy."""
+    start = pd.Timestamp("2026-01-01T10:00:00.250Z")
+    times = [start + pd.Timedelta(seconds=7.3 * k * k) for k in range(12)]
+    rows = [f"{k},Ann,4,2.1,QSO,{time.isoformat()}" for k, time in enumerate(times)]
+    moved = [(time + pd.Timedelta(hours=zone)).strftime(copied) for time in times]
+    saved = vi(tmp_path / PAGE, *rows, header=TIMED)
+    copy = vi(
+        tmp_path / f"Copy of {PAGE}",
+        *(f"{k},Ann,4,2.1,QSO,{time}" for k, time in enumerate(moved)),
+        header=TIMED,
+    )
+    # Ten minutes later the first is corrected, in the browser or in a file of its own.
+    later = (times[-1] + pd.Timedelta(minutes=10)).isoformat()
+    corrected = [f"0,Ann,4,0.5,GALAXY,{later}", *rows[1:]]
+    new = vi(tmp_path / PAGE.replace(".csv", " (1).csv"), *corrected, header=TIMED)
+    for paths, first in (
+        ([saved, copy], "QSO"),
+        ([saved, copy, new], "GALAXY"),
+        ([copy, new], "GALAXY"),
+    ):
+        labels = merge.merge(read_answers(paths)[0], range(12))[0]
+        assert labels["INSPECTORS"].unique().tolist() == ["Ann"]
+        assert labels["SPECTYPE"].tolist() == [first] + ["QSO"] * 11
+
+
 def test_a_withdrawn_answer_is_none(tmp_path):
     old = given_at(tmp_path / "desi-vi_t_ann.csv", "4,0.5,GALAXY", "2026-01-01T10:00:00.000Z")
     # By a clock that was set back: the page makes each answer later than the one before.

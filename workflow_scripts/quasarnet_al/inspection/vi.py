@@ -12,8 +12,9 @@ import math
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,8 @@ ROW_COLUMNS = [
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
 MANY = 10
+#: All time zones are whole multiples of this from each other, seconds.
+ZONE = 900
 #: What of a time has been lost, seconds, by what is left of it.
 _LOST = ((r":\d\d:\d\d[.,]", 0.0), (r":\d\d:\d\d", 0.999), (r"\d:\d\d", 59.999), ("", 86399.999))
 #: File names of our pages, whose titles end in a known way, then of prospect's.
@@ -183,6 +186,9 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     answered, and the second in the order of the files' names gets a name of its own, such as
     `Ann (2)`.
 
+    A copy of a file in which a spreadsheet has moved all times by a time zone is of the same
+    person: its times are moved back.
+
     PAGE is the title in a file's name. A file without one was renamed: its answers that have a
     time are of the page on which the same person answered about the same target, if it is one.
     """
@@ -190,6 +196,7 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
     rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
     rows["PAGE"] = _pages(rows)
+    rows["TIME"] = _by_one_clock(rows)
     names = rows["INSPECTOR"].to_numpy(dtype=object, copy=True)
     for (inspector, _), group in rows.groupby(["INSPECTOR", "PAGE"], sort=True):
         # The files of each person: every one in the order of time with all others.
@@ -221,6 +228,43 @@ def _pages(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def _by_one_clock(rows: pd.DataFrame) -> pd.Series:
+    """Return the times of all answers, those of copies in another time zone moved back."""
+    texts = rows["TIME"].copy()
+    for _, group in rows.groupby(["INSPECTOR", "PAGE"], sort=True):
+        files: list[dict[tuple, float]] = []
+        for _, file in group.groupby("FILE", sort=True):
+            said = file[["TARGETID", "SPECTYPE", "QUALITY", "BAL"]].assign(Z=file["Z"].fillna(-1))
+            moments = file["TIME"].map(moment)
+            times = dict(zip(said.itertuples(index=False, name=None), moments, strict=True))
+            zone = next((zone for other in files if (zone := _zone_between(other, times))), 0)
+            if zone:
+                texts[file.index] = [_moved(text, zone) for text in file["TIME"]]
+            files.append({answer: time - zone for answer, time in times.items()})
+    return texts
+
+
+def _zone_between(one: dict[tuple, float], two: dict[tuple, float]) -> int:
+    """Return by how many seconds the second is a copy of the first in another time zone, or 0.
+
+    Of the answers that both have, `MANY` or more and most are apart by it, to the second.
+    """
+    apart = [two[answer] - one[answer] for answer in one.keys() & two.keys()]
+    apart = [seconds for seconds in apart if math.isfinite(seconds)]
+    zones = Counter(round(x / ZONE) * ZONE for x in apart if abs(x - round(x / ZONE) * ZONE) <= 1)
+    zone, count = max(zones.items(), key=lambda item: item[1], default=(0, 0))
+    return zone if count >= MANY and 2 * count > len(apart) else 0
+
+
+def _moved(text: str, zone: int) -> str:
+    """Return a time that is `zone` seconds earlier; one without seconds stays as it is."""
+    lost = latest(text) - moment(text)
+    if not lost < 1:
+        return text
+    time = datetime.fromisoformat(text.strip()) - timedelta(seconds=zone)
+    return time.isoformat(timespec="seconds" if lost else "milliseconds")
+
+
 def _times(rows: pd.DataFrame) -> dict[int, float]:
     """Return when each target was answered last; those without a readable time are left out."""
     times: dict[int, float] = {}
@@ -233,9 +277,11 @@ def _times(rows: pd.DataFrame) -> dict[int, float]:
 
 def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
     """Return whether two files can be of one page, saved twice by one person."""
-    later = {one[key] > two[key] for key in one.keys() & two.keys() if one[key] != two[key]}
-    apart = [abs(one[key] - two[key]) > 60 for key in one.keys() & two.keys()]
-    return len(later) < 2 and (len(apart) < MANY or not all(apart))
+    apart = [two[key] - one[key] for key in one.keys() & two.keys()]
+    # A spreadsheet may round a time to the second.
+    later = {seconds > 0 for seconds in apart if abs(seconds) > 1}
+    anew = len(apart) >= MANY and all(abs(seconds) > 60 for seconds in apart)
+    return len(later) < 2 and not anew
 
 
 def moment(text: str) -> float:
