@@ -45,7 +45,7 @@ def test_shipped_configs_are_valid(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((ROOT / "config" / name).read_text())
     beside = {"real-check.yaml": "mock-large.yaml"} | dict.fromkeys(
-        [f"experiment-{name}.yaml" for name in ("long", "night", "rare", "shift")],
+        [f"experiment-{name}.yaml" for name in ("long", "anew", "night", "rare", "shift")],
         "experiment.yaml",
     )
     if name in beside:
