@@ -353,7 +353,7 @@ def test_a_changed_or_lost_frozen_batch_is_refused():
 
 
 def test_a_tile_that_was_observed_again_is_another_pool_file():
-    """`tile_table` has its last night, and the scores and map of its old spectra stay as they are."""
+    """`tile_table` has its last night; scores and map of its old spectra stay as they are."""
     select(1, 11, 12, 13, 14)
     record(1)
     campaign().record([])

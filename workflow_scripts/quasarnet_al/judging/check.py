@@ -20,7 +20,6 @@ from quasarnet_al.network import lines
 from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra import sets
 from quasarnet_al.spectra.grid import LIGHT_SPEED
-from quasarnet_al.spectra.tables import stack
 
 if TYPE_CHECKING:
     import pandas as pd
