@@ -300,6 +300,27 @@ def test_prospect_csv_is_taken_in(context, few, tmp_path):
         assert again[column].tolist() == rows[column].tolist()[:3]
 
 
+def test_a_column_that_was_sorted_by_itself_labels_nothing(context, few, tmp_path):
+    """All answers of the file belonged to other spectra."""
+    path, _ = few
+    page = open_page(context, path)
+    press(page, *"q4s3g2q4s3g4")
+    saved = download(page, tmp_path)
+    table = pd.read_csv(saved, dtype=str, keep_default_na=False)
+    table["TARGETID"] = table["TARGETID"].tolist()[::-1]
+    table.to_csv(saved, index=False)
+    labels, refused = merge(tmp_path, path.parents[1], saved)
+    assert set(labels["STATUS"]) == {"not inspected"}
+    assert len(refused) == 6 and refused["REASON"].str.contains("sorted one column by itself").all()
+    other = open_page(context, path, "Bob")
+    other.set_input_files("#file", str(saved))
+    other.wait_for_selector("#banners >> text=not what VI_answer says")
+    # Whole rows may be sorted.
+    table["TARGETID"] = table["TARGETID"].tolist()[::-1]
+    table[::-1].to_csv(saved, index=False)
+    assert len(merge(tmp_path, path.parents[1], saved)[1]) == 0
+
+
 def test_import_says_what_it_refuses_and_keeps_mine(context, few, tmp_path):
     page = open_page(context, few[0])
     press(page, "4")

@@ -1,13 +1,19 @@
 """The page's program: its modules, and those that compute tried in Node."""
 
+import json
+import random
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import pages
+from quasarnet_al.inspection.vi import NEEDED, REPEATED, parse_vi
+from quasarnet_al.spectra.tables import records
 
 BROWSER = Path(pages.__file__).parent / "browser"
 NODE = shutil.which("node")
@@ -45,3 +51,87 @@ def test_what_computes_in_node():
     assert tests
     done = subprocess.run([NODE, "--test", *tests], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:]
+
+
+#: What the page's import makes of each text in a list.
+READ = """
+import { readCsv, readRecords } from "BROWSER/csv.js";
+let text = "";
+for await (const part of process.stdin) text += part;
+const read = ([csv, targetids]) => [readRecords(csv), readCsv(csv, targetids)];
+console.log(JSON.stringify(JSON.parse(text).map(read)));
+"""
+
+
+def read_by_page(texts, targetids=()):
+    program = READ.replace("BROWSER", BROWSER.as_uri())
+    given = json.dumps([[text, list(targetids)] for text in texts])
+    command = [NODE, "--input-type=module", "--eval", program]
+    done = subprocess.run(command, input=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@needs_node
+def test_import_and_merge_find_the_same_rows():
+    """Whatever a text has in the way of quotes, line breaks, delimiters and comments."""
+    chance = random.Random(1)
+    header = "TARGETID,VI_quality,VI_comment,VI_z,VI_spectype"
+    parts = ['"', '""', ",", ",", ",", ";", "\t", "\n", "\r\n", "\r", "#", " ", "7", "QSO", "a"]
+    pieces = [*parts, "7,4,,2.1,QSO\n", '7,4,"one\ntwo",2.1,QSO\n', header, "\n"]
+    lasts = "TARGETID,VI_quality,VI_z,VI_spectype,VI_comment"
+    texts = []
+    for number in range(1000):
+        firsts = [header, lasts, "# made by hand\n" + header, "# " + header, '"' + header]
+        text = firsts[number % 5] + "\n" + "".join(chance.choices(pieces, k=chance.randrange(25)))
+        texts.append(text.replace(",", [",", ";", "\t", " "][number // 5 % 4]))
+    for text, (page, _) in zip(texts, read_by_page(texts), strict=True):
+        try:
+            names, rows = records(re.split(r"\r\n|\r|\n", text), NEEDED)
+        except ValueError:
+            assert "TARGETID" not in page["names"], text
+            continue
+        expected = [[line, None if isinstance(fields, str) else fields] for line, fields in rows]
+        assert (page["names"], page["rows"]) == (names, expected), text
+
+
+@needs_node
+def test_import_and_merge_take_the_same_answers():
+    chance = random.Random(2)
+    header = (*REPEATED, "Redrock_z", "Redrock_spectype", "VI_comment", "VI_answer")
+    numbers = ["0", "-0.001", "1e-3", "0x1", "Infinity"]
+    cells = {
+        "VI_quality": ["4", "3", "2", "1", "-1", "", "4.0", "5", "0x2", "1_0", "nan", "3,0"],
+        "VI_issue": ["", "R", "cr", "none"],
+        "VI_z": ["", "2.1", "2,1", "7.3", "about 2", "--", *numbers],
+        "VI_spectype": ["", "QSO", "galaxy", "Star", "quasar"],
+        "VI_BAL": ["", "0", "1", "1.0", "-1", "2"],
+        "Redrock_z": ["", "-1", "2.5", "0.0003", "12", "bad"],
+        "Redrock_spectype": ["", "qso", "STAR", "sky"],
+        "VI_comment": ["", "'=1+1", "a, b"],
+    }
+    lines, targets = ["\t".join(header)], []
+    for number in range(6000):
+        row = {name: chance.choice(some) for name, some in cells.items()}
+        row["TARGETID"] = f"{number:05d}" if number % 2 else str(number - 39627640553871919)
+        targets.append(int(row["TARGETID"]))
+        said = [row[name] for name in REPEATED]
+        changed = [*said[:3], "2.1000", *said[4:]]
+        row["VI_answer"] = chance.choice(["", *["|".join(said)] * 3, "|".join(changed), "7|4"])
+        lines.append("\t".join(row[name] for name in header))
+    text = "\n".join(lines)
+    found, refused = parse_vi("a.csv", text.encode())
+    ((_, page),) = read_by_page([text], map(str, targets))
+    assert [f"line {line}" for line, *_ in refused] == [r.split(":")[0] for r in page["refused"]]
+    assert len(found) == len(page["rows"]) > 500
+    for answer, (target, _, said) in zip(found.to_dict("records"), page["rows"], strict=True):
+        assert (target, said["quality"]) == (str(answer["TARGETID"]), answer["QUALITY"])
+        assert (said["issue"], said["comment"]) == (answer["ISSUE"], answer["COMMENT"])
+        assert (-1 if said["bal"] is None else said["bal"]) == answer["BAL"]
+        if answer["QUALITY"] >= 2:
+            z = np.nan if said["z"] is None else said["z"]
+            assert said["spectype"] == answer["SPECTYPE"], answer
+            np.testing.assert_allclose(z, answer["Z"], atol=5e-5, err_msg=str(answer))
+    with pytest.raises(InputError):
+        parse_vi("a.csv", b"\0")
+    assert all("error" in page for _, page in read_by_page(["\0", "", "TARGETID\n7\n"]))

@@ -59,6 +59,17 @@ def test_conflicts_are_not_guessed(tmp_path, other, status):
         )
 
 
+def test_a_galaxy_without_a_redshift_contradicts_a_quasar(tmp_path):
+    """Its row was refused, and the other's answer became the label alone."""
+    galaxy = vi(tmp_path / "b.csv", f"{BATCH[0]},bob,3,,GALAXY,,", f"{BATCH[1]},bob,4,,GALAXY,,")
+    quasar = vi(tmp_path / "a.csv", f"{BATCH[0]},ann,4,2.1,QSO,,", f"{BATCH[1]},ann,4,0.5,GALAXY,,")
+    labels, _, _ = merged(quasar, galaxy)
+    assert labels.loc[BATCH[0], "STATUS"] == "conflict"
+    assert labels.loc[BATCH[1], ["STATUS", "SPECTYPE", "Z"]].tolist() == ["accepted", "GALAXY", 0.5]
+    alone = merged(galaxy)[0].loc[BATCH[1]]
+    assert (alone.STATUS, alone.SPECTYPE) == ("accepted", "GALAXY") and np.isnan(alone.Z)
+
+
 def test_adjudication_overrides(tmp_path):
     a = vi(tmp_path / "a.csv", f"{BATCH[0]},ann,4,2.1,QSO,,")
     b = vi(tmp_path / "b.csv", f"{BATCH[0]},bob,4,0.5,GALAXY,,")
@@ -141,7 +152,8 @@ def test_order_and_repetition_do_not_matter(tmp_path_factory, contents, chance: 
     pd.testing.assert_frame_equal(once[1], twice[1])
     assert once[2] == twice[2]
     taken = once[0]["ACCEPTED"] == 1
-    assert (once[0].loc[taken, "QUALITY"] >= 2.5).all() and once[0].loc[taken, "Z"].notna().all()
+    assert (once[0].loc[taken, "QUALITY"] >= 2.5).all()
+    assert once[0].loc[taken & (once[0]["SPECTYPE"] != "GALAXY"), "Z"].notna().all()
 
 
 @pytest.fixture
@@ -347,6 +359,34 @@ def test_a_renamed_file_is_no_correction_where_it_cannot_be_told(tmp_path):
     labels = merge.merge(read_answers([one, two])[0], [1, 2])[0]
     assert labels["STATUS"].tolist() == ["conflict"] * 2
     assert labels["INSPECTORS"].tolist() == ["Ann; Ann (2)"] * 2
+
+
+@pytest.mark.parametrize("zone", [2, -7, 5.75])
+@pytest.mark.parametrize("copied", ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.250Z"])
+def test_a_copy_in_another_time_zone_is_of_the_same_person(tmp_path, zone, copied):
+    """It counted as two people who agree, or an answer as corrected by its own copy."""
+    start = pd.Timestamp("2026-01-01T10:00:00.250Z")
+    times = [start + pd.Timedelta(seconds=7.3 * k * k) for k in range(12)]
+    rows = [f"{k},Ann,4,2.1,QSO,{time.isoformat()}" for k, time in enumerate(times)]
+    moved = [(time + pd.Timedelta(hours=zone)).strftime(copied) for time in times]
+    saved = vi(tmp_path / PAGE, *rows, header=TIMED)
+    copy = vi(
+        tmp_path / f"Copy of {PAGE}",
+        *(f"{k},Ann,4,2.1,QSO,{time}" for k, time in enumerate(moved)),
+        header=TIMED,
+    )
+    # Ten minutes later the first is corrected, in the browser or in a file of its own.
+    later = (times[-1] + pd.Timedelta(minutes=10)).isoformat()
+    corrected = [f"0,Ann,4,0.5,GALAXY,{later}", *rows[1:]]
+    new = vi(tmp_path / PAGE.replace(".csv", " (1).csv"), *corrected, header=TIMED)
+    for paths, first in (
+        ([saved, copy], "QSO"),
+        ([saved, copy, new], "GALAXY"),
+        ([copy, new], "GALAXY"),
+    ):
+        labels = merge.merge(read_answers(paths)[0], range(12))[0]
+        assert labels["INSPECTORS"].unique().tolist() == ["Ann"]
+        assert labels["SPECTYPE"].tolist() == [first] + ["QSO"] * 11
 
 
 def test_a_withdrawn_answer_is_none(tmp_path):

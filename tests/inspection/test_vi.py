@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from helpers.answers import vi
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection.vi import (
+    REPEATED,
     moment,
     read_answers,
     read_vi,
@@ -163,6 +164,59 @@ def test_a_refused_row_is_named_and_the_next_one_read(tmp_path, row, reason):
     rows, refused = read_vi(vi(tmp_path / "a.csv", row, "8,a,4,2.1,QSO,,"))
     assert rows["TARGETID"].tolist() == [8]
     assert len(refused) == 1 and refused[0][0] == 2 and reason in refused[0][2]
+
+
+def of_page(path, columns):
+    """Write a page's export after somebody has worked on single columns of it."""
+    table = pd.DataFrame({"TARGETID": ["-39627640553871919", "39627640553871918", "7", "5"]})
+    table["VI_quality"], table["VI_issue"] = ["4", "3", "4", "0"], ["", "R", "", ""]
+    table["VI_z"], table["VI_spectype"] = (
+        ["2.1000", "0.5000", "1.3000", ""],
+        ["QSO", "GALAXY", "QSO", ""],
+    )
+    table["VI_comment"], table["VI_BAL"] = "", ["1", "", "0", ""]
+    table["VI_answer"] = table[list(REPEATED)].agg("|".join, axis=1)
+    for name, change in columns.items():
+        table[name] = change(table[name].tolist())
+    table.to_csv(path, index=False)
+    return read_vi(path)
+
+
+@pytest.mark.parametrize("column", [*REPEATED, "VI_answer"])
+@pytest.mark.parametrize("move", [sorted, lambda cells: cells[1:] + cells[:1]])
+def test_no_answer_is_taken_after_a_column_was_sorted_by_itself(tmp_path, column, move):
+    as_saved, refused = of_page(tmp_path / "a.csv", {})
+    assert len(as_saved) == 4 and not refused
+    moved, refused = of_page(tmp_path / "a.csv", {column: move})
+    assert refused and all("VI_answer" in reason for *_, reason in refused)
+    same = as_saved[as_saved["LINE"].isin(moved["LINE"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(moved, same, check_dtype=False)
+    assert len(moved) + len(refused) == 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Whole rows sorted; a spreadsheet's way with numbers; its decimal comma; no such column.
+        dict.fromkeys([*REPEATED, "VI_answer"], lambda cells: cells[::-1]),
+        {"VI_z": lambda cells: [cell.rstrip("0") for cell in cells]},
+        {"VI_z": lambda cells: [cell.replace(".", ",") for cell in cells]},
+        {"VI_quality": lambda cells: [cell + ".0" for cell in cells]},
+        {"VI_answer": lambda cells: [""] * 4, "VI_quality": lambda cells: ["4", "2", "4", "0"]},
+    ],
+)
+def test_what_changes_no_answer_is_taken(tmp_path, changes):
+    rows, refused = of_page(tmp_path / "a.csv", changes)
+    assert len(rows) == 4 and not refused
+
+
+def test_only_a_quasar_needs_a_redshift(tmp_path):
+    """Whoever calls it a galaxy says that it is not a quasar, whatever its redshift is."""
+    path = vi(tmp_path / "a.csv", "1,a,4,,GALAXY,,", "2,a,3,,STAR,,", "3,a,3,,QSO,,")
+    rows, refused = read_vi(path)
+    assert rows["SPECTYPE"].tolist() == ["GALAXY", "STAR"]
+    assert np.isnan(rows["Z"][0]) and rows["Z"][1] == 0
+    assert [line for line, *_ in refused] == [4]
 
 
 def test_empty_answers_accept_redrock(tmp_path):

@@ -201,8 +201,8 @@ test("what is incomplete or withdrawn is written with quality -1", () => {
 
 test("columns of prospect are written where the production says them", () => {
   const [header, row] = csv.toCsv([{ ...TARGET, night: 20210204, redrock: { ...TARGET.redrock, deltachi2: 12.34 }, versions: { redrock: "0.15.4" } }], () => ({ ...answers.EMPTY, time: now, quality: 0 }), "Ann").split("\n");
-  assert.equal(header, "TARGETID,NIGHT,TILEID,Redrock_version,Redrock_spectype,Redrock_z,Redrock_deltachi2,VI_scanner,VI_quality,VI_issue,VI_z,VI_spectype,VI_comment,VI_BAL,VI_shown,VI_time");
-  assert.equal(row, `39627640553871919,20210204,80605,0.15.4,STAR,0.3000,12.3,Ann,0,,,,,,,${now}`);
+  assert.equal(header, "TARGETID,NIGHT,TILEID,Redrock_version,Redrock_spectype,Redrock_z,Redrock_deltachi2,VI_scanner,VI_quality,VI_issue,VI_z,VI_spectype,VI_comment,VI_BAL,VI_shown,VI_time,VI_answer");
+  assert.equal(row, `39627640553871919,20210204,80605,0.15.4,STAR,0.3000,12.3,Ann,0,,,,,,,${now},39627640553871919|0||||`);
 });
 
 test("names keep letters of any script", () => {
@@ -224,4 +224,22 @@ test("an import refuses what contradicts itself and says what it leaves out", ()
   assert.match(csv.refusals(found), /star/);
   const other = csv.readCsv(`TARGETID,VI_quality,VI_z,VI_spectype\n${"1,4,2.1,QSO\n".repeat(50)}`, [TARGET.targetid]);
   assert.equal(csv.refusals(other), "None of its 50 rows is about a spectrum of this page: it belongs to another batch.");
+});
+
+test("a column that was sorted by itself is found", () => {
+  const text = csv.toCsv([TARGET], () => ({ ...answers.EMPTY, time: now, quality: 4, spectype: "QSO", z: 2.1 }), "Ann");
+  for (const [from, to] of [["39627640553871919,", "7,"], [",4,", ",3,"], [",2.1000,", ",2.2000,"], [",QSO,", ",GALAXY,"]]) {
+    const changed = text.replace(from, to), found = csv.readCsv(changed, [TARGET.targetid, "7"]);
+    assert.notEqual(changed, text);
+    assert.equal(found.rows.length, 0, to);
+    assert.match(csv.refusals(found), /not what VI_answer says/);
+  }
+});
+
+test("a galaxy needs no redshift, a quasar does", () => {
+  const read = (spectype) => csv.readCsv(`TARGETID,VI_quality,VI_z,VI_spectype\n${TARGET.targetid},3,,${spectype}\n`, [TARGET.targetid]);
+  const [[, , galaxy]] = read("GALAXY").rows;
+  assert.ok(answers.isComplete({ ...answers.EMPTY, ...galaxy }));
+  assert.match(read("QSO").refused[0], /without a redshift/);
+  assert.ok(!answers.isComplete({ ...answers.EMPTY, quality: 3, spectype: "QSO" }));
 });

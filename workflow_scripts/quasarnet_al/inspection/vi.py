@@ -1,18 +1,20 @@
 """Visual inspection (VI): CSV files in and out.
 
 The CSV is the one that prospect writes (github.com/desihub/prospect, `vi_file_fields`)
-with three more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what the inspector
-saw of the ensemble before answering) and VI_time (of the answer, ISO 8601; UTC where it has
-no offset). Text that a spreadsheet would run as a formula is written with an apostrophe
-before it, which `read_vi` removes again.
+with four more columns, all optional: VI_BAL (empty, 0 or 1), VI_shown (what the inspector
+saw of the ensemble before answering), VI_time (of the answer, ISO 8601; UTC where it has
+no offset) and VI_answer, which says the answer once more (`REPEATED`). Text that a
+spreadsheet would run as a formula is written with an apostrophe before it, which `read_vi`
+removes again.
 """
 
 import math
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +46,10 @@ PROSPECT_COLUMNS = [
 ]
 #: The columns without which a file holds no answers.
 NEEDED = ("TARGETID", "VI_quality", "VI_z", "VI_spectype")
-VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time"]
+VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time", "VI_answer"]
+#: What VI_answer repeats, a bar between each two: where it says something else, a column was
+#: sorted, moved or changed by itself, and the row's answer may be about another target.
+REPEATED = ("TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_BAL")
 ROW_COLUMNS = [
     "FILE",
     "PAGE",
@@ -63,6 +68,8 @@ ROW_COLUMNS = [
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
 MANY = 10
+#: All time zones are whole multiples of this from each other, seconds.
+ZONE = 900
 #: What of a time has been lost, seconds, by what is left of it.
 _LOST = ((r":\d\d:\d\d[.,]", 0.0), (r":\d\d:\d\d", 0.999), (r"\d:\d\d", 59.999), ("", 86399.999))
 #: File names of our pages, whose titles end in a known way, then of prospect's.
@@ -103,6 +110,8 @@ def read_vi(
     refused : (line number, TARGETID as written, reason) of every other row. A row that
         contradicts itself, a star with |z| > `STAR_Z` or a quasar with z < `STAR_Z`, is
         refused from quality 2 on; below, a class and a redshift never become a label.
+        Only a quasar needs a redshift. A row is also refused where it is not what its
+        VI_answer says.
 
     Raises
     ------
@@ -177,6 +186,9 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     answered, and the second in the order of the files' names gets a name of its own, such as
     `Ann (2)`.
 
+    A copy of a file in which a spreadsheet has moved all times by a time zone is of the same
+    person: its times are moved back.
+
     PAGE is the title in a file's name. A file without one was renamed: its answers that have a
     time are of the page on which the same person answered about the same target, if it is one.
     """
@@ -184,6 +196,7 @@ def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     spelled = {name.casefold(): name for name in sorted(rows["INSPECTOR"], reverse=True)}
     rows["INSPECTOR"] = [spelled[name.casefold()] for name in rows["INSPECTOR"]]
     rows["PAGE"] = _pages(rows)
+    rows["TIME"] = _by_one_clock(rows)
     names = rows["INSPECTOR"].to_numpy(dtype=object, copy=True)
     for (inspector, _), group in rows.groupby(["INSPECTOR", "PAGE"], sort=True):
         # The files of each person: every one in the order of time with all others.
@@ -215,6 +228,43 @@ def _pages(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def _by_one_clock(rows: pd.DataFrame) -> pd.Series:
+    """Return the times of all answers, those of copies in another time zone moved back."""
+    texts = rows["TIME"].copy()
+    for _, group in rows.groupby(["INSPECTOR", "PAGE"], sort=True):
+        files: list[dict[tuple, float]] = []
+        for _, file in group.groupby("FILE", sort=True):
+            said = file[["TARGETID", "SPECTYPE", "QUALITY", "BAL"]].assign(Z=file["Z"].fillna(-1))
+            moments = file["TIME"].map(moment)
+            times = dict(zip(said.itertuples(index=False, name=None), moments, strict=True))
+            zone = next((zone for other in files if (zone := _zone_between(other, times))), 0)
+            if zone:
+                texts[file.index] = [_moved(text, zone) for text in file["TIME"]]
+            files.append({answer: time - zone for answer, time in times.items()})
+    return texts
+
+
+def _zone_between(one: dict[tuple, float], two: dict[tuple, float]) -> int:
+    """Return by how many seconds the second is a copy of the first in another time zone, or 0.
+
+    Of the answers that both have, `MANY` or more and most are apart by it, to the second.
+    """
+    apart = [two[answer] - one[answer] for answer in one.keys() & two.keys()]
+    apart = [seconds for seconds in apart if math.isfinite(seconds)]
+    zones = Counter(round(x / ZONE) * ZONE for x in apart if abs(x - round(x / ZONE) * ZONE) <= 1)
+    zone, count = max(zones.items(), key=lambda item: item[1], default=(0, 0))
+    return zone if count >= MANY and 2 * count > len(apart) else 0
+
+
+def _moved(text: str, zone: int) -> str:
+    """Return a time that is `zone` seconds earlier; one without seconds stays as it is."""
+    lost = latest(text) - moment(text)
+    if not lost < 1:
+        return text
+    time = datetime.fromisoformat(text.strip()) - timedelta(seconds=zone)
+    return time.isoformat(timespec="seconds" if lost else "milliseconds")
+
+
 def _times(rows: pd.DataFrame) -> dict[int, float]:
     """Return when each target was answered last; those without a readable time are left out."""
     times: dict[int, float] = {}
@@ -227,9 +277,11 @@ def _times(rows: pd.DataFrame) -> dict[int, float]:
 
 def _one_after_another(one: dict[int, float], two: dict[int, float]) -> bool:
     """Return whether two files can be of one page, saved twice by one person."""
-    later = {one[key] > two[key] for key in one.keys() & two.keys() if one[key] != two[key]}
-    apart = [abs(one[key] - two[key]) > 60 for key in one.keys() & two.keys()]
-    return len(later) < 2 and (len(apart) < MANY or not all(apart))
+    apart = [two[key] - one[key] for key in one.keys() & two.keys()]
+    # A spreadsheet may round a time to the second.
+    later = {seconds > 0 for seconds in apart if abs(seconds) > 1}
+    anew = len(apart) >= MANY and all(abs(seconds) > 60 for seconds in apart)
+    return len(later) < 2 and not anew
 
 
 def moment(text: str) -> float:
@@ -283,6 +335,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         targetid = whole_number(cell["TARGETID"])
     except ValueError as error:
         raise _Refused(str(error)) from error
+    _refuse_moved(cell)
     quality = _number(cell, "VI_quality", -1)
     if quality not in (-1, 0, 1, 2, 3, 4):
         raise _Refused(f"VI_quality {cell['VI_quality']!r} is not one of -1, 0, 1, 2, 3, 4")
@@ -300,7 +353,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
     if quality >= MIN_QUALITY:
         if not spectype:
             raise _Refused("has neither VI_spectype nor Redrock_spectype")
-        if redshifts and math.isnan(z):
+        if redshifts and spectype == "QSO" and math.isnan(z):
             raise _Refused("has neither VI_z nor a Redrock_z")
         if spectype == "QSO" and math.isnan(vi_z) and z <= STAR_Z:
             raise _Refused(f"is a QSO without VI_z, and redrock's z = {z} is that of a star")
@@ -317,6 +370,35 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
         *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
     )
+
+
+def _refuse_moved(cell: dict[str, str]) -> None:
+    """Refuse a row that is not what its VI_answer says."""
+    if not cell.get("VI_answer"):
+        return
+    said = dict(zip(REPEATED, cell["VI_answer"].split("|"), strict=False))
+    for name in REPEATED:
+        if name not in cell or _same(cell[name], said.get(name, "").strip()):
+            continue
+        if name == "TARGETID":
+            raise _Refused(
+                f"TARGETID is not that of VI_answer ({said[name]}): a spreadsheet has rounded it, "
+                "or sorted one column by itself; hand in the CSV as the page saved it"
+            )
+        raise _Refused(
+            f"{name} {cell[name]!r} is not what VI_answer says ({said.get(name, '')!r}): a column "
+            "was sorted by itself, or an answer changed; change it on the page, or empty VI_answer"
+        )
+
+
+def _same(one: str, two: str) -> bool:
+    """Return whether two cells are equal, as numbers where both are."""
+    one, two = (DECIMAL_COMMA.sub(r"\1.\2", text) for text in (one, two))
+    if all(re.fullmatch("-?[0-9]+", text) for text in (one, two)):
+        return int(one) == int(two)
+    if is_number(one) and is_number(two):
+        return float(one) == float(two)
+    return one.casefold() == two.casefold()
 
 
 def _name(text: str) -> str:

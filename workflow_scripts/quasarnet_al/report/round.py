@@ -269,7 +269,7 @@ def gallery(
             caption += f"; ensemble z {row['Z_QN']:.3f}, members ± {row['Z_STD']:.2g}"
         if "LABEL" in row:
             caption += f"; label {row['LABEL']}"
-            caption += f" z {row['LABEL_Z']:.3f}" if task.redshifts else ""
+            caption += f" z {row['LABEL_Z']:.3f}" if np.isfinite(row["LABEL_Z"]) else ""
         parts.append(
             html.figure(caption, DRAWINGS[task.name].picture, pixels, grid, row.get("Z_QN"))
         )

@@ -6,7 +6,8 @@ export const EMPTY = Object.freeze({ spectype: "", z: null, zSet: false, quality
 export const FIELDS = ["spectype", "z", "quality", "bal", "issue", "comment"];
 
 export const isEmpty = (a) => a.spectype === "" && a.z === null && a.quality < 0 && a.bal === null && a.issue === "" && a.comment === "";
-export const isComplete = (a) => a.quality >= 0 && (a.quality < 2 || (a.spectype !== "" && a.z !== null)) && contradiction(a.spectype, a.z) === "";
+// Only a quasar needs a redshift.
+export const isComplete = (a) => a.quality >= 0 && (a.quality < 2 || (a.spectype !== "" && (a.z !== null || a.spectype !== "QSO"))) && contradiction(a.spectype, a.z) === "";
 export const differs = (a, b) => FIELDS.some((name) => a[name] !== b[name]);
 
 // Why a class cannot have a redshift, or "". The merge refuses the same.

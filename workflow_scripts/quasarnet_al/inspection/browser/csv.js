@@ -1,5 +1,5 @@
 import { contradiction, differs, isComplete } from "./answers.js";
-import { CLASSES, ISSUES, plural, round4, STAR_Z, Z_MAX, Z_MIN } from "./base.js";
+import { CLASSES, ISSUES, plural, round4, STAR_Z, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
 
 // The CSV of a page: what prospect writes, and three columns more (vi.py). Pure.
 
@@ -25,7 +25,10 @@ const COLUMNS = {
   VI_BAL: (s, a) => a.bal ?? "",
   VI_shown: (s, a) => a.shown,
   VI_time: (s, a) => a.time,
+  VI_answer: (...row) => SAID.map((name) => COLUMNS[name](...row)).join("|"),
 };
+// What VI_answer says once more, so that a column that was sorted by itself is found (vi.py).
+const SAID = ["TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_BAL"];
 // Columns of prospect that are left out where the files of the production do not say.
 const OPTIONAL = ["EXPID", "NIGHT", "Spec_version", "Redrock_version", "Template_version", "Redrock_deltachi2"];
 
@@ -52,8 +55,10 @@ export function toCsv(spectra, answerOf, inspector) {
 // The name keeps letters and digits of any script.
 export const fileName = (title, inspector) => `desi-vi_${title}_${inspector.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}-]+/gu, "-") || "unknown"}.csv`;
 
-// Splits a line as `split_record` of tables.py does: proper CSV, or older prospect's.
+// Splits a line as `split_record` of tables.py does: proper CSV, or older prospect's. Null where
+// a quote is not closed.
 export function splitRecord(line, delimiter) {
+  if (delimiter === " " && !line.includes('"')) return line.trim().split(/\s+/);
   const fields = [], odd = `"${delimiter}"`;
   let at = 0;
   for (;;) {
@@ -79,31 +84,80 @@ export function splitRecord(line, delimiter) {
   }
 }
 
-// Reads a CSV of a page or of prospect for the given TARGETIDs. Returns `error`, or `rows` of
-// [TARGETID, inspector, answer], `refused` with reasons, and how many rows are of other spectra.
-export function readCsv(text, targetids) {
-  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).filter((line) => line.trim());
-  if (!lines.length) return { error: "The file is empty." };
-  const delimiter = [",", ";", "\t"].map((d) => [lines[0].split(d).length, d]).sort((a, b) => b[0] - a[0])[0][1];
-  const header = (splitRecord(lines[0], delimiter) || []).map((name) => name.trim());
-  for (const name of ["TARGETID", "VI_quality", "VI_z", "VI_spectype"]) {
-    if (!header.includes(name)) return { error: `The file has no column ${name}, so it is not a VI table.` };
+const timesIn = (line, text) => line.split(text).length - 1;
+
+// Joins the lines of each row as `_whole` of tables.py does: [number of the first line, text].
+function wholeRows(lines, size, delimiter) {
+  const field = `(?:"(?:[^"]|"")*"|[^"${delimiter}]*)`, proper = new RegExp(`^${field}(?:${delimiter}${field}){${size - 1}}$`);
+  const rows = [];
+  for (let at = 0; at < lines.length;) {
+    let end = at + 1, quotes = timesIn(lines[at][1], '"'), isRow = delimiter === " ";
+    while (quotes % 2 && !isRow && end < lines.length) {
+      quotes += timesIn(lines[end][1], '"');
+      isRow = timesIn(lines[end][1], delimiter) >= size - 1;
+      end += 1;
+    }
+    const text = lines.slice(at, end).map(([, line]) => line).join(" "), joined = end > at + 1 && !isRow && proper.test(text);
+    rows.push(joined ? [lines[at][0], text] : lines[at]);
+    at = joined ? end : at + 1;
   }
+  return rows;
+}
+
+const NEEDED = ["TARGETID", "VI_quality", "VI_z", "VI_spectype"];
+function headerOf(line) {
+  const between = [",", ";", "\t"].reduce((best, d) => (timesIn(line, d) > timesIn(line, best) ? d : best));
+  const delimiter = line.includes(between) ? between : " ";
+  const names = (splitRecord(line, delimiter) || []).map((name) => name.trim()), plain = names.map((name) => name.toUpperCase());
+  return { names, delimiter, known: NEEDED.filter((name) => plain.includes(name.toUpperCase())).length };
+}
+
+// The header of a table of text, and its rows [number of the line, fields or null], as `records`
+// of tables.py reads them.
+export function readRecords(text) {
+  let lines = text.split(/\r\n|\r|\n/).map((line, at) => [at + 1, line]).filter(([, line]) => line.trim());
+  const first = lines.findIndex(([, line]) => !line.startsWith("#"));
+  if (first < 0) return { names: [], rows: [] };
+  const comment = first && headerOf(lines[first - 1][1].replace(/^#+/, ""));
+  let header = headerOf(lines[first][1]);
+  if (!header.names.length) return { names: [], rows: [] };
+  lines = lines.slice(comment && comment.known > header.known ? first : first + 1);
+  if (comment && comment.known > header.known) header = comment;
+  const { names, delimiter } = header, size = names.length, rows = [];
+  for (const [number, line] of wholeRows(lines, size, delimiter)) {
+    let fields = splitRecord(line, delimiter);
+    if (fields && fields.length > size && names.at(-1).toUpperCase() === "VI_COMMENT") {
+      fields = [...fields.slice(0, size - 1), fields.slice(size - 1).join(delimiter)];
+    }
+    const isHeader = fields && fields.length === size && fields.every((name, i) => name.trim() === names[i]);
+    if (line.replaceAll(delimiter, "").trim() && !isHeader) rows.push([number, fields]);
+  }
+  return { names, rows };
+}
+
+// Reads a CSV of a page or of prospect for the given TARGETIDs, as `read_vi` does. Returns `error`,
+// or `rows` of [TARGETID, inspector, answer], `refused` with reasons, and how many rows are of
+// other spectra.
+export function readCsv(text, targetids) {
+  if (text.includes("\0")) return { error: "The file is not text." };
+  const { names, rows: records } = readRecords(text.replace(/^\ufeff/, ""));
+  if (!names.length) return { error: "The file is empty, or its header line has a quote that is not closed." };
+  for (const name of NEEDED) {
+    if (!names.includes(name)) return { error: `The file has no column ${name}, so it is not a VI table.` };
+  }
+  const twice = names.find((name, at) => name && names.indexOf(name) < at);
+  if (twice) return { error: `The file names the column ${twice} twice.` };
   const here = new Set(targetids), found = new Map(), rows = [], refused = [];
   let elsewhere = 0;
-  lines.slice(1).forEach((line, at) => {
-    let fields = splitRecord(line, delimiter);
-    if (fields && fields.length > header.length && header.at(-1) === "VI_comment") {
-      fields = [...fields.slice(0, header.length - 1), fields.slice(header.length - 1).join(delimiter)];
-    }
-    if (!fields || fields.length !== header.length) return refused.push(`row ${at + 1}: broken line`);
-    const cell = Object.fromEntries(header.map((name, i) => [name, fields[i].trim().replace(/^'(?='*[=+\-@])/, "")]));
-    if (!here.has(cell.TARGETID)) { elsewhere += 1; return undefined; }
-    const answer = answerIn(cell);
-    if (typeof answer === "string") return refused.push(`row ${at + 1}: ${answer}`);
-    found.set(cell.TARGETID, [...(found.get(cell.TARGETID) || []), [cell.VI_scanner || "", answer]]);
-    return undefined;
-  });
+  for (const [number, fields] of records) {
+    const broken = !fields ? "a quote is not closed" : fields.length !== names.length ? `${fields.length} fields, not ${names.length}` : "";
+    const cell = Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(/^'(?='*[=+\-@])/, "")]));
+    const targetid = /^-?\d+$/.test(cell.TARGETID) ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
+    if (!broken && !here.has(targetid)) { elsewhere += 1; continue; }
+    const answer = broken || answerIn(cell);
+    if (typeof answer === "string") refused.push(`line ${number}: ${answer}`);
+    else found.set(targetid, [...(found.get(targetid) || []), [cell.VI_scanner || "", answer]]);
+  }
   // A page cannot choose between the answers of several people, or of one who changed them.
   for (const [targetid, [[name, answer], ...others]] of found) {
     if (others.some(([, other]) => differs(other, answer))) refused.push(`${targetid}: ${others.length + 1} different answers`);
@@ -112,29 +166,50 @@ export function readCsv(text, targetids) {
   return { rows, refused, elsewhere };
 }
 
+// A number in a cell: `empty` where it has nothing, NaN where it has something else.
+const valueOf = (text = "", empty = null) => (["", "nan", "NaN", "None", "--"].includes(text) ? empty : typedRedshift(text) ?? NaN);
+
 // The answer in the cells of a row, or why it is refused.
 function answerIn(cell) {
-  const isClass = (name) => CLASSES.some(([c]) => c === name);
-  const quality = cell.VI_quality === "" ? -1 : Number(cell.VI_quality);
+  const isClass = (name) => CLASSES.some(([c]) => c === name), moved = movedIn(cell);
+  if (moved) return moved;
+  const quality = valueOf(cell.VI_quality, -1), bal = valueOf(cell.VI_BAL), redrock = valueOf(cell.Redrock_z);
   if (![-1, 0, 1, 2, 3, 4].includes(quality)) return `VI_quality ${cell.VI_quality}`;
-  let z = cell.VI_z === "" ? null : Number(cell.VI_z);
+  let z = valueOf(cell.VI_z);
   if (z !== null && !(z >= Z_MIN && z <= Z_MAX)) return `VI_z ${cell.VI_z}`;
+  if (Number.isNaN(redrock)) return `Redrock_z ${cell.Redrock_z}`;
   let spectype = cell.VI_spectype.toUpperCase();
   if (spectype && !isClass(spectype)) return `VI_spectype ${cell.VI_spectype}`;
+  if (![null, 0, 1, -1].includes(bal)) return `VI_BAL ${cell.VI_BAL}`;
   const zSet = z !== null;
   if (quality >= 2) {
     // Empty means that the inspector accepts redrock's.
-    const redrock = Number(cell.Redrock_z || NaN);
-    if (!spectype && isClass(cell.Redrock_spectype)) spectype = cell.Redrock_spectype;
-    if (z === null && redrock >= Z_MIN) z = spectype === "STAR" && redrock > STAR_Z ? 0 : redrock;
+    const fitted = (cell.Redrock_spectype || "").toUpperCase();
+    if (!spectype && isClass(fitted)) spectype = fitted;
+    if (z === null && redrock !== null && redrock >= Z_MIN && redrock <= Z_MAX) z = redrock;
+    if (spectype === "STAR" && !zSet && !(z !== null && Math.abs(z) <= STAR_Z)) z = 0;
+    if (quality > 2 && !spectype) return "no class";
+    if (quality > 2 && spectype === "QSO" && z === null) return "a quasar without a redshift";
     const why = contradiction(spectype, z);
     if (why) return why;
   }
   return {
-    spectype, z: z === null ? null : round4(z), zSet, quality, bal: cell.VI_BAL === "1" ? 1 : cell.VI_BAL === "0" ? 0 : null,
+    spectype, z: z === null ? null : round4(z), zSet, quality, bal: bal === -1 ? null : bal,
     issue: ISSUES.map(([l]) => l).filter((l) => (cell.VI_issue || "").toUpperCase().includes(l)).join(""),
     comment: cell.VI_comment || "", shown: cell.VI_shown || "",
   };
+}
+
+// Why a row is not what its VI_answer says, or "".
+function movedIn(cell) {
+  const said = (cell.VI_answer || "").split("|");
+  const other = cell.VI_answer && SAID.find((name, i) => name in cell && !same(cell[name], (said[i] ?? "").trim()));
+  return other ? `${other} ${cell[other]} is not what VI_answer says: was one column sorted or changed by itself?` : "";
+}
+function same(...pair) {
+  if (pair.every((text) => /^-?\d+$/.test(text))) return BigInt(pair[0]) === BigInt(pair[1]);
+  const [a, b] = pair.map(typedRedshift);
+  return a !== null && b !== null ? a === b : pair[0].toLowerCase() === pair[1].toLowerCase();
 }
 
 // What an import says of the rows that it does not take, in one sentence; "" where it takes all.
