@@ -106,7 +106,7 @@ def read_vi(
     -------
     rows : columns `ROW_COLUMNS`. An empty VI_z or VI_spectype means that the inspector
         accepts redrock's, so Z and SPECTYPE hold redrock's there (nan and '' where there
-        is none, only below quality 3). REDROCK_Z is the file's own, nan where it has none.
+        is none). REDROCK_Z is the file's own, nan where it has none.
         A star without VI_z whose redrock redshift is not that of a star gets z = 0.
         QUALITY -1 is "not set", BAL -1 unknown.
     refused : (line number, TARGETID as written, reason) of every other row. A row that
