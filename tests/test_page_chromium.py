@@ -868,10 +868,15 @@ def test_the_strongest_line_is_not_cut_off(context, mixed, few):
             press(page, "n")
 
 
-def test_nothing_is_cut_away_at_twice_the_size(chromium, few):
-    context = chromium.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
+@pytest.mark.parametrize(("width", "height"), [(683, 384), (390, 800)])
+def test_nothing_is_cut_away_at_twice_the_size_or_in_a_narrow_window(chromium, few, width, height):
+    size = {"width": width, "height": height}
+    context = chromium.new_context(viewport=size, device_scale_factor=2)
     page = open_page(context, few[0])
-    assert page.evaluate("document.documentElement.scrollWidth") <= 683
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("toast('Not recorded: the spectrum was not on the screen yet'.repeat(3))")
+    said = page.locator("#toast").bounding_box()
+    assert said["x"] >= 0 and said["x"] + said["width"] <= width
     hidden = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, dd, #legend span")]
           .filter((node) => node.offsetParent && node.type !== "file")
