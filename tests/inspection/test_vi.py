@@ -202,7 +202,16 @@ def test_no_answer_is_taken_after_a_column_was_sorted_by_itself(tmp_path, column
         {"VI_z": lambda cells: [cell.rstrip("0") for cell in cells]},
         {"VI_z": lambda cells: [cell.replace(".", ",") for cell in cells]},
         {"VI_quality": lambda cells: [cell + ".0" for cell in cells]},
-        {"VI_answer": lambda cells: [""] * 4, "VI_quality": lambda cells: ["4", "2", "4", "0"]},
+        # Answers that somebody changed in the file, of whose rows some have no such column.
+        {"VI_quality": lambda cells: ["4", "2", "4", "0"]},
+        {
+            "VI_z": lambda cells: ["2.11", "0.5", "1.3", ""],
+            "VI_BAL": lambda cells: ["1", "", "1", ""],
+        },
+        {
+            "VI_answer": lambda cells: ["", *cells[1:]],
+            "VI_quality": lambda cells: ["3", "2", "4", "0"],
+        },
     ],
 )
 def test_what_changes_no_answer_is_taken(tmp_path, changes):

@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,8 +47,8 @@ PROSPECT_COLUMNS = [
 #: The columns without which a file holds no answers.
 NEEDED = ("TARGETID", "VI_quality", "VI_z", "VI_spectype")
 VI_COLUMNS = [*PROSPECT_COLUMNS, "VI_BAL", "VI_shown", "VI_time", "VI_answer"]
-#: What VI_answer repeats, a bar between each two: where it says something else, a column was
-#: sorted, moved or changed by itself, and the row's answer may be about another target.
+#: What VI_answer repeats, a bar between each two, so that a column that was sorted or moved by
+#: itself is found: its answers are about other targets.
 REPEATED = ("TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_BAL")
 ROW_COLUMNS = [
     "FILE",
@@ -112,8 +112,9 @@ def read_vi(
     refused : (line number, TARGETID as written, reason) of every other row. A row that
         contradicts itself, a star with |z| > `STAR_Z` or a quasar with z < `STAR_Z`, is
         refused from quality 2 on; below, a class and a redshift never become a label.
-        Only a quasar needs a redshift. A row is also refused where it is not what its
-        VI_answer says.
+        Only a quasar needs a redshift. A row is also refused whose TARGETID is not that of
+        VI_answer, or whose cell is not what VI_answer says in a column that was sorted by
+        itself (`_sorted_columns`); a cell that differs elsewhere was changed by somebody.
 
     Raises
     ------
@@ -139,15 +140,22 @@ def parse_vi(
     name = Path(path).name
     header, table = _read_table(path, content, NEEDED)
     title, user = _title_and_user(name)
-    rows, refused = [], []
+    rows, refused, whole = [], [], []
     for line, fields in table:
         try:
-            cell = _cells(header, fields)
+            whole.append((line, fields, _cells(header, fields)))
+        except _Refused as reason:
+            refused.append((line, _written_target(header, fields), str(reason)))
+    alone = _sorted_columns([cell for *_, cell in whole])
+    for line, fields, cell in whole:
+        try:
+            _refuse_moved(cell, alone)
             rows.append(
                 (name, title, line, *_vi_row(cell, user or "unknown", spectypes, redshifts))
             )
         except _Refused as reason:
             refused.append((line, _written_target(header, fields), str(reason)))
+    refused.sort()
     return _frame(rows, ROW_COLUMNS), refused
 
 
@@ -343,7 +351,6 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
         targetid = whole_number(cell["TARGETID"])
     except ValueError as error:
         raise _Refused(str(error)) from error
-    _refuse_moved(cell)
     quality = _number(cell, "VI_quality", -1)
     if quality not in (-1, 0, 1, 2, 3, 4):
         raise _Refused(f"VI_quality {cell['VI_quality']!r} is not one of -1, 0, 1, 2, 3, 4")
@@ -380,33 +387,45 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
     )
 
 
-def _refuse_moved(cell: dict[str, str]) -> None:
-    """Refuse a row that is not what its VI_answer says."""
-    if not cell.get("VI_answer"):
-        return
-    said = dict(zip(REPEATED, cell["VI_answer"].split("|"), strict=False))
+def _said(cell: dict[str, str]) -> dict[str, str]:
+    """Return what VI_answer says of the columns that a row has; nothing where it is empty."""
+    said = cell.get("VI_answer", "")
+    texts = said.split("|") + [""] * len(REPEATED)
+    return {n: text for n, text in zip(REPEATED, texts, strict=False) if said and n in cell}
+
+
+def _sorted_columns(cells: Sequence[dict[str, str]]) -> list[str]:
+    """Return the columns of a file that were sorted or moved by themselves.
+
+    They hold what VI_answer says in another order, or something else in most rows. Where a few
+    cells differ, somebody changed answers in the file.
+    """
+    found = []
     for name in REPEATED:
-        if name not in cell or _same(cell[name], said.get(name, "").strip()):
-            continue
-        if name == "TARGETID":
+        pairs = [(_plain(c[name]), _plain(_said(c)[name])) for c in cells if name in _said(c)]
+        other = sum(have != said for have, said in pairs)
+        have, said = (Counter(side) for side in zip(*pairs, strict=True)) if pairs else ({}, {})
+        if other and (have == said or other > max(2, len(pairs) / 2)):
+            found.append(name)
+    return found
+
+
+def _refuse_moved(cell: dict[str, str], alone: Collection[str]) -> None:
+    """Refuse a row that is not what its VI_answer says in its TARGETID or a column of `alone`."""
+    for name, said in _said(cell).items():
+        if name in ("TARGETID", *alone) and _plain(cell[name]) != _plain(said):
             raise _Refused(
-                f"TARGETID is not that of VI_answer ({said[name]}): a spreadsheet has rounded it, "
-                "or sorted one column by itself; hand in the CSV as the page saved it"
+                f"{name} {cell[name]!r} is not what VI_answer says ({said!r}): a spreadsheet has "
+                "rounded it, or sorted one column by itself; hand in the CSV as the page saved it"
             )
-        raise _Refused(
-            f"{name} {cell[name]!r} is not what VI_answer says ({said.get(name, '')!r}): a column "
-            "was sorted by itself, or an answer changed; change it on the page, or empty VI_answer"
-        )
 
 
-def _same(one: str, two: str) -> bool:
-    """Return whether two cells are equal, as numbers where both are."""
-    one, two = (DECIMAL_COMMA.sub(r"\1.\2", text) for text in (one, two))
-    if all(re.fullmatch("-?[0-9]+", text) for text in (one, two)):
-        return int(one) == int(two)
-    if is_number(one) and is_number(two):
-        return float(one) == float(two)
-    return one.casefold() == two.casefold()
+def _plain(text: str) -> int | float | str:
+    """Return a cell as it is compared: numbers by their value, words in small letters."""
+    text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
+    if re.fullmatch("-?[0-9]+", text):
+        return int(text)
+    return float(text) if is_number(text) else text.casefold()
 
 
 def _name(text: str) -> str:

@@ -149,15 +149,17 @@ export function readCsv(text, targetids) {
   if (twice) return { error: `The file names the column ${twice} twice.` };
   const here = new Set(targetids), found = new Map(), rows = [], refused = [];
   let elsewhere = 0;
-  for (const [number, fields] of records) {
-    const broken = !fields ? "a quote is not closed" : fields.length !== names.length ? `${fields.length} fields, not ${names.length}` : "";
-    const cell = Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(/^'(?='*[=+\-@])/, "")]));
-    const targetid = /^-?\d+$/.test(cell.TARGETID) ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
-    if (!broken && !here.has(targetid)) { elsewhere += 1; continue; }
-    const answer = broken || answerIn(cell);
+  const cells = records.map(([, fields]) => Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(/^'(?='*[=+\-@])/, "")])));
+  const isWhole = ([, fields]) => fields?.length === names.length;
+  const alone = sortedColumns(cells.filter((_, at) => isWhole(records[at])));
+  records.forEach(([number, fields], at) => {
+    const broken = isWhole(records[at]) ? "" : fields ? `${fields.length} fields, not ${names.length}` : "a quote is not closed";
+    const cell = cells[at], targetid = /^-?\d+$/.test(cell.TARGETID) ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
+    if (!broken && !here.has(targetid)) { elsewhere += 1; return; }
+    const answer = broken || movedIn(cell, alone) || answerIn(cell);
     if (typeof answer === "string") refused.push(`line ${number}: ${answer}`);
     else found.set(targetid, [...(found.get(targetid) || []), [cell.VI_scanner || "", answer]]);
-  }
+  });
   // A page cannot choose between the answers of several people, or of one who changed them.
   for (const [targetid, [[name, answer], ...others]] of found) {
     if (others.some(([, other]) => differs(other, answer))) refused.push(`${targetid}: ${others.length + 1} different answers`);
@@ -171,8 +173,7 @@ const valueOf = (text = "", empty = null) => (["", "nan", "NaN", "None", "--"].i
 
 // The answer in the cells of a row, or why it is refused.
 function answerIn(cell) {
-  const isClass = (name) => CLASSES.some(([c]) => c === name), moved = movedIn(cell);
-  if (moved) return moved;
+  const isClass = (name) => CLASSES.some(([c]) => c === name);
   const quality = valueOf(cell.VI_quality, -1), bal = valueOf(cell.VI_BAL), redrock = valueOf(cell.Redrock_z);
   if (![-1, 0, 1, 2, 3, 4].includes(quality)) return `VI_quality ${cell.VI_quality}`;
   let z = valueOf(cell.VI_z);
@@ -200,16 +201,30 @@ function answerIn(cell) {
   };
 }
 
-// Why a row is not what its VI_answer says, or "".
-function movedIn(cell) {
-  const said = (cell.VI_answer || "").split("|");
-  const other = cell.VI_answer && SAID.find((name, i) => name in cell && !same(cell[name], (said[i] ?? "").trim()));
-  return other ? `${other} ${cell[other]} is not what VI_answer says: was one column sorted or changed by itself?` : "";
+// What VI_answer says of the columns that a row has: [name, as it is compared, as the cell is].
+function said(cell) {
+  const texts = (cell.VI_answer || "").split("|");
+  return cell.VI_answer ? SAID.map((name, i) => [name, plain(texts[i]), plain(cell[name])]).filter(([name]) => name in cell) : [];
 }
-function same(...pair) {
-  if (pair.every((text) => /^-?\d+$/.test(text))) return BigInt(pair[0]) === BigInt(pair[1]);
-  const [a, b] = pair.map(typedRedshift);
-  return a !== null && b !== null ? a === b : pair[0].toLowerCase() === pair[1].toLowerCase();
+function plain(text = "") {
+  const cell = text.trim();
+  return /^-?\d+$/.test(cell) ? String(BigInt(cell)) : String(typedRedshift(cell) ?? cell.toLowerCase());
+}
+
+// The columns that were sorted or moved by themselves, as `_sorted_columns` of vi.py finds them.
+function sortedColumns(cells) {
+  const all = cells.flatMap(said);
+  return SAID.filter((name) => {
+    const pairs = all.filter(([of]) => of === name), other = pairs.filter(([, one, two]) => one !== two).length;
+    const [one, two] = [1, 2].map((side) => JSON.stringify(pairs.map((pair) => pair[side]).sort()));
+    return other > 0 && (one === two || other > Math.max(2, pairs.length / 2));
+  });
+}
+
+// Why a row's answer may be about another spectrum, or "".
+function movedIn(cell, alone) {
+  const other = said(cell).find(([name, one, two]) => ["TARGETID", ...alone].includes(name) && one !== two);
+  return other ? `${other[0]} ${cell[other[0]]} is not what VI_answer says: was one column sorted by itself?` : "";
 }
 
 // What an import says of the rows that it does not take, in one sentence; "" where it takes all.
