@@ -890,6 +890,24 @@ def test_nothing_is_cut_away_at_twice_the_size_or_in_a_narrow_window(chromium, f
     context.close()
 
 
+@pytest.mark.parametrize(("key", "width"), [("End", 100), ("Home", 100), ("End", 600)])
+def test_the_mark_of_the_spectrum_is_seen_on_a_page_of_many(context, fifty, key, width):
+    """The marks of 200 spectra or more ran on below the buttons of the header."""
+    page = open_page(context, fifty[0])
+    page.evaluate(f"$('strip').style.flex = '0 0 {width}px'")
+    press(page, "n", key)
+    until(page, "canSee()")
+    seen = """(() => {
+      const here = document.querySelector("#strip .here");
+      const {left, right, top, bottom} = here.getBoundingClientRect();
+      const strip = $("strip").getBoundingClientRect();
+      const over = document.elementFromPoint(strip.right + 8, (top + bottom) / 2);
+      return left >= strip.left && right <= strip.right && !over?.closest("#strip")
+        && document.elementFromPoint((left + right) / 2, (top + bottom) / 2) === here;
+    })()"""
+    assert page.evaluate(seen)
+
+
 def test_refusals_are_told(context, few, tmp_path):
     page = open_page(context, few[0])
     z = page.evaluate("view.z")
