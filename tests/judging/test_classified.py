@@ -25,9 +25,10 @@ def found(count=3):
 
 def test_columns():
     seen, catalog = found(), pool.catalog(3, "x")
-    catalog["TARGETID"] = [5, 6, 7]
+    catalog["TARGETID"], catalog["ARMS"] = [5, 6, 7], [7, 7, 1]
     table = classified.columns(catalog, [random_network(layers=3)], seen)
     assert table["TARGETID"].tolist() == [5, 6, 7]
+    assert table["ARMS"].tolist() == [7, 7, 1]
     assert [name for name in table if name.startswith("C_")] == [
         *(f"C_{line}" for line in LINES), "C_BAL"
     ]  # fmt: skip

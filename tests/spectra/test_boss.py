@@ -88,6 +88,23 @@ def write_spec(path, row=None, without=(), spell=str, more=0, **pixels):
     return path
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "arms"),
+    [(3600, 10400, 0b111), (3700, 4400, 0b001), (5900, 10400, 0b110), (5760, 5800, 0)],
+)
+def test_a_spectrum_that_lacks_wavelengths_says_so(tmp_path, first, last, arms):
+    """Files that tools cut to the Lyman-alpha forest look like any other."""
+    path = samples.write_spec(tmp_path / "spec-x.fits")
+    with fitsio.FITS(str(path)) as fits:
+        table = fits[1].read()
+    wavelength = 10 ** table["LOGLAM"]
+    table["IVAR"][(wavelength < first) | (wavelength > last)] = 0
+    extraction, _ = boss.extract_spec(
+        [write_spec(path, IVAR=table["IVAR"])], grid.LOG, pipeline=False
+    )
+    assert extraction.catalog["ARMS"].tolist() == [arms]
+
+
 @settings(deadline=None, max_examples=30)
 @given(
     spell=st.sampled_from([str.lower, str.upper, str.title]),

@@ -14,7 +14,7 @@ from quasarnet_al.inspection import production, redrock
 from quasarnet_al.learning import som
 from quasarnet_al.learning.batch import read_batch
 from quasarnet_al.spectra import desi, pool
-from quasarnet_al.spectra.grid import BLUE, Grid
+from quasarnet_al.spectra.grid import ALONE, BLUE, Grid
 from quasarnet_al.spectra.rebin import normalise, rebin
 
 #: What goes into a page as JSON.
@@ -108,7 +108,7 @@ def snr_of_arms(flux: np.ndarray, ivar: np.ndarray) -> dict[str, float]:
     over the square root of 0.8.
     """
     found = {}
-    for arm, ends in desi.ALONE.items():
+    for arm, ends in ALONE.items():
         first, last = (round((end - BLUE) / STEP) for end in ends)
         good = ivar[first:last] > 0
         if good.any():

@@ -10,7 +10,7 @@ from quasarnet_al.network.weights import Network
 from quasarnet_al.spectra.grid import LINES
 
 #: Columns of the spectra's catalogue that the table has too.
-KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR")
+KEPT = ("TARGETID", "TILEID", "TARGET_RA", "TARGET_DEC", "SNR", "ARMS")
 
 
 def columns(

@@ -102,8 +102,7 @@ def extract_spec(
     for name in ("TARGETID", "TILEID", "FIBER", "TARGET_RA", "TARGET_DEC", "Z", "ZWARN"):
         catalog[name] = rows[name]
     catalog["SPECTYPE"], catalog["SNR"] = rows["SPECTYPE"], snr[good]
-    # One spectrograph arm pair covers the grid: no arm is missing.
-    catalog["ARMS"], catalog["ROW"] = pool.ALL_ARMS, 0
+    catalog["ARMS"], catalog["ROW"] = rebin.arms(weight, grid)[good], 0
     labels = pool.labels(len(rows), "boss")
     for name in ("TARGETID", "SPECTYPE", "Z", "OBJECT"):
         labels[name] = rows[name]
@@ -218,5 +217,5 @@ def extract_training(path: str | Path) -> Extraction:
     catalog = pool.catalog(len(rows), Path(path).name)
     catalog["TARGETID"], catalog["TILEID"] = rows["TARGETID"], rows["PLATE"]
     catalog["FIBER"], catalog["SNR"] = rows["FIBERID"], snr[good]
-    catalog["ARMS"], catalog["ROW"] = pool.ALL_ARMS, np.flatnonzero(good)
+    catalog["ARMS"], catalog["ROW"] = rebin.arms(weight, LOG)[good], np.flatnonzero(good)
     return Extraction(spectra[good], catalog, Counter(reason[~good].tolist()), 1)

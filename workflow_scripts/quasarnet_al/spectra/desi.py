@@ -17,17 +17,10 @@ from quasarnet_al.spectra import hdus, pool, rebin, tiles
 from quasarnet_al.spectra.columns import CATALOG, Column
 from quasarnet_al.spectra.extraction import Extraction
 from quasarnet_al.spectra.flaws import Flaws
-from quasarnet_al.spectra.grid import BLUE, OVERLAPS, RED, Grid
+from quasarnet_al.spectra.grid import BLUE, RED, Grid
 from quasarnet_al.spectra.tables import check_columns, locate
 
 ARMS = "BRZ"
-#: First and last wavelength (Angstrom) that each arm alone sees: where cameras were joined, they
-#: tell which of them has data.
-ALONE = {
-    "B": (BLUE, OVERLAPS[0][0]),
-    "R": (OVERLAPS[0][1], OVERLAPS[1][0]),
-    "Z": (OVERLAPS[1][1], 9824),
-}
 PETALS = range(10)
 #: Names of coadds by layout (desidatamodel): the petal is a group, absent for a healpix pixel.
 NAMES = {
@@ -181,7 +174,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso", flaws: bool = Fa
         rows = np.flatnonzero(reason == "")
         coadd = _Coadd(path, fits, stream, len(fibermap))
         found = Flaws(len(rows)) if flaws else None
-        weighted, weight, arms, bad = _rebin(coadd, rows, grid, found)
+        weighted, weight, bad = _rebin(coadd, rows, grid, found)
     if len(bad) and bad.all():
         raise _damaged(path, "all its spectra have NaN, or an ivar below zero")
     if coadd.absent:
@@ -195,7 +188,8 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso", flaws: bool = Fa
     catalog = pool.catalog(len(rows), str(path))
     for name in set(FIBERMAP) & set(fibermap.dtype.names):
         catalog[name] = fibermap[name]
-    catalog["SNR"], catalog["ARMS"], catalog["ROW"] = snr[good], arms[good], rows
+    catalog["SNR"], catalog["ROW"] = snr[good], rows
+    catalog["ARMS"] = rebin.arms(weight, grid)[good]
     if found is not None:
         catalog["FLAW"] = found.measure()[good]
     if not _add_redrock(path, catalog):
@@ -481,23 +475,20 @@ def _bad(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
 
 def _rebin(
     coadd: _Coadd, rows: np.ndarray, grid: Grid, flaws: Flaws | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rebin the rows of a coadd, and measure their `flaws`.
 
     Returns
     -------
-    the sums of flux x ivar and of ivar over all arms, (n, p); bits of the arms with weight,
-    (n,); and which spectra have pixels that cannot be summed, bool (n,)
+    the sums of flux x ivar and of ivar over all arms, (n, p); and which spectra have pixels
+    that cannot be summed, bool (n,)
     """
     weighted = np.zeros((len(rows), grid.size), np.float32)
     weight = np.zeros_like(weighted)
-    arms, bad = np.zeros(len(rows), np.int16), np.zeros(len(rows), bool)
+    bad = np.zeros(len(rows), bool)
     for arm in coadd.arms:
         wavelength, *images = coadd.arm(arm)
         bins = rebin.Bins(wavelength, grid)
-        pixel = np.arange(grid.size)[bins.pixel]
-        blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
-        alone = {letter: (blue >= ALONE[letter][0]) & (red <= ALONE[letter][1]) for letter in arm}
         buffers = np.empty((2, BLOCK, len(wavelength)), np.float32)
         for start in range(0, len(rows), BLOCK):
             part, block = rows[start : start + BLOCK], slice(start, start + BLOCK)
@@ -522,10 +513,7 @@ def _rebin(
                 ivar_sum = bins.sum(ivar)
             weighted[block, bins.pixel] += flux_sum
             weight[block, bins.pixel] += ivar_sum
-            for letter, pixels in alone.items():
-                has_weight = (ivar_sum[:, pixels] > 0).any(axis=1)
-                arms[block] |= has_weight.astype(np.int16) << ARMS.index(letter)
-    return weighted, weight, arms, bad
+    return weighted, weight, bad
 
 
 def _add_redrock(coadd: Path, catalog: np.ndarray) -> bool:

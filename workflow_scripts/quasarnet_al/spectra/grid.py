@@ -27,6 +27,12 @@ RED = 10000.0
 #: Wavelengths (Angstrom) that DESI's arms B and R, and R and Z, share
 #: (DESI Collaboration 2022, AJ 164, 207, table 2).
 OVERLAPS = ((5760, 5800), (7520, 7620))
+#: First and last wavelength (Angstrom) that each of DESI's arms alone sees.
+ALONE = {
+    "B": (BLUE, OVERLAPS[0][0]),
+    "R": (OVERLAPS[0][1], OVERLAPS[1][0]),
+    "Z": (OVERLAPS[1][1], 9824),
+}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quasarnet_al.spectra.grid import Grid
+from quasarnet_al.spectra.grid import ALONE, Grid
 
 #: A normalised spectrum whose neighbouring pixels differ by this much is an artefact
 #: (flux cut of the published active-learning training).
@@ -125,6 +125,21 @@ def _normalise(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
         # What is left of a constant spectrum is the rounding of its float32 sums.
         flux /= np.where(rms > 1e-6 * np.abs(mean), rms, np.nan)[:, None]
     return flux
+
+
+def arms(weight: np.ndarray, grid: Grid) -> np.ndarray:
+    """Return which of DESI's arms have weight, int16 (n,): bits 0, 1, 2 are B, R, Z.
+
+    An arm counts where any pixel that it alone sees has weight, whichever instrument took the
+    spectrum.
+    """
+    pixel = np.arange(grid.size)
+    blue, red = grid.to_wavelength(pixel), grid.to_wavelength(pixel + 1)
+    bits = np.zeros(len(weight), np.int16)
+    for bit, (first, last) in enumerate(ALONE.values()):
+        seen = weight[:, (blue >= first) & (red <= last)] > 0
+        bits |= seen.any(axis=1).astype(np.int16) << bit
+    return bits
 
 
 def defect(spectra: np.ndarray, weight: np.ndarray) -> np.ndarray:
