@@ -868,10 +868,15 @@ def test_the_strongest_line_is_not_cut_off(context, mixed, few):
             press(page, "n")
 
 
-def test_nothing_is_cut_away_at_twice_the_size(chromium, few):
-    context = chromium.new_context(viewport={"width": 683, "height": 384}, device_scale_factor=2)
+@pytest.mark.parametrize(("width", "height"), [(683, 384), (390, 800)])
+def test_nothing_is_cut_away_at_twice_the_size_or_in_a_narrow_window(chromium, few, width, height):
+    size = {"width": width, "height": height}
+    context = chromium.new_context(viewport=size, device_scale_factor=2)
     page = open_page(context, few[0])
-    assert page.evaluate("document.documentElement.scrollWidth") <= 683
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("toast('Not recorded: the spectrum was not on the screen yet'.repeat(3))")
+    said = page.locator("#toast").bounding_box()
+    assert said["x"] >= 0 and said["x"] + said["width"] <= width
     hidden = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, dd, #legend span")]
           .filter((node) => node.offsetParent && node.type !== "file")
@@ -883,6 +888,24 @@ def test_nothing_is_cut_away_at_twice_the_size(chromium, few):
     )
     assert hidden == []
     context.close()
+
+
+@pytest.mark.parametrize(("key", "width"), [("End", 100), ("Home", 100), ("End", 600)])
+def test_the_mark_of_the_spectrum_is_seen_on_a_page_of_many(context, fifty, key, width):
+    """The marks of 200 spectra or more ran on below the buttons of the header."""
+    page = open_page(context, fifty[0])
+    page.evaluate(f"$('strip').style.flex = '0 0 {width}px'")
+    press(page, "n", key)
+    until(page, "canSee()")
+    seen = """(() => {
+      const here = document.querySelector("#strip .here");
+      const {left, right, top, bottom} = here.getBoundingClientRect();
+      const strip = $("strip").getBoundingClientRect();
+      const over = document.elementFromPoint(strip.right + 8, (top + bottom) / 2);
+      return left >= strip.left && right <= strip.right && !over?.closest("#strip")
+        && document.elementFromPoint((left + right) / 2, (top + bottom) / 2) === here;
+    })()"""
+    assert page.evaluate(seen)
 
 
 def test_refusals_are_told(context, few, tmp_path):

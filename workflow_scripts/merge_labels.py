@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
             f"holds no answer, nor do the other CSV files ({'; '.join(faults.values())})",
             "hand in the CSV files of this batch's pages",
         )
+    merge.refuse_moved(batch, rows, args.vi)
     if args.whole:
         merge.refuse_incomplete(batch, rows, args.vi, args.complete, args.title_prefix)
     labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"], args.title_prefix)

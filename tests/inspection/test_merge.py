@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import answer_by_oracle
 import merge_labels
 from helpers.answers import BATCH, merged, read_all, vi, write_answers
+from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.agreement import agreement as agree
 from quasarnet_al.inspection.vi import SPECTYPES, read_answers
@@ -207,6 +208,26 @@ def test_the_oracle_does_not_decide_what_the_truth_leaves_open(tmp_path, batch):
     table = pd.read_csv(merge_files(tmp_path, batch, *paths)[0])
     assert table["ACCEPTED"].tolist() == [0, 0, 1]
     assert table["STATUS"].tolist() == ["low quality", "low quality", "accepted"]
+
+
+@pytest.mark.parametrize("redrock", ["0.5000", "2.1000", "0.0003"])
+def test_a_file_of_prospect_whose_targets_were_sorted_is_refused(tmp_path, batch, redrock):
+    """All its answers belonged to other spectra; redrock run again differs in a few."""
+    z = [2.1, 0.0003, 0.5]
+    table = pd.DataFrame({"TARGETID": BATCH, "MINIBATCH": [1, 1, 2], "REDROCK_Z": z})
+    table.to_csv(batch[0], index=False)
+    header = "TARGETID,VI_scanner,Redrock_spectype,Redrock_z,VI_quality,VI_z,VI_spectype"
+    fits = [f"{BATCH[0]},a,,{redrock},4,2.1,QSO", f"{BATCH[1]},a,,0.0003,4,0,STAR"]
+    path = vi(tmp_path / "a.csv", *fits, f"{BATCH[2]},a,,0.5,4,0.5,GALAXY", header=header)
+    labels = pd.read_csv(merge_files(tmp_path, batch, path)[0])
+    assert labels["ACCEPTED"].all()
+    first, second, third = BATCH[1], BATCH[2], BATCH[0]
+    rows = [f"{first},a,,2.1,4,2.1,QSO", f"{second},a,,0.0003,4,0,STAR"]
+    path = vi(tmp_path / "a.csv", *rows, f"{third},a,,0.5,4,0.5,GALAXY", header=header)
+    with pytest.raises(
+        InputError, match=f"line 2: Redrock_z 2.1000 is not that of TARGETID {first}"
+    ):
+        merge_files(tmp_path, batch, path)
 
 
 def test_refusals_are_written(tmp_path, batch, capsys):

@@ -64,6 +64,7 @@ ROW_COLUMNS = [
     "COMMENT",
     "SHOWN",
     "TIME",
+    "REDROCK_Z",
 ]
 _FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
@@ -105,8 +106,9 @@ def read_vi(
     -------
     rows : columns `ROW_COLUMNS`. An empty VI_z or VI_spectype means that the inspector
         accepts redrock's, so Z and SPECTYPE hold redrock's there (nan and '' where there
-        is none, only below quality 3). A star without VI_z whose redrock redshift is not
-        that of a star gets z = 0. QUALITY -1 is "not set", BAL -1 unknown.
+        is none). REDROCK_Z is the file's own, nan where it has none.
+        A star without VI_z whose redrock redshift is not that of a star gets z = 0.
+        QUALITY -1 is "not set", BAL -1 unknown.
     refused : (line number, TARGETID as written, reason) of every other row. A row that
         contradicts itself, a star with |z| > `STAR_Z` or a quasar with z < `STAR_Z`, is
         refused from quality 2 on; below, a class and a redshift never become a label.
@@ -332,7 +334,13 @@ def _title_and_user(name: str) -> tuple[str, str]:
 
 
 def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
-    kinds = {"LINE": "int64", "TARGETID": "int64", "Z": "float64", "BAL": "int64"}
+    kinds = {
+        "LINE": "int64",
+        "TARGETID": "int64",
+        "Z": "float64",
+        "BAL": "int64",
+        "REDROCK_Z": "float64",
+    }
     kinds["QUALITY"] = "int64" if columns is ROW_COLUMNS else "float64"
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype({key: kind for key, kind in kinds.items() if key in columns})
@@ -375,7 +383,7 @@ def _vi_row(cell: dict[str, str], user: str, spectypes: Sequence[str], redshifts
     return (
         *(targetid, _name(cell.get("VI_scanner") or user), spectype, z, int(quality), int(bal)),
         *(_issue(cell.get("VI_issue", "")), cell.get("VI_comment", "")),
-        *(cell.get("VI_shown", ""), cell.get("VI_time", "")),
+        *(cell.get("VI_shown", ""), cell.get("VI_time", ""), redrock_z),
     )
 
 

@@ -117,6 +117,8 @@ function showHeader() {
     node.setAttribute("aria-label", `${index + 1}, ${summary(b)}`);
     if (here) node.setAttribute("aria-current", "true"); else node.removeAttribute("aria-current");
   });
+  // The marks of many spectra are wider than the window.
+  $("strip").scrollLeft = $("strip").children[view.index].offsetLeft - $("strip").clientWidth / 2;
   const n = left();
   if (n) unbanner("done");
   $("left").textContent = `${view.index + 1} / ${N} · ${n ? `${n} left` : "all done"}`;
