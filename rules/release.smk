@@ -1,5 +1,6 @@
 """The released network, for the pipeline: snakemake release
 
+results/<run>/release/training.fits          labelled sets and the labels of all rounds, as they are now
 results/<run>/release/quasarnet-<run>.h5     the weights, which QuasarNP can read
 results/<run>/release/release.json           all networks trained, and the validation of the one chosen
 results/<run>/release/check.csv              results on sets not used for training, of these weights
@@ -8,14 +9,46 @@ results/<run>/release/check_spectra.csv      the same by spectrum
 """
 
 
+rule assemble_release:
+    """Assemble what the released network learns from.
+
+    The training set of a round that people have answered is kept as it was; this one has labels
+    that were corrected since.
+    """
+    input:
+        labelled=expand("results/<run>/labelled/{set}.fits", set=SETS),
+        validation=judging_sets(),
+        batches=expand(
+            "results/<run>/round-{round}/batch.fits", round=two_digits(labelled_rounds())
+        ),
+        labels=expand(
+            "results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())
+        ),
+    output:
+        training="results/<run>/release/training.fits",
+    log:
+        "logs/<run>/assemble_release.log",
+    localrule: True
+    conda:
+        "../envs/cpu.yaml"
+    params:
+        task=config["task"],
+    shell:
+        """
+        python "$QUASARNET_AL_PROGRAMS/assemble_training.py" \
+            --task {params.task} \
+            --labelled {input.labelled:q} \
+            --validation {input.validation:q} \
+            --batch-pool {input.batches:q} \
+            --labels {input.labels:q} \
+            --output {output.training:q} >{log} 2>&1
+        """
+
+
 rule train_release:
     """Train the networks, of which one is released, on all labels."""
     input:
-        # The training set of a round holds the labels of all rounds before it.
-        training=expand(
-            "results/<run>/round-{round}/training.fits",
-            round=two_digits([len(labelled_rounds()) + 1]),
-        ),
+        training="results/<run>/release/training.fits",
         validation="results/<run>/validation.fits",
         start=config["release"]["start"] or [],
     output:
@@ -92,10 +125,7 @@ rule check_release:
         weights=plan.release(config),
         # The weights in use, to compare.
         incumbent=config["gate"]["incumbent"] or [],
-        training=expand(
-            "results/<run>/round-{round}/training.fits",
-            round=two_digits([len(labelled_rounds()) + 1]),
-        ),
+        training="results/<run>/release/training.fits",
         labelled=asked_for(
             "results/<run>/labelled/{set}.fits",
             "no labelled set has `check: true`; add config/real-check.yaml",

@@ -333,7 +333,7 @@ def test_release_and_gate(run):
     assert len(losses) == 2
     released = weights.read_network(folder / "results/tiny/release/quasarnet-tiny.h5")
     # All labels: the initial ones and the oracle's.
-    training = pool.read_labelled(folder / "results/tiny/round-02/training.fits")[2]
+    training = pool.read_labelled(folder / "results/tiny/release/training.fits")[2]
     assert int(released.attributes["training_spectra"]) == len(training)
     assert "inspection" in training["ORIGIN"]
     # One that sees a quasar everywhere. A broken threshold: status 1, and the files that

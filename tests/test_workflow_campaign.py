@@ -218,6 +218,13 @@ def test_one_label_arrives_at_a_time(answered, tmp_path):
     # Which spectra the answered pages show twice depends on the seed that they were written with.
     wanted = jobs(snakemake(folder, "-n", changes=PEOPLE + "seed: 2\n"))
     assert wanted["assemble_validation"] == 1 and wanted["write_pages"] == 2
+    # What is released learns from corrected labels, though answered rounds keep what they were
+    # chosen by.
+    name = "desi-vi_tiny-round-01-minibatch-all_Ann.csv"
+    answer(folder, 1, name, batch(folder, 1), [2.3] + [2.2] * 7)
+    wanted = jobs(snakemake(folder, "-n", "release", changes=PEOPLE))
+    assert wanted["merge_labels"] == 2 and wanted["assemble_release"] == 1
+    assert "assemble_training" not in wanted
 
 
 def test_another_run_uses_the_same_pool_and_map(answered):

@@ -393,6 +393,18 @@ def test_answers_that_are_all_gone_are_not_asked_for_again(tmp_path):
     campaign().check_frozen()
 
 
+def test_the_oracle_does_not_answer_in_the_place_of_people():
+    select(1, 11, 12, 13, 14)
+    record(1)
+    hand_in(1, "a.csv", [11, 13])
+    campaign().record([])
+    oracle = {"rounds": 2, "truth": "truth.csv"}
+    with pytest.raises(InputError, match="rounds is 2, but people have answered round 1"):
+        campaign(oracle=oracle).check_frozen()
+    discard_answers.main(["--run", "test", "--round", "1"])
+    campaign(oracle=oracle).check_frozen()
+
+
 def test_labels_of_other_answers_are_not_read():
     """Snakemake forgets the parameters of a rule where results are copied without its folder."""
     select(1, 11, 12, 13, 14)

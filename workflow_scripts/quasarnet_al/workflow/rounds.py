@@ -492,6 +492,15 @@ class Campaign:
 
     def check_frozen(self) -> None:
         """Raise `InputError` where an answered batch is not what people were asked about."""
+        for number in range(1, self.config["oracle"]["rounds"] + 1):
+            if handed_in.recorded(self.record_of(number)):
+                raise InputError(
+                    "config",
+                    f"oracle.rounds is {self.config['oracle']['rounds']}, but people have answered "
+                    f"round {number}: its batch would be chosen and answered anew",
+                    f"set it to {number - 1} or less, give the run another name, or discard the "
+                    "answers with workflow_scripts/discard_answers.py",
+                )
         for number in self.frozen:
             if not self.answers(number).files:
                 *_, copy = self.gone(number).values()
