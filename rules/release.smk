@@ -21,9 +21,7 @@ rule assemble_release:
         batches=expand(
             "results/<run>/round-{round}/batch.fits", round=two_digits(labelled_rounds())
         ),
-        labels=expand(
-            "results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())
-        ),
+        labels=expand("results/<run>/round-{round}/labels.csv", round=two_digits(labelled_rounds())),
     output:
         training="results/<run>/release/training.fits",
     log:
