@@ -9,7 +9,7 @@ from quasarnet_al.core.files import InputError, provenance, write_json
 from quasarnet_al.core.program import command_line, positive, program
 from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_ensemble
-from quasarnet_al.spectra import pool, sets
+from quasarnet_al.spectra import sets
 from quasarnet_al.tasks.registry import TASKS
 
 #: Number of labels that are named, of those of the training set that no member agrees with.
@@ -32,8 +32,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     judged = sets.Labelled.read(args.validation)
-    learned = [sets.Labelled.without_spectra(path) for path in [args.training, *args.before]]
-    new = sets.unlearned(judged, learned)
+    training = sets.Labelled.read(args.training)
+    before = map(sets.Labelled.without_spectra, args.before)
+    new = sets.unlearned(judged, [training, *before])
     spectra, labels = judged.spectra[new], judged.labels[new]
     task = TASKS[args.task]
     networks = read_ensemble(args.ensemble, task.layout)
@@ -49,14 +50,16 @@ def main(argv: list[str] | None = None) -> None:
                 "set `seed` and the shares labelled.*.validation back, or add a labelled set",
             )
     classification = options.from_arguments(Classification, args)
-    learnt, _, training = pool.read_labelled(args.training)
-    if learnt.shape[1] != spectra.shape[1]:
+    if training.spectra.shape[1] != spectra.shape[1]:
         raise InputError(args.training, "is on another grid than the ensemble", "extract it again")
-    disputed = training[task.disputed(networks, learnt, training, classification, args.threads)]
+    doubted = task.disputed(
+        networks, training.spectra, training.labels, classification, args.threads
+    )
+    disputed = training.labels[doubted]
     result = {
         "round": args.round,
-        "training_spectra": len(training),
-        "labels_of_rounds": int((training["ORIGIN"] == "inspection").sum()),
+        "training_spectra": len(training.labels),
+        "labels_of_rounds": int((training.labels["ORIGIN"] == "inspection").sum()),
         "members": len(networks),
         "validation_learned": int((~new).sum()),
         **task.evaluate(networks, spectra, labels, classification, args.threads),
