@@ -3,9 +3,11 @@
 Of several weights each is tested on the same spectra.
 """
 
-from quasarnet_al.core.files import content_of
-from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.core import options
+from quasarnet_al.core.files import InputError, content_of
+from quasarnet_al.core.program import command_line, program
 from quasarnet_al.judging import check
+from quasarnet_al.network.lines import Classification
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import sets
 from quasarnet_al.spectra.tables import write_csv
@@ -20,12 +22,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--training", help="training set of the first weights (FITS): its objects are left out"
     )
-    parser.add_argument(
-        "--cuts", nargs="+", type=float, default=[0.5, 0.95], help="confidence cuts"
-    )
-    parser.add_argument(
-        "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
-    )
+    cut = options.reader(Classification, "c_thresh")
+    parser.add_argument("--cuts", nargs="+", type=cut, default=[0.5, 0.95], help="confidence cuts")
+    options.add_arguments(parser, Classification, "n_thresh")
     parser.add_argument(
         "--table", required=True, help="table with a row per network, group and cut (CSV)"
     )
@@ -34,7 +33,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
 
-    networks = dict(zip(args.weights, read_networks(args.weights), strict=True))
+    found = read_networks(args.weights)
+    if len(found) > len(args.weights):
+        remedy = "give networks, each in a file of its own"
+        raise InputError(" ".join(args.weights), "an ensemble is among them", remedy)
+    networks = dict(zip(args.weights, found, strict=True))
     learned = [sets.Labelled.read(args.training)] if args.training else []
     with content_of(" ".join(args.weights), "release them again"):
         table = check.spectra(networks, args.labelled, learned, args.n_thresh)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from quasarnet_al.core import options
 from quasarnet_al.core.files import InputError, content_of
 from quasarnet_al.core.program import command_line, positive, program, progress
 from quasarnet_al.judging import classified
 from quasarnet_al.learning import scores
-from quasarnet_al.network.lines import best_redshift, is_qso
+from quasarnet_al.network.lines import Classification, best_redshift, is_qso
 from quasarnet_al.network.weights import read_networks
 from quasarnet_al.spectra import afterburner, boss, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
@@ -34,11 +35,12 @@ def main(argv: list[str] | None = None) -> None:
     source.add_argument("--boss", nargs="+", help="SDSS spec-*.fits files")
     source.add_argument("--pool", help="pool file (FITS)")
     add("--targets", choices=desi.TARGETS, default="qso", help="which fibres of the coadds")
+    cut = options.reader(Classification, "c_thresh")
     add(
-        "--c-thresh", type=float, help="confidence above which a line counts, for a column IS_QSO; "
+        "--c-thresh", type=cut, help="confidence above which a line counts, for a column IS_QSO; "
         "without it the table has none"
     )  # fmt: skip
-    add("--n-thresh", type=positive, default=1, help="number of lines that make a quasar")
+    options.add_arguments(parser, Classification, "n_thresh")
     add("--format", choices=("table", "afterburner"), default="table", help="columns of the output")
     add("--threads", type=positive, default=1, help="number of threads")
     add("--output", required=True, help="table QN, or QN_RR (FITS)")
@@ -59,8 +61,8 @@ def main(argv: list[str] | None = None) -> None:
         spectra, catalog = found.spectra, found.catalog
         print("left out:", json.dumps(dict(sorted(found.dropped.items()))), found.report())
     seen = scores.combine(scores.lines_of_members(networks, spectra, args.threads))
-    cut = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
-    quasar = is_qso(seen.c, **cut) if cut else None
+    cuts = {} if args.c_thresh is None else {"c_thresh": args.c_thresh, "n_thresh": args.n_thresh}
+    quasar = is_qso(seen.c, **cuts) if cuts else None
     if args.format == "afterburner":
         name = afterburner.EXTENSION
         best = best_redshift(seen.c, seen.z)
@@ -69,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
         with content_of(args.weights[0], "release the weights again"):
             name, columns = "QN", classified.columns(catalog, networks, seen)
         columns |= {} if quasar is None else {"IS_QSO": quasar}
-    write_fits(args.output, name, columns, attributes={"weights": " ".join(args.weights)} | cut)
+    write_fits(args.output, name, columns, attributes={"weights": " ".join(args.weights)} | cuts)
     count = "" if quasar is None else f", {int(np.sum(quasar))} quasars"
     print(f"{args.output}: {len(catalog)} spectra{count}")
 

@@ -23,9 +23,9 @@ def main(argv: list[str] | None = None) -> None:
     add("--validation", required=True, help="labelled spectra that chose no weights (FITS)")
     add("--pool", nargs="*", default=[], help="pool files of unlabelled exposures (FITS)")
     add("--sky", nargs="*", default=[], help="pool files of sky fibres (FITS)")
-    add("--cut", type=float, default=default.cut, help="confidence cut")
-    add("--n-thresh", type=positive, default=1, help="number of lines that make a quasar")
-    options.add_arguments(parser, Classification, "z_split")
+    cut = options.reader(Classification, "c_thresh")
+    add("--cut", type=cut, default=default.cut, help="confidence cut")
+    options.add_arguments(parser, Classification, "n_thresh", "z_split")
     add("--wanted-purity", type=float, default=0.99, help="purity for which cuts are derived")
     edges = default.redshift_edges
     add("--redshift-edges", type=float, nargs="+", default=edges, help="edges of redshift bins")

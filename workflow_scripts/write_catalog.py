@@ -6,8 +6,9 @@ and is in the catalogue if it is a quasar there, by the confidence cut that is g
 
 import numpy as np
 
-from quasarnet_al.core.program import command_line, positive, program
-from quasarnet_al.network.lines import is_qso
+from quasarnet_al.core import options
+from quasarnet_al.core.program import command_line, program
+from quasarnet_al.network.lines import Classification, is_qso
 from quasarnet_al.spectra.columns import COLUMNS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
@@ -20,12 +21,7 @@ OTHERS = ("TARGET_RA", "TARGET_DEC", "P_QSO", "Z_ERR", *(f"Z_{name}" for name in
 def main(argv: list[str] | None = None) -> None:
     parser = command_line(__doc__)
     parser.add_argument("--tables", nargs="+", required=True, help="tables QN (FITS)")
-    parser.add_argument(
-        "--c-thresh", type=float, default=0.95, help="confidence above which a line counts"
-    )
-    parser.add_argument(
-        "--n-thresh", type=positive, default=1, help="number of lines that make a quasar"
-    )
+    options.add_arguments(parser, Classification, "c_thresh", "n_thresh")
     parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
     args = parser.parse_args(argv)
 

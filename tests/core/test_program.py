@@ -125,6 +125,27 @@ def test_what_hdf5_finds_is_a_fault_of_the_file(monkeypatch, capsys, tmp_path):
     assert end.value.code == 2 and "x.h5" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("--coadd", "a", "--output", "b"), ("--x=a", "--output=./a")])
+def test_an_output_that_is_an_input_is_refused(monkeypatch, capsys, tmp_path, words):
+    """A coadd is not replaced by the table that is made of it; an old output is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["x.py", *words])
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").write_text("old")
+    handler = signal.getsignal(signal.SIGTERM)
+    output = words[-1].removeprefix("--output=")
+    with pytest.raises(SystemExit) as end:
+        program(lambda: (files.write_text("c", "new"), files.write_text(output, "new")))
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"x.py: {output.removeprefix('./')}: is an input")
+    assert (tmp_path / "a").read_text() == (tmp_path / "c").read_text() == "old"
+    monkeypatch.setattr(sys, "argv", ["x.py", "--coadd", "a", "--output", "c"])
+    program(lambda: files.write_text("c", "new"))
+    signal.signal(signal.SIGTERM, handler)
+    assert (tmp_path / "c").read_text() == "new"
+
+
 def script(body):
     """A process that runs `body` as a program's `main`."""
     text = "from quasarnet_al.core.program import program\n"

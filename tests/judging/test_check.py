@@ -1,12 +1,17 @@
 """The check of a release: its table against counts by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import check_release
 from helpers.networks import random_network
+from quasarnet_al.core.files import InputError
 from quasarnet_al.judging import check
 from quasarnet_al.judging.statistics import LIGHT_SPEED
+from quasarnet_al.network import weights
 from quasarnet_al.spectra import pool, sets
 from quasarnet_al.spectra.grid import LOG
 
@@ -121,3 +126,12 @@ def test_repeats():
     assert (found["objects"], found["same_class"], found["pairs"]) == (2, 1, 3)
     assert found["apart_kms"] == pytest.approx(300, rel=0.01)
     assert np.isnan(check.repeats(seen[3:], 0.5)["apart_kms"])
+
+
+def test_an_ensemble_is_refused(tmp_path):
+    """It would be a network of many, and the table has a row for each file."""
+    weights.pack(tmp_path / "e.h5", [replace(random_network(), name=name) for name in "ab"], {})
+    words = ["--weights", str(tmp_path / "e.h5"), "--labelled", "a.fits"]
+    words += ["--table", str(tmp_path / "t.csv"), "--spectra", str(tmp_path / "s.csv")]
+    with pytest.raises(InputError, match=r"e\.h5: an ensemble is among them; give networks"):
+        check_release.main(words)

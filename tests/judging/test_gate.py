@@ -485,6 +485,21 @@ def checks(result):
     return {line.split(":")[0] for line in result["broken"]}
 
 
+def test_the_same_network_is_not_compared_with_itself(tmp_path):
+    """It would pass every check, also as a copy of another name."""
+    network = random_network()
+    for name in ("a", "b"):
+        weights.write_network(tmp_path / f"{name}.h5", network, {"name": name})
+    labels, catalog = pool.labels(60, "desi"), pool.catalog(60)
+    labels["TARGETID"] = labels["OBJECT"] = catalog["TARGETID"] = np.arange(60)
+    labels["SPECTYPE"], labels["Z"] = ["QSO", "STAR"] * 30, [2.0, 0.0] * 30
+    spectra = np.random.default_rng(1).normal(size=(60, grid.LOG.size)).astype(np.float32)
+    pool.write(tmp_path / "known.fits", spectra, catalog, grid.LOG, labels)
+    candidate, incumbent, known = (str(tmp_path / name) for name in ("a.h5", "b.h5", "known.fits"))
+    with pytest.raises(InputError, match=r"b\.h5: is the network of \S*a\.h5; give the weights"):
+        comparison.compare(candidate, incumbent, comparison.Files(known), gate.Settings())
+
+
 @pytest.mark.slow
 def test_good_weights_pass(networks, program):
     """Another seed is no fault; and the same inputs give the same bytes."""

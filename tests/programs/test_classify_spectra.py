@@ -73,6 +73,21 @@ def test_several_coadds_and_what_was_left_out(files, capsys):
     assert f"7 spectra, {rows['IS_QSO'].sum()} quasars" in said
 
 
+def test_a_coadd_that_is_given_twice_counts_once(files):
+    folder, coadd = files
+    words = ["--weights", folder / "member-00.h5", "--coadd", coadd, coadd]
+    assert len(classify(folder, "twice.fits", *words)[1]) == 4
+
+
+@pytest.mark.parametrize("words", ["--c-thresh 95", "--c-thresh nan", "--n-thresh 7"])
+def test_a_cut_that_nothing_reaches_is_refused(files, capsys, words):
+    folder, coadd = files
+    with pytest.raises(SystemExit) as end:
+        classify(folder, "x.fits", "--coadd", coadd, *words.split())
+    assert end.value.code == 2 and "is not a" in capsys.readouterr().err
+    assert not (folder / "x.fits").exists()
+
+
 def test_the_afterburners_table_is_as_its_readers_want_it(files):
     folder, coadd = files
     words = ["--weights", folder / "ensemble.h5", "--coadd", coadd, "--targets", "all"]

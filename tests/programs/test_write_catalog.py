@@ -59,6 +59,13 @@ def test_the_cut_decides_what_a_quasar_is(catalog):
     assert quasars("--c-thresh", "0.5", "--n-thresh", "2") == [5]
 
 
+@pytest.mark.parametrize("cut", [("--c-thresh", "95"), ("--n-thresh", "7")])
+def test_a_cut_that_nothing_reaches_is_refused(catalog, cut):
+    with pytest.raises(SystemExit) as end:
+        catalog(*cut)
+    assert end.value.code == 2
+
+
 def test_columns_have_units_and_comments(catalog):
     rows, header = catalog("--c-thresh", "0.8")
     number = rows.dtype.names.index("TARGET_RA") + 1

@@ -31,3 +31,12 @@ def test_more_broken_files_than_allowed_end_the_run():
 def test_none_is_allowed_by_default():
     with pytest.raises(InputError, match="bad: is damaged; fetch it again"):
         each(read, ["a", "bad"], 0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_file_that_is_given_twice_is_read_once(threads, tmp_path, monkeypatch):
+    """By its name, by a link, and packed and unpacked, as a pattern of a shell gives it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.fits").symlink_to("b.fits")
+    paths = ["b.fits", "a.fits", "./a.fits", "a.fits.gz", "link.fits", str(tmp_path / "b.fits")]
+    assert each(read, paths, 0, threads) == (["b.fits", "a.fits"], [])

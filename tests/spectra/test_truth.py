@@ -581,3 +581,12 @@ def test_unresolved_rows_of_the_published_merge_are_no_labels(tmp_path):
     catalog["TARGETID"] = [5, 6]
     _, _, labels, _ = truth.label(np.zeros((2, 443)), catalog, truth.read(path), "vi")
     assert labels["TARGETID"].tolist() == [6]
+
+
+@pytest.mark.parametrize("empty", ["", "nan", "N/A", "None", "--"])
+def test_a_class_that_is_nothing_confirms_redrocks(tmp_path, empty):
+    """In FITS too, where pandas and astropy write words for it."""
+    columns = {"TARGETID": ids(2), "VI_Z": [2.1, 0.8], "VI_QUALITY": [4.0, 4.0]}
+    columns |= {"VI_SPECTYPE": [empty, "GALAXY"], "Redrock_spectype": ["QSO", "QSO"]}
+    for extension in (None, "X"):
+        assert labels(read(tmp_path, columns, extension)) == {0: ("QSO", 2.1), 1: ("GALAXY", 0.8)}

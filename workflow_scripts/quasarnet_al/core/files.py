@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,8 @@ class _Batch(dict[Path, Path]):
 
 
 _batch: _Batch | None = None
+#: Words of the command line, some of which are paths (`all_or_none`).
+_words: Sequence[str] = ()
 #: Names of the temporary files of this process, and the folders that it has swept.
 _written: set[str] = set()
 _swept: set[Path] = set()
@@ -66,9 +68,12 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 
     Raises
     ------
-    InputError where the disk is full or the folder cannot be written; nothing is left then
+    InputError where the disk is full or the folder cannot be written, nothing is left then, and
+    where the file is an input too
     """
     path = Path(path)
+    if _is_input(path):
+        raise InputError(path, "is an input and an output", "give the output another name")
     temporary = _temporary(path)
     # A forked worker's files are its own: the batch of its parent does not rename them.
     batch = _batch if _batch is not None and _batch.pid == os.getpid() else None
@@ -96,12 +101,27 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
         raise
 
 
+def _is_input(path: Path) -> bool:
+    """Say whether the command line names a file twice: no program has two outputs of one name."""
+
+    def same(word: str) -> bool:
+        try:
+            return path.samefile(word)
+        except (OSError, ValueError):
+            return False
+
+    return path.is_file() and sum(map(same, _words)) > 1
+
+
 @contextlib.contextmanager
-def all_or_none() -> Iterator[None]:
-    """Rename everything that the block writes when it ends well, and nothing where it raises."""
-    global _batch
-    outer, batch = _batch, _Batch()
-    _batch = batch
+def all_or_none(words: Sequence[str] = ()) -> Iterator[None]:
+    """Rename everything that the block writes when it ends well, and nothing where it raises.
+
+    No file is replaced that two `words` of the command line name.
+    """
+    global _batch, _words
+    outer, batch = (_batch, _words), _Batch()
+    _batch, _words = batch, words
     try:
         yield
         # A signal between two renames would leave one output new and the other old.
@@ -115,7 +135,7 @@ def all_or_none() -> Iterator[None]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
     finally:
-        _batch = outer
+        _batch, _words = outer
         if batch.pid == os.getpid():
             for temporary in batch.values():
                 _remove(temporary)

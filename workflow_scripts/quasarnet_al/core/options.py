@@ -66,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser, cls: type, *names: str) -> No
         parser.add_argument(_flag(each), default=each.default, **about)
 
 
+def reader(cls: type, name: str) -> Callable[[str], Any]:
+    """Return argparse's `type` for values as one option of `cls` takes them, with its limits."""
+    return _reader(*_options(cls, [name]))
+
+
 def from_arguments(cls: type[T], args: argparse.Namespace) -> T:
     """Return the instance of `cls` that a program's arguments give; others are the defaults."""
     return cls(**{o.name: getattr(args, o.name) for o in _options(cls) if o.name in args})

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import signal
 import stat
 import sys
@@ -110,7 +111,7 @@ def program(main: Callable[[], object]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with all_or_none():
+        with all_or_none([re.sub("^--[a-z-]+=", "", word) for word in sys.argv[1:]]):
             main()
         sys.stdout.flush()
     except InputError as error:

@@ -1,5 +1,6 @@
 """What was extracted from files, what was left out, and how many files may be broken."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra import pool
+from quasarnet_al.spectra import pool, tiles
 from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import stack
 
@@ -104,6 +105,9 @@ def each(
 ) -> tuple[list[Read], list[str]]:
     """Read files, leaving out those that are broken.
 
+    A file that is given twice, by its name or by a link, or packed and unpacked, is read once: its
+    spectra would be there twice.
+
     Parameters
     ----------
     read : of one file; raises `InputError` for one that cannot be used
@@ -121,6 +125,10 @@ def each(
     InputError of the first broken file, where there are too many
     """
     work = partial(_read, read)
+    first: dict[str, str | Path] = {}
+    for path in paths:
+        first.setdefault(tiles.stem(os.path.realpath(path)), path)
+    paths = list(first.values())
     if threads > 1 and len(paths) > 1:
         from threadpoolctl import threadpool_limits
 

@@ -18,6 +18,7 @@ from quasarnet_al.spectra import boss, pool
 from quasarnet_al.spectra.columns import SPECTYPES
 from quasarnet_al.spectra.tables import (
     DECIMAL_COMMA,
+    NOTHING,
     not_rounded,
     read_columns,
     rounded,
@@ -510,8 +511,8 @@ def _spectypes(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
         codes = _numbers(path, name, values)
         given = np.array([CLASS_PERSON.get(code, str(code)) for code in codes], dtype=object)
         return np.where((codes == 0) | np.isnan(codes), "", given)
-    text = pd.Series(values).fillna("").astype(str).str.strip().str.upper()
-    return text.replace("--", "").to_numpy(dtype=object)
+    text = pd.Series(values).fillna("").astype(str).str.strip()
+    return text.mask(text.str.lower().isin(NOTHING), "").str.upper().to_numpy(dtype=object)
 
 
 def _bal(path: str | Path, columns: Columns, spectype: pd.Series) -> np.ndarray:
