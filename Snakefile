@@ -78,9 +78,9 @@ wildcard_constraints:
 
 
 include: "rules/common.smk"
-include: f"rules/{config['task']}.smk"
 include: "rules/pool.smk"
 include: "rules/assemble.smk"
+include: f"rules/{config['task']}.smk"
 include: "rules/train.smk"
 include: "rules/som.smk"
 include: "rules/score.smk"

@@ -9,7 +9,7 @@ results/<run>/release/check_spectra.csv      the same by spectrum
 """
 
 
-rule assemble_release:
+use rule assemble_training as assemble_release with:
     """Assemble what the released network learns from.
 
     The training set of a round that people have answered is kept as it was; this one has labels
@@ -27,20 +27,6 @@ rule assemble_release:
     log:
         "logs/<run>/assemble_release.log",
     localrule: True
-    conda:
-        "../envs/cpu.yaml"
-    params:
-        task=config["task"],
-    shell:
-        """
-        python "$QUASARNET_AL_PROGRAMS/assemble_training.py" \
-            --task {params.task} \
-            --labelled {input.labelled:q} \
-            --validation {input.validation:q} \
-            --batch-pool {input.batches:q} \
-            --labels {input.labels:q} \
-            --output {output.training:q} >{log} 2>&1
-        """
 
 
 rule train_release:
