@@ -95,6 +95,21 @@ def test_import_and_merge_find_the_same_rows():
         assert (page["names"], page["rows"]) == (names, expected), text
 
 
+def same_answers(text, page):
+    """Compare the answers that the merge takes of a text with the page's; return the merge's."""
+    found, refused = parse_vi("a.csv", text.encode())
+    assert [f"line {line}" for line, *_ in refused] == [r.split(":")[0] for r in page["refused"]]
+    for answer, (target, _, said) in zip(found.to_dict("records"), page["rows"], strict=True):
+        assert (target, said["quality"]) == (str(answer["TARGETID"]), answer["QUALITY"])
+        assert (said["issue"], said["comment"]) == (answer["ISSUE"], answer["COMMENT"])
+        assert (-1 if said["bal"] is None else said["bal"]) == answer["BAL"]
+        if answer["QUALITY"] >= 2:
+            z = np.nan if said["z"] is None else said["z"]
+            assert said["spectype"] == answer["SPECTYPE"], answer
+            np.testing.assert_allclose(z, answer["Z"], atol=5e-5, err_msg=str(answer))
+    return found, refused
+
+
 @needs_node
 def test_import_and_merge_take_the_same_answers():
     chance = random.Random(2)
@@ -120,18 +135,34 @@ def test_import_and_merge_take_the_same_answers():
         row["VI_answer"] = chance.choice(["", *["|".join(said)] * 3, "|".join(changed), "7|4"])
         lines.append("\t".join(row[name] for name in header))
     text = "\n".join(lines)
-    found, refused = parse_vi("a.csv", text.encode())
     ((_, page),) = read_by_page([text], map(str, targets))
-    assert [f"line {line}" for line, *_ in refused] == [r.split(":")[0] for r in page["refused"]]
-    assert len(found) == len(page["rows"]) > 500
-    for answer, (target, _, said) in zip(found.to_dict("records"), page["rows"], strict=True):
-        assert (target, said["quality"]) == (str(answer["TARGETID"]), answer["QUALITY"])
-        assert (said["issue"], said["comment"]) == (answer["ISSUE"], answer["COMMENT"])
-        assert (-1 if said["bal"] is None else said["bal"]) == answer["BAL"]
-        if answer["QUALITY"] >= 2:
-            z = np.nan if said["z"] is None else said["z"]
-            assert said["spectype"] == answer["SPECTYPE"], answer
-            np.testing.assert_allclose(z, answer["Z"], atol=5e-5, err_msg=str(answer))
+    assert len(same_answers(text, page)[0]) > 500
     with pytest.raises(InputError):
         parse_vi("a.csv", b"\0")
     assert all("error" in page for _, page in read_by_page(["\0", "", "TARGETID\n7\n"]))
+
+
+@needs_node
+def test_import_and_merge_see_the_same_sorted_columns():
+    """Random answers, of which each column in turn, then several, were sorted by themselves."""
+    chance = random.Random(3)
+    header, texts, targets = (*REPEATED, "VI_answer"), [], [str(n) for n in range(1001, 1016)]
+    for number in range(210):
+        columns = {
+            "TARGETID": chance.sample(targets, k=15),
+            "VI_quality": chance.choices(["-1", "0", "2", "3", "4"], k=15),
+            "VI_issue": chance.choices(["", "R", "CS"], k=15),
+            "VI_z": [chance.choice(["", f"{chance.uniform(0.02, 4):.4f}"]) for _ in targets],
+            "VI_spectype": chance.choices(["", "QSO", "GALAXY"], k=15),
+            "VI_BAL": chance.choices(["", "0", "1"], k=15),
+        }
+        columns["VI_answer"] = ["|".join(row) for row in zip(*columns.values(), strict=True)]
+        several = chance.sample(header, chance.randrange(2, 7))
+        for name in [header[number % 7]] if number < 70 else several:
+            columns[name].sort(key=chance.choice([None, lambda _: chance.random()]))
+        rows = zip(*columns.values(), strict=True)
+        texts.append("\n".join(map(",".join, [header, *rows])))
+    pages = [page for _, page in read_by_page(texts, targets)]
+    refused = [same_answers(*each)[1] for each in zip(texts, pages, strict=True)]
+    moved = [any("VI_answer" in reason for *_, reason in rows) for rows in refused]
+    assert sum(moved) > 200

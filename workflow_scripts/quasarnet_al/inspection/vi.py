@@ -400,9 +400,9 @@ def _sorted_columns(cells: Sequence[dict[str, str]]) -> list[str]:
     They hold what VI_answer says in another order, or something else in most rows. Where a few
     cells differ, somebody changed answers in the file.
     """
-    found = []
+    found, rows = [], [(cell, _said(cell)) for cell in cells]
     for name in REPEATED:
-        pairs = [(_plain(c[name]), _plain(_said(c)[name])) for c in cells if name in _said(c)]
+        pairs = [(_plain(cell[name]), _plain(said[name])) for cell, said in rows if name in said]
         other = sum(have != said for have, said in pairs)
         have, said = (Counter(side) for side in zip(*pairs, strict=True)) if pairs else ({}, {})
         if other and (have == said or other > max(2, len(pairs) / 2)):
