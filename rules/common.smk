@@ -137,8 +137,8 @@ def settings(wildcards):
 
 
 def settings_of_fit(wildcards):
-    """The config by which a map is fitted: the run's, or that of the round that fits it."""
-    return CAMPAIGN.settings(1 if wildcards.fit == "run" else int(wildcards.fit[-2:]))
+    """The config by which a map is fitted: that of the first round that uses it."""
+    return CAMPAIGN.settings(CAMPAIGN.fitted_for(wildcards.fit) or 1)
 
 
 def tiles_of_round(pattern):

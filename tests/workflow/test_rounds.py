@@ -339,6 +339,36 @@ def test_frozen_files_have_no_rule():
         assert found.match(f"01/{name}"), name
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"grid": "linear"},
+            "grid is 'linear', but people have answered round 1, which was chosen",
+        ),
+        ({"som": {"rows": 9}}, "som.rows is 9, but people have answered round 1, and round 2 uses"),
+        ({"rounds": [{"from": 1, "som": {"rows": 9}}]}, None),
+        ({"rounds": [{"from": 2, "som": {"rows": 9}}]}, None),
+        ({"som": {"refit_rounds": [2]}}, None),
+    ],
+)
+def test_what_later_rounds_have_in_common_with_answered_ones_stays(changes, told):
+    """On another grid networks and spectra do not fit; a map that was used is kept."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    campaign(**changes).check_frozen()
+    hand_in(1, "a.csv", [11, 13])
+    if told:
+        with pytest.raises(InputError, match=re.escape(told)):
+            campaign(**changes).check_frozen()
+    else:
+        now = campaign(**changes)
+        now.check_frozen()
+        # The map that is fitted has the settings of the round for which it is.
+        assert now.fitted_for(now.fit(2)) == 2 and now.fit(2) != now.fit(1) == "run"
+        assert now.settings(2)["som"]["rows"] == (9 if "rounds" in changes else 45)
+
+
 def test_a_changed_or_lost_frozen_batch_is_refused():
     select(1, 11, 12, 13, 14)
     record(1)

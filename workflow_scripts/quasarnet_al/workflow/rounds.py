@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 DISCARDED = "discarded"
 #: The keys of the config by which a round is made; they are recorded with its batch.
 RECORDED = ("seed", "grid", "task", "batch", "ensemble", "classification", "som", "inspection")
+#: Those of them that the later rounds of a campaign must have in common with the answered ones.
+FIXED = ("grid", "task")
 #: The map of the run whose pool is used, in the place of "run", the run's own.
 SHARED = "shared"
 #: Figures of all rounds have one cut and one validation set, or they could not be compared: they
@@ -457,9 +459,13 @@ class Campaign:
         """Return which map a round uses: the run's, or that of the round that fitted it again."""
         return self._recorded(number)["fit"] if self.is_frozen(number) else self._fit(number)
 
+    def fitted_for(self, fit: str) -> int | None:
+        """Return the first round that uses a map, by whose tiles and settings it is fitted."""
+        return next((n for n in self.numbers if self.fit(n) == fit), None)
+
     def fitted_on(self, fit: str) -> list[str]:
-        """Return the chunks that a map is fitted to: those of the first round that uses it."""
-        first = next((n for n in self.numbers if self.fit(n) == fit), None)
+        """Return the chunks that a map is fitted to."""
+        first = self.fitted_for(fit)
         return list(self.chunks) if first is None else self.tiles(first)
 
     def _fit(self, number: int) -> str:
@@ -511,14 +517,20 @@ class Campaign:
                     "copy them back, set `labels` to the folder where they are, or discard them "
                     "with workflow_scripts/discard_answers.py",
                 )
-            sums, pool = self._recorded(number)["sums"], self._recorded(number).get("pool", "")
-            if pool != self.shared:
-                raise InputError(
-                    "config",
-                    f"pool.run is {self.shared!r}, but people have answered round {number}, which "
-                    f"was chosen with {pool!r}",
-                    "set it back, or give the run another name",
-                )
+            recorded = self._recorded(number)
+            chosen_with = recorded["settings"] | {"pool.run": recorded.get("pool", "")}
+            for key, now in {
+                "pool.run": self.shared,
+                **{key: self.config[key] for key in FIXED},
+            }.items():
+                if chosen_with.get(key, now) != now:
+                    raise InputError(
+                        "config",
+                        f"{key} is {now!r}, but people have answered round {number}, which was "
+                        f"chosen with {chosen_with[key]!r}",
+                        "set it back, or give the run another name",
+                    )
+            sums = recorded["sums"]
             for name in CHOICE:
                 path = self.results(number) / name
                 if not path.exists():
@@ -533,6 +545,21 @@ class Campaign:
                     "restore it from archive.tar or a backup, or discard the answers with "
                     "workflow_scripts/discard_answers.py",
                 )
+        for number in (n for n in reversed(self.numbers) if n not in self.frozen):
+            self._check_map(number)
+
+    def _check_map(self, number: int) -> None:
+        """Raise `InputError` where a round wants another map than the answered one that it uses."""
+        users = [n for n in self.frozen if self.fit(n) == self.fit(number)]
+        wanted = self.settings(number)["som"]
+        fitted = self.settings(users[0])["som"] if users else wanted
+        for key in (key for key in wanted if key != "refit_rounds" and wanted[key] != fitted[key]):
+            raise InputError(
+                "config",
+                f"som.{key} is {wanted[key]!r}, but people have answered round {users[0]}, and "
+                f"round {number} uses its map, which was fitted with {fitted[key]!r}",
+                f"set it back, or give the new value under `rounds` with `from: {number}`",
+            )
 
     def check_target(self, target: str, rules: Iterable[Any]) -> None:
         """Raise `InputError` for a target that none of Snakemake's rules makes.
