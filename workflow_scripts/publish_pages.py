@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     for copy, path in copies.items():
         write_bytes(copy, _content(path))
     for folder in {copy.parent for copy in copies if copy.name.startswith("minibatch-")}:
-        set_aside(folder, "minibatch-*.html", copies)
+        set_aside(folder, "minibatch-*.html", [copy for copy in copies if copy.parent == folder])
     print(f"{args.output_dir}: {len(copies)} pages and reports")
 
 

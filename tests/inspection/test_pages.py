@@ -82,6 +82,18 @@ def test_pages_and_index(tmp_path):
     assert "href=adjudication.html" in (folder / "index.html").read_text()
 
 
+def test_a_page_that_the_batch_no_longer_has_is_set_aside(tmp_path):
+    write_batch(tmp_path, 5, minibatch=2)
+    write_all(tmp_path)
+    write_batch(tmp_path, 4, minibatch=2)
+    folder = write_all(tmp_path)
+    assert "minibatch-03" not in (folder / "index.html").read_text()
+    assert [path.name for path in sorted(folder.rglob("minibatch-*"))] == [
+        *("minibatch-01.html", "minibatch-02.html", "minibatch-03.html")
+    ]
+    assert (folder / "stale/minibatch-03.html").exists()
+
+
 def test_the_same_input_gives_the_same_page(tmp_path):
     write_batch(tmp_path, 2)
     before = (write_all(tmp_path) / "minibatch-01.html").read_bytes()
