@@ -1,5 +1,7 @@
 """A batch as prospect opens it."""
 
+import shutil
+
 import fitsio
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from helpers import samples
 from helpers.pages import data_of, write_all, write_batch
 from quasarnet_al.core.files import InputError
+from quasarnet_al.inspection import prospect
 from quasarnet_al.inspection.record import decode
+from quasarnet_al.spectra import pool
 
 
 def test_the_batch_opens_in_prospect(tmp_path):
@@ -38,6 +42,25 @@ def test_without_any_coadd_there_is_nothing_for_prospect(tmp_path):
     (tmp_path / "survey" / "coadd-0-80605-thru20210204.fits").unlink()
     with pytest.raises(InputError, match="holds no coadd"):
         write_all(tmp_path, "--prospect", tmp_path / "prospect")
+
+
+@pytest.mark.parametrize("rows", [[2, 3], [3, 2, 1, 0]])
+def test_spectra_of_a_coadd_that_was_replaced_are_left_out(tmp_path, rows, capsys):
+    """An answered batch does not change: its other spectra, and its pages, can be written."""
+    write_batch(tmp_path, 4)
+    coadd, other = tmp_path / "survey/coadd-0-80605-thru20210204.fits", tmp_path / "survey/b.fits"
+    catalog = pool.read(tmp_path / "batch.fits")[1]
+    catalog["SOURCE"][2:] = "survey/b.fits"
+    shutil.copy(coadd, other)
+    assert prospect.write(tmp_path / "prospect", catalog, [tmp_path]) == 4
+    with fitsio.FITS(str(coadd)) as fits:
+        table, arms = fits["FIBERMAP"].read(), {name: fits[name].read() for name in samples.arms(1)}
+    arms = {k: a[rows] if a.ndim > 1 else a for k, a in arms.items()}
+    samples.write_coadd(other, len(rows), table[rows], **arms)
+    assert prospect.write(tmp_path / "prospect", catalog, [tmp_path]) == 2
+    assert "b.fits: holds other targets by now" in capsys.readouterr().out
+    found = (tmp_path / "prospect/targets.txt").read_text().split()
+    assert found == catalog["TARGETID"][:2].astype(str).tolist()
 
 
 def test_a_batch_of_coadds_with_joined_cameras(tmp_path, capsys):

@@ -57,10 +57,11 @@ MOST = 500
 def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) -> int:
     """Write a batch for prospect; return the number of spectra.
 
-    `spectra.fits` and `targets.txt` hold the spectra whose coadd is at hand; if one coadd has the
-    cameras joined, all spectra are joined. Where redrock's file is beside each coadd,
-    `redrock.fits` holds its rows and, up to `MOST` spectra, the resolution goes into
-    `spectra.fits`: with both, prospect draws redrock's model.
+    `spectra.fits` and `targets.txt` hold the spectra whose coadd is at hand, and was not replaced
+    by one with other targets in its rows; if one coadd has the cameras joined, all spectra are
+    joined. Where redrock's file is beside each coadd, `redrock.fits` holds its rows and, up to
+    `MOST` spectra, the resolution goes into `spectra.fits`: with both, prospect draws redrock's
+    model.
 
     Parameters
     ----------
@@ -80,9 +81,15 @@ def write(folder: str | Path, catalog: np.ndarray, roots: Sequence[str | Path]) 
         )
     joined = any(_joined(path) for path, _ in paths)
     resolution = len(catalog) <= MOST
-    parts = [
-        _read(path, catalog[here], here, wavelength, joined, resolution) for path, here in paths
-    ]
+    parts = []
+    for path, here in paths:
+        part = _read(path, catalog[here], here, wavelength, joined, resolution)
+        if part is None:
+            print(f"{path}: holds other targets by now: prospect does not show its spectra")
+        else:
+            parts.append(part)
+    if not parts:
+        raise InputError(paths[0][0], "holds other targets by now", "extract the pool again")
     # In the order of the batch.
     order = np.argsort(np.concatenate([part.place for part in parts]), kind="stable")
     fibermap = np.concatenate([part.fibermap for part in parts])[order]
@@ -135,10 +142,18 @@ def _read(
     wavelength: dict[str, np.ndarray],
     joined: bool,
     with_resolution: bool,
-) -> _Part:
-    rows = catalog["ROW"]
+) -> _Part | None:
+    """Read the rows of a batch's catalogue; None where they are of other targets by now."""
+    rows, tables = catalog["ROW"], [catalog]
     images: dict[str, np.ndarray] = {}
     with _opened(path) as fits:
+        if "FIBERMAP" in fits:
+            fibermap = fits["FIBERMAP"].read()
+            if not np.array_equal(
+                fibermap[rows[rows < len(fibermap)]]["TARGETID"], catalog["TARGETID"]
+            ):
+                return None
+            tables.insert(0, fibermap[rows])
         if joined:
             arms = {desi.ARMS: tuple(desi.read_rows(path, rows).values())}
         else:
@@ -152,11 +167,6 @@ def _read(
                 images[name] = np.concatenate(
                     [fits[name][int(row) : int(row) + 1, :, :] for row in rows]
                 )
-        tables = [catalog]
-        if "FIBERMAP" in fits:
-            tables.insert(0, fits["FIBERMAP"].read()[rows])
-            if not np.array_equal(tables[0]["TARGETID"], catalog["TARGETID"]):
-                raise InputError(path, "holds other targets by now", "extract the pool again")
     return _Part(place, _fibermap(tables), images, *_redrock(path, catalog["TARGETID"]))
 
 
