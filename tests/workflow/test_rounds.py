@@ -74,6 +74,16 @@ def test_the_first_unlabelled_round_ends_the_graph():
     assert campaign().numbers == [1, 2]
 
 
+def test_answers_beyond_the_last_round_of_the_config_are_named():
+    """A release does not learn from them."""
+    for number in (1, 2):
+        select(number, 11, 12, 13, 14)
+        hand_in(number, "a.csv", [11, 13])
+    assert "are not used" not in campaign().next_steps("")
+    said = campaign(rounds=1).next_steps("")
+    assert "the answers to round 2 are not used: `rounds` is 1" in said
+
+
 def test_oracle_rounds_wait_for_nobody():
     found = campaign(oracle={"rounds": 2, "truth": "truth.csv"})
     assert found.numbers == [1, 2, 3]

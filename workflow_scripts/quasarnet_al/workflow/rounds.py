@@ -780,6 +780,9 @@ class Campaign:
             number = self.config["rounds"]
             told = "the only round is" if number == 1 else f"all {number} rounds are"
             lines.append(f"{told} labelled; raise `rounds` to go on, then: {command}")
+            beyond = [other for other in self._handed_in_rounds() if other > number]
+            if beyond:
+                lines.append(f"the answers to {_rounds(beyond)} are not used: `rounds` is {number}")
         return "\n".join(["", *lines])
 
     def _merged(self, number: int) -> list[str]:
