@@ -1,7 +1,8 @@
 """What must be kept of a run, as one bundle: snakemake archive
 
 results/<run>/archive.tar      labels, weights, metrics, batches, with SHA256SUMS; where they are
-                               there, also the released network, the gate's verdict, the catalogue
+                               there, also the files of people in their folders, the chunks of the
+                               pool, the released network, the gate's verdict, the catalogue
 """
 
 
@@ -11,14 +12,7 @@ rule archive_run:
         rounds=expand(
             "results/<run>/round-{round}/{file}",
             round=two_digits(ROUNDS),
-            file=[
-                "metrics.json",
-                "batch.csv",
-                "batch.fits",
-                "selection.json",
-                "round.json",
-                "report.html",
-            ],
+            file=[*rounds.CHOICE, "round.json", "metrics.json", "report.html"],
         ),
         weights=weights_of(ROUNDS),
         labels=expand(

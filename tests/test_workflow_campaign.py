@@ -209,6 +209,23 @@ def test_a_campaign(answered, tmp_path):
     assert "round-01/batch.csv: has changed since its batch was recorded" in said(result)
 
 
+def test_the_bundle_is_enough_to_go_on_from(answered, tmp_path):
+    """In a new folder: of the rounds that people answered nothing is chosen or merged again."""
+    folder, changes = tmp_path / "copy", PEOPLE + "rounds: 2\n"
+    shutil.copytree(answered, folder, symlinks=True)
+    snakemake(folder, "archive", changes=changes)
+    new = checkout(tmp_path / "new")
+    # The config of these tests is behind a link, through which tar would write.
+    bundle = ["tar", "-xf", folder / "results/tiny/archive.tar", "--exclude", CONFIG]
+    subprocess.run(bundle, cwd=new, check=True)
+    assert digests(new, "labels/**/*.csv") == digests(folder, "labels/**/*.csv")
+    wanted = jobs(snakemake(new, "restore", "-n", changes=changes))
+    assert wanted["extract_spectra"] == wanted["assemble_training"] == 2
+    assert not {"select_batch", "export_weights", "merge_labels"} & wanted.keys()
+    wanted = jobs(snakemake(new, "-n", changes=changes))
+    assert not {"select_batch", "train_members", "merge_labels"} & wanted.keys()
+
+
 def test_one_label_arrives_at_a_time(answered, tmp_path):
     """An older time is followed; a file that is no answer harms nothing."""
     folder = tmp_path / "copy"

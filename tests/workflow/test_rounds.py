@@ -130,6 +130,18 @@ def test_people_may_close_a_round():
     assert not [line for line in found.passed_over() if "closed" in line]
 
 
+def test_what_people_gave_is_kept_where_they_put_it():
+    """A bundle that is unpacked in a new folder holds their answers, and closes their rounds."""
+    select(1, 11, 12, 13, 14)
+    path = hand_in(1, "desi-vi_one_me.csv", [11])
+    Path("labels/test/round-01/closed").touch()
+    (path.parent / "notes.txt").write_text("not read")
+    select(2, 21, 22, 23, 24)
+    later = hand_in(2, "desi-vi_two_me.csv", [21])
+    assert campaign().products() == [path, path.parent / "closed", later]
+    assert campaign(oracle={"rounds": 1, "truth": "t.csv"}).products() == [later]
+
+
 def test_answers_are_followed_by_content():
     select(1, 11, 12, 13, 14)
     path = hand_in(1, "a.csv", [11])
@@ -495,7 +507,12 @@ def test_what_was_learned_from_is_not_restored_from_other_labels():
     assert campaign().frozen == [1, 2]
     # Everything is gone, and can be made again of the same labels.
     campaign().check_restorable()
+    learned = RESULTS / "round-02/training.fits"
+    learned.write_text("of the labels before")
+    assert learned not in campaign().products()
     labels.write_text("after")
+    assert learned in campaign().products()
+    learned.unlink()
     with pytest.raises(InputError, match=r"training.fits: is gone, and the labels of round 1 have"):
         campaign().check_restorable()
 

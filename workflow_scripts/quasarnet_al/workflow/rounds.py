@@ -192,10 +192,21 @@ class Campaign:
         return [f"{folder}/{file.copy}" for file in self.answers(number).files]
 
     def products(self) -> list[Path]:
-        """Return what is there of the released network, the gate's verdict and the catalogue."""
-        run = Path("results", self.run)
+        """Return what is there, beside the rounds' results, of what must be kept of a run.
+
+        The files of people where they put them, what answered rounds learned from and cannot be
+        made again, the chunks of the pool, the released network, the gate's verdict, the catalogue.
+        """
+        run, people = Path("results", self.run), []
+        for number in self.numbers:
+            if not self.is_oracle_round(number):
+                names = [file.name for file in self.answers(number).files]
+                people += [self.labels(number) / name for name in (*names, handed_in.CLOSED)]
         patterns = ("release/*.h5", "release/*.json", "release/*.csv", "gate/*", "catalog.fits")
-        return [path for pattern in patterns for path in sorted(run.glob(pattern))]
+        results = [path for pattern in patterns for path in sorted(run.glob(pattern))]
+        corrected = filter(self._corrected_since, self.frozen)
+        taught = [self.results(number) / "training.fits" for number in corrected]
+        return [path for path in (*people, *taught, self._made) if path.is_file()] + results
 
     def record_of(self, number: int) -> str:
         """The folder of a round's append-only record."""
