@@ -197,9 +197,8 @@ def metrics_after(wildcards):
 
 
 def roots_of_round(wildcards):
-    """The folders of the coadds that a round chose from: tiles that are added later are not."""
-    tiles = CAMPAIGN.tiles(int(wildcards.round))
-    return sorted({CHUNKS[name].root for name in tiles if name in CHUNKS} - {""}) or ["."]
+    """The folders of the coadds that a round chose from."""
+    return CAMPAIGN.roots(int(wildcards.round))
 
 
 def som_of_round(wildcards):

@@ -345,6 +345,21 @@ def test_an_answered_batch_is_frozen_with_what_it_was_chosen_by():
     assert "inspection.inspectors" in said and "tiles 7" in said
 
 
+def test_coadds_of_an_answered_round_are_found_where_they_were():
+    """Another reduction is given in the place of the first: pages are written from the first."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    tiles = ["1/20260101", "2/20260102"]
+    other = {"pool": {"sources": [{"root": "again", "tiles": tiles}]}}
+    assert campaign(**other).roots(1) == ["again"]
+    hand_in(1, "a.csv", [11, 13])
+    assert campaign(**other).roots(1) == ["redux"] and campaign(**other).roots(2) == ["again"]
+    write_json(
+        RESULTS / "round-01/round.json", {"settings": {}, "fit": "run", "tiles": ["1"], "sums": {}}
+    )
+    assert campaign().roots(1) == ["redux"]
+
+
 def test_frozen_files_have_no_rule():
     select(1, 11, 12, 13, 14)
     record(1)

@@ -466,6 +466,14 @@ class Campaign:
         """Return the names of the chunks of the pool that a round chooses from."""
         return self._recorded(number)["tiles"] if self.is_frozen(number) else list(self.chunks)
 
+    def roots(self, number: int) -> list[str]:
+        """Return the folders of the coadds that a round chose from: not of tiles added later."""
+        # An older version did not record them.
+        if self.is_frozen(number) and "roots" in (recorded := self._recorded(number)):
+            return recorded["roots"]
+        chunks = [self.chunks[name] for name in self.tiles(number) if name in self.chunks]
+        return sorted({chunk.root for chunk in chunks} - {""}) or ["."]
+
     def fit(self, number: int) -> str:
         """Return which map a round uses: the run's, or that of the round that fitted it again."""
         return self._recorded(number)["fit"] if self.is_frozen(number) else self._fit(number)
@@ -505,6 +513,7 @@ class Campaign:
         settings = self.settings(number)
         record: dict[str, object] = {"settings": {k: _chosen_by(settings, k) for k in RECORDED}}
         record |= {"fit": self.fit(number), "tiles": self.tiles(number), "pool": self.shared}
+        record["roots"] = self.roots(number)
         return json.dumps(record, sort_keys=True)
 
     def check_frozen(self) -> None:
