@@ -317,23 +317,29 @@ def test_coadds_in_folders_of_any_name(tmp_path):
     sources = pd.read_csv(folder / "results/tiny/round-02/batch.csv")["SOURCE"]
     assert set(sources) <= {"mine/one night/spectra.fits", "mine/c/new one.fits"}
     assert "Nothing to be done" in said(snakemake(folder, "-n", config="flat.yaml"))
-    # A file that is replaced is extracted again.
+    # A file that is replaced is extracted again, beside what the answered round had of it.
     put(1, "mine/one night/spectra.fits")
     wanted = jobs(snakemake(folder, "-n", config="flat.yaml"))
     assert wanted["extract_spectra"] == 1 and wanted["score_spectra"] == 1
+    assert wanted["map_spectra"] == 1
     # Nobody has answered round 2: a night that joins it changes the batch, and a line says so.
     put(2, "mine/d/spectra.fits")
     told = said(snakemake(folder, config="flat.yaml"))
     assert "the batch of round 2 has been chosen again" in told
-    # Scratch is purged: what is gone of the removed file is named, and all else restored.
-    [lost] = [path.stem for path in folder.glob("results/tiny/round-01/scores/*")
-              if not (folder / f"results/tiny/round-02/scores/{path.name}").exists()]  # fmt: skip
+    # Scratch is purged: what is gone of the removed and the replaced file is named, and all else
+    # restored.
+    lost = [path.stem for path in folder.glob("results/tiny/round-01/scores/*")
+            if not (folder / f"results/tiny/round-02/scores/{path.name}").exists()]  # fmt: skip
+    assert len(lost) == 2
     for path in (*folder.glob("results/tiny/pool/*.fits"), *folder.glob("results/tiny/som/run/*")):
         path.unlink()
     told = said(snakemake(folder, "restore", config="flat.yaml"))
-    assert f"results/tiny/pool/{lost}.fits is gone, and so is its tile from pool.sources" in told
+    for name in lost:
+        assert (
+            f"results/tiny/pool/{name}.fits is gone, and so is its tile from pool.sources" in told
+        )
     assert len(list(folder.glob("results/tiny/pool/*.fits"))) == 3
-    told = said(snakemake(folder, f"results/tiny/pool/{lost}.fits", config="flat.yaml", status=1))
+    told = said(snakemake(folder, f"results/tiny/pool/{name}.fits", config="flat.yaml", status=1))
     assert "is gone, an answered round chose from it, and no source lists its tile" in told
     shutil.rmtree(folder / "mine")
     result = snakemake(folder, "-n", config="flat.yaml", status=1)

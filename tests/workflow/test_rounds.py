@@ -2,7 +2,9 @@
 
 import copy
 import functools
+import itertools
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -612,6 +614,55 @@ def test_discarded_answers_are_listed_and_moved_aside(capsys):
     assert campaign().frozen == [] and campaign().passed_over() == []
     with pytest.raises(InputError, match="holds no answers"):
         discard_answers.main(["--run", "test", "--round", "1"])
+
+
+def test_a_coadd_that_is_replaced_is_another_beside_that_of_an_answered_round():
+    """Map, scores and report of the answered round are of the rows of the pool file that it had."""
+    pool = {"pool": {"sources": [{"coadds": "mine/*.fits"}]}}
+    clock = itertools.count(10**18, 10**9)
+
+    def touch(path):
+        """Write a file now: later than all before."""
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, ns=(now := next(clock), now))
+
+    def extract():
+        for name in campaign(**pool).chunks:
+            touch(RESULTS / f"pool/{name}.fits")
+        campaign(**pool).record([])
+
+    touch(Path("mine/a.fits"))
+    touch(Path("mine/b.fits"))
+    one, two = campaign(**pool).chunks
+    select(1, 11, 12, 13, 14)
+    record(1, **pool)
+    extract()
+    # Nobody has answered: it is extracted again in its place.
+    touch(Path("mine/a.fits"))
+    assert campaign(**pool).tiles(1) == [one, two]
+    assert campaign(**pool).constraint("tiles", ".*") == ".*"
+    extract()
+    hand_in(1, "a.csv", [11, 13])
+    for again in (f"{one}-2", f"{one}-3"):
+        before = campaign(**pool)
+        touch(Path("mine/a.fits"))
+        found = campaign(**pool)
+        assert list(found.chunks) == [two, again] and found.tiles(1) == [one, two]
+        assert found.chunks[again].files == ["mine/a.fits"]
+        assert f"tiles {again}" in found.next_steps("")
+        rule = re.compile(f"results/test/pool/({found.constraint('tiles', '[a-z0-9-]+')}).fits")
+        made = {
+            name for name in (one, two, again) if rule.fullmatch(f"results/test/pool/{name}.fits")
+        }
+        assert made == {again}
+        extract()
+        assert list(campaign(**pool).chunks) == [two, again]
+        # The next round chooses from it, and is answered.
+        number = len(before.frozen) + 1
+        select(number, *range(10 * number + 1, 10 * number + 5))
+        record(number, **pool)
+        hand_in(number, "a.csv", range(10 * number + 1, 10 * number + 5))
 
 
 def test_what_another_plan_made_is_set_aside(capsys):

@@ -165,13 +165,14 @@ def chunks(
     section: str = "pool",
     made: Iterable[Chunk] = (),
     taken: Collection[str] = (),
+    replaced: Collection[str] = (),
 ) -> dict[str, Chunk]:
     """Return the chunks of the pool, or of the catalogue, by name, in the order of the config.
 
     `made` are chunks that are there already: their tiles stay together, so that tiles that
     are added make new chunks and leave the old ones as they are. `taken` are names of chunks that
     answered rounds chose from: what is left of their tiles, or a later night of one, gets another
-    name.
+    name. So do the tiles of those that are `replaced`, whose coadds are others now.
     """
     if section == "pool" and config["pool"]["run"]:
         return _chunks_of(config["pool"]["run"])
@@ -186,19 +187,22 @@ def chunks(
             if names[tile] + ending in seen:
                 raise InputError("config", f"{section}: {what} is listed twice", "remove one")
             seen.add(names[tile] + ending)
-        listed = set(place["tiles"])
+        listed, again = set(place["tiles"]), set[str]()
         for chunk in made:
             if listed.issuperset(chunk.tiles) and chunk == Chunk(
                 chunk.name, targets=source["targets"], **place | {"tiles": chunk.tiles}
             ):
+                if chunk.name in replaced:
+                    again |= set(chunk.tiles)
+                    continue
                 found[chunk.name] = chunk
                 listed -= set(chunk.tiles)
         left = [tile for tile in place["tiles"] if tile in listed]
         for first in range(0, len(left), size):
             tiles = tuple(left[first : first + size])
             name = "_".join(names[tile] for tile in dict.fromkeys((tiles[0], tiles[-1]))) + ending
-            # These names do not say which tiles, or which night.
-            if len(tiles) > 1 or place["layout"] == "cumulative":
+            # These names do not say which tiles, which night, or which content.
+            if len(tiles) > 1 or place["layout"] == "cumulative" or again.intersection(tiles):
                 others = (f"{name}-{number}" for number in count(2))
                 name = next(name for name in chain([name], others) if name not in taken)
             found[name] = Chunk(name, targets=source["targets"], **place | {"tiles": tiles})

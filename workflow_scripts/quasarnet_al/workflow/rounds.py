@@ -393,7 +393,19 @@ class Campaign:
             if (self.results(number) / "round.json").exists():
                 taken.update(self.tiles(number))
         made = plan.read_chunks(self._made).values()
-        return plan.chunks(self.config, section, made, taken)
+        replaced = [chunk.name for chunk in made if chunk.name in taken and self._replaced(chunk)]
+        return plan.chunks(self.config, section, made, taken, replaced)
+
+    def _replaced(self, chunk: plan.Chunk) -> bool:
+        """Whether one of the coadds of a chunk is newer than the pool file that was made of it.
+
+        Nobody looks for the coadds of a production, which are tens of thousands.
+        """
+        pool = self._made.with_name(f"{chunk.name}.fits")
+        coadds = [path for path in map(Path, chunk.files) if path.exists()]
+        return pool.exists() and any(
+            path.stat().st_mtime_ns > pool.stat().st_mtime_ns for path in coadds
+        )
 
     @property
     def shared(self) -> str:
@@ -646,11 +658,19 @@ class Campaign:
             ]
             there = [file for file in files if (run / "som/run" / file).exists()]
             kept["fit"] += [re.escape(f"run/{file}") for file in there]
+        # The spectra that answered rounds chose from, and mock surveys that are of no others.
+        used = {name for n in self.frozen for name in self.tiles(n)}.union(*self._lent.values())
+        in_plan = {chunk.survey for chunk in self.chunks.values()}
+        whole = in_plan - {c.survey for name, c in self.chunks.items() if name not in used}
+        pool, surveys = run.glob("pool/*.fits"), run.glob("mock/*/truth.csv")
+        kept["tiles"] = [re.escape(p.name) for p in pool if everything or p.stem in used]
+        kept["survey"] = [
+            re.escape(f"{path.parent.name}/{path.name}")
+            for path in surveys
+            if everything or path.parent.name in whole
+        ]
         if everything:
-            kept["tiles"] = [re.escape(path.name) for path in run.glob("pool/*.fits")]
             kept["set"] = [re.escape(path.name) for path in run.glob("labelled/*.fits")]
-            surveys = run.glob("mock/*/truth.csv")
-            kept["survey"] = [re.escape(f"{path.parent.name}/{path.name}") for path in surveys]
         return kept
 
     def constraint(self, wildcard: str, pattern: str, everything: bool = False) -> str:
@@ -770,7 +790,7 @@ class Campaign:
         lines += self._frozen_lines()
         lines += [
             f"{plan.pool_folder(self.config)}/{name}.fits is gone, and so is its tile from "
-            "pool.sources: what an answered round had of it can only be restored with the tile"
+            "pool.sources, as it was: what an answered round had of it can only be restored with it"
             for name in self.lost()
         ]
         lines += [
