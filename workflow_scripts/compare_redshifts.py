@@ -8,6 +8,7 @@ from quasarnet_al.judging.statistics import LIGHT_SPEED
 from quasarnet_al.learning.scores import read_scores
 from quasarnet_al.spectra import truth
 from quasarnet_al.spectra.tables import write_csv
+from quasarnet_al.spectra.tiles import distinct
 
 COLUMNS = ("TARGETID", "TILEID", "Z_MEAN", "Z_STD", "Z_QN", "VOTE_NOT_QSO", "SNR")
 
@@ -19,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="comparison (CSV)")
     args = parser.parse_args(argv)
 
-    scores = np.concatenate([read_scores(path, COLUMNS) for path in args.scores])
+    scores = np.concatenate([read_scores(path, COLUMNS) for path in distinct(args.scores)])
     known = truth.read_all(args.truth)
     scores = scores[np.isin(scores["TARGETID"], known.index)]
     table = pd.DataFrame({"TARGETID": scores["TARGETID"], "TILEID": scores["TILEID"]})

@@ -12,6 +12,7 @@ from quasarnet_al.network.lines import Classification, is_qso
 from quasarnet_al.spectra.columns import COLUMNS
 from quasarnet_al.spectra.grid import LINES
 from quasarnet_al.spectra.tables import read_table, write_fits
+from quasarnet_al.spectra.tiles import distinct
 
 #: Columns that must be finite numbers, and the others.
 NUMBERS = ("TARGETID", "TILEID", "SNR", "Z_QN", "C_BAL", *(f"C_{name}" for name in LINES))
@@ -25,8 +26,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="catalogue QSO_CAT (FITS)")
     args = parser.parse_args(argv)
 
+    # A table that is given twice would count its exposures twice.
     rows = np.concatenate(
-        [read_table(path, "QN", "classify_spectra.py", NUMBERS, OTHERS) for path in args.tables]
+        [
+            read_table(path, "QN", "classify_spectra.py", NUMBERS, OTHERS)
+            for path in distinct(args.tables)
+        ]
     )
     rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
     _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)

@@ -26,10 +26,11 @@ def write_qn(path, targetid, snr, z, strongest, second=0.1):
 
 @pytest.fixture
 def catalog(tmp_path):
-    """The catalogue by other cuts, as a function."""
+    """The catalogue by other cuts, as a function; a table that is given twice counts once."""
     write_qn(tmp_path / "a.fits", [5, 3, 1], [2, 9, 4], [2.0, 1.5, 3.0], [0.9, 0.6, 0.9])
     write_qn(tmp_path / "b.fits", [5, 3], [6, 1], [2.1, 1.6], [0.9, 0.9], second=0.7)
-    tables = [str(tmp_path / "a.fits"), str(tmp_path / "b.fits")]
+    (tmp_path / "link.fits").symlink_to("b.fits")
+    tables = [str(tmp_path / name) for name in ("a.fits", "b.fits", "a.fits", "link.fits")]
 
     def made(*cut):
         out = tmp_path / "catalog.fits"

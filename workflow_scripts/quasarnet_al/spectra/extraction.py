@@ -1,6 +1,5 @@
 """What was extracted from files, what was left out, and how many files may be broken."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -105,8 +104,7 @@ def each(
 ) -> tuple[list[Read], list[str]]:
     """Read files, leaving out those that are broken.
 
-    A file that is given twice, by its name or by a link, or packed and unpacked, is read once: its
-    spectra would be there twice.
+    A file that is given twice is read once: its spectra would be there twice.
 
     Parameters
     ----------
@@ -125,10 +123,7 @@ def each(
     InputError of the first broken file, where there are too many
     """
     work = partial(_read, read)
-    first: dict[str, str | Path] = {}
-    for path in paths:
-        first.setdefault(tiles.stem(os.path.realpath(path)), path)
-    paths = list(first.values())
+    paths = tiles.distinct(paths)
     if threads > 1 and len(paths) > 1:
         from threadpoolctl import threadpool_limits
 

@@ -3,11 +3,14 @@
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from quasarnet_al.core.files import InputError
+
+P = TypeVar("P", str, Path, str | Path)
 
 #: How a tile is written, by the layout in which a production keeps coadds (desidatamodel).
 TILE_FORMS = {
@@ -25,6 +28,14 @@ BESIDE = ("redrock", "rrmodel", "emline", "qso_mgii", "qso_qn", "spectra")
 def stem(path: str | Path) -> str:
     """Return the path of a FITS file without the ending that says how it is packed."""
     return re.sub(r"\.fits(\.gz|\.fz)?$", "", str(path))
+
+
+def distinct(paths: Iterable[P]) -> list[P]:
+    """Return files without those given twice: by name, by a link, or packed and unpacked."""
+    first: dict[str, P] = {}
+    for path in paths:
+        first.setdefault(stem(os.path.realpath(path)), path)
+    return list(first.values())
 
 
 def stem_beside(coadd: str | Path, kind: str) -> str:
