@@ -306,6 +306,22 @@ def record(number, **changes):
     )
 
 
+def test_networks_of_an_answered_round_that_are_there_are_not_trained_again():
+    """Nobody else reads what the jobs of a training wrote, of which scratch is purged."""
+    select(1, 11, 12, 13, 14)
+    record(1)
+    weights = [RESULTS / f"round-01/weights/member-{name}.h5" for name in campaign().members(1)]
+    weights[0].parent.mkdir()
+    for path in weights:
+        path.touch()
+    team = "results/test/round-01/train/team-01.h5"
+    assert team in campaign().missing()
+    hand_in(1, "a.csv", [11, 13])
+    assert team not in campaign().missing()
+    weights[-1].unlink()
+    assert {team, str(weights[-1])} <= set(campaign().missing())
+
+
 def test_what_is_made_of_a_lost_tile_is_not_restored():
     """Its tile was removed and its file purged: a map of the other tiles would be another."""
     select(1, 11, 12, 13, 14)

@@ -8,6 +8,7 @@ import csv
 import difflib
 import functools
 import hashlib
+import itertools
 import json
 import logging
 import math
@@ -701,7 +702,11 @@ class Campaign:
         for number in self._selected:
             folder, fit = self.results(number), Path(self.map_folder(number))
             scores = {f"scores/{name}.fits" for name in lost}
-            made = [file for kind in self._made_by(number)[:-1] for file in kind]
+            training, teams, weights, *rest = self._made_by(number)[:-1]
+            # The networks of an answered round have no rule: they need no other training.
+            if self.is_frozen(number) and all((folder / file).exists() for file in weights):
+                teams = []
+            made = itertools.chain(training, teams, weights, *rest)
             files += [folder / file for file in made if file not in scores]
             names = [f"{name}.fits" for name in self.tiles(number) if name not in lost]
             map_there = (fit / "som.h5").exists() or not lost.intersection(self.fitted_on(fit.name))
