@@ -35,9 +35,9 @@ def compare(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the judged checks (`gate.verdict`) and the exposures of the pool whose class changes.
 
-    Raises `InputError` where the networks and the spectra are not on one grid, where both networks
-    are the same, or where there are fewer quasars, or others, than a check needs: what cannot be
-    judged must not pass.
+    Raises `InputError` where the networks and the spectra are not on one grid, or where there
+    are fewer quasars, or others, than a check needs: what cannot be judged must not pass. A line
+    says so where both networks are the same: that passes, and shows nothing.
     """
     grid = pool.read_grid(files.labelled, *files.pool, *files.sky)
     networks = [_network(path, grid) for path in (candidate, incumbent)]
@@ -57,9 +57,7 @@ def compare(
             )
     both = answers(spectra)
     if np.array_equal(both[0].strength, both[1].strength) and np.array_equal(both[0].z, both[1].z):
-        raise InputError(
-            incumbent, f"is the network of {candidate}", "give the weights that are in use"
-        )
+        print(f"{incumbent} is the network of {candidate}: the comparison shows nothing")
     rows = gate.compare_labelled(*both, labels, catalog["SNR"], grid, settings)
     changed = [pd.DataFrame(columns=["TARGETID"])]
     for paths, compare_files in ((files.pool, gate.compare_pool), (files.sky, gate.compare_sky)):
