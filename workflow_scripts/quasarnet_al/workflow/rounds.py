@@ -551,16 +551,14 @@ class Campaign:
                     "with workflow_scripts/discard_answers.py",
                 )
             recorded = self._recorded(number)
-            chosen_with = recorded["settings"] | {"pool.run": recorded.get("pool", "")}
-            for key, now in {
-                "pool.run": self.shared,
-                **{key: self.config[key] for key in FIXED},
-            }.items():
-                if chosen_with.get(key, now) != now:
+            fixed = {key: (self.config[key], self.settings(number)[key]) for key in FIXED}
+            fixed["pool.run"] = (self.shared, recorded.get("pool", ""))
+            for key, (now, before) in fixed.items():
+                if now != before:
                     raise InputError(
                         "config",
                         f"{key} is {now!r}, but people have answered round {number}, which was "
-                        f"chosen with {chosen_with[key]!r}",
+                        f"chosen with {before!r}",
                         "set it back, or give the run another name",
                     )
             sums = recorded["sums"]
@@ -578,8 +576,9 @@ class Campaign:
                     "restore it from archive.tar or a backup, or discard the answers with "
                     "workflow_scripts/discard_answers.py",
                 )
-        for number in (n for n in reversed(self.numbers) if n not in self.frozen):
-            self._check_map(number)
+        for number in reversed(self.numbers):
+            if not self.is_frozen(number):
+                self._check_map(number)
 
     def _check_map(self, number: int) -> None:
         """Raise `InputError` where a round wants another map than the answered one that it uses."""
