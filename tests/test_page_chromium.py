@@ -23,6 +23,7 @@ from quasarnet_al.spectra.grid import LOG
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FIRST = 39627640553871919
+PAGE_OF_ANN = "desi-vi_test-round-01-minibatch-01_Ann"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -928,6 +929,9 @@ def test_refusals_are_told(context, few, tmp_path):
     page.set_input_files("#file", vi(tmp_path / "other.csv", rows))
     text = page.locator("#banners div[data-name=import] span").inner_text()
     assert "another batch" in text and len(text) < 140
+    # A folder that is dropped is a file that cannot be read.
+    page.evaluate("importFile({ name: 'mine', arrayBuffer: () => Promise.reject(new Error()) })")
+    page.locator("#banners", has_text="mine: it cannot be read; is it a folder?").wait_for()
     broken = [(FIRST + k, "", 7, 1.0, "QSO", "") for k in range(6)]
     page.set_input_files("#file", vi(tmp_path / "broken.csv", broken))
     page.locator("#banners", has_text="and 3 more").wait_for()
@@ -998,6 +1002,28 @@ def test_a_held_enter_clicks_a_button_once(context, fifty):
         page.wait_for_timeout(60)
     page.keyboard.up("Enter")
     assert page.locator("#left").inner_text() == "2 / 50 · 49 left"
+
+
+def test_a_button_that_the_mouse_has_left_is_not_the_next_keys(context, few):
+    """Space, for the next open spectrum, recorded the quality that nobody had clicked."""
+    page = open_page(context, few[0])
+    for group, number in (("qualities", 4), ("classes", 1), ("flags", 0)):
+        box = page.locator(f"#{group} button").nth(number).bounding_box()
+        for key in ("Space", "Enter"):
+            page.mouse.move(box["x"] + 5, box["y"] + 5)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 5, box["y"] - 200)
+            page.mouse.up()
+            press(page, "Home", key)
+            assert page.evaluate("view.index") == 1 and answers(page) == {}
+    # Nor is one that was refused, as another spectrum is there by now.
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    press(page, "Home")
+    until(page, "canSee()")
+    page.mouse.up()
+    press(page, "Space")
+    assert page.evaluate("view.index") == 1 and answers(page) == {} and page.errors == []
 
 
 def test_what_is_not_on_the_page_is_told(context, few, tmp_path):
@@ -1089,6 +1115,16 @@ def test_two_tabs_do_not_undo_each_other(context, few):
         assert page.errors == []
 
 
+def test_answers_of_a_misspelt_name_reach_the_other_window(context, few):
+    one, two = open_page(context, few[0], "Ann"), open_page(context, few[0])
+    press(one, "4")
+    rename(one, "Anne")
+    rename(two, "Anne")
+    one.locator("#banners button", has_text="misspelling").click()
+    until(two, "Object.keys(answers).length === 1")
+    assert answer_of(two, 0)["quality"] == 4 and one.errors == two.errors == []
+
+
 def test_back_and_forward(context, few):
     page = open_page(context, few[0])
     page.goto((few[0].parent / "index.html").as_uri())
@@ -1151,6 +1187,58 @@ def test_without_storage_the_page_works_and_asks_before_it_closes(context, few, 
     assert asked == ["beforeunload"] and page.errors == []
 
 
+def test_without_storage_the_page_asks_about_the_answers_of_everybody(context, few, tmp_path):
+    """Ann's were lost where Bob closed the page."""
+    context.add_init_script(NO_STORAGE)
+    page, asked = open_page(context, few[0], "Ann"), []
+
+    def stay(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    press(page, "4")
+    rename(page, "Bob")
+    until(page, "Object.keys(answers).length === 0")
+    page.close(run_before_unload=True)
+    deadline = time.monotonic() + 10
+    while not asked and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert asked == ["beforeunload"]
+    rename(page, "Ann")
+    until(page, "Object.keys(answers).length === 1")
+    download(page, tmp_path)
+    rename(page, "Bob")
+    until(page, "Object.keys(answers).length === 0")
+    assert not page.evaluate("unsaved()") and page.errors == []
+
+
+def test_what_is_no_longer_so_is_no_longer_said(context, mixed):
+    page = open_page(context, mixed[0], "Ann")
+    press(page, "n", "n", "q", "z")
+    page.keyboard.type("1.5")
+    press(page, "Enter", "4")
+    banner = page.locator("#banners [data-name=opinion]")
+    assert "You recorded 3 as QSO at z = 1.5" in banner.inner_text()
+    press(page, "p", "b")
+    assert banner.count() == 1
+    press(page, "Delete")
+    assert banner.count() == 0
+    # A question that is answered late: what was answered meanwhile stays, and is taken back apart.
+    press(page, "Home", "s", "z")
+    page.keyboard.type("0.5")
+    press(page, "Enter", "4", "b")
+    page.locator("#banners button", has_text="GALAXY at z = 0.5").click()
+    press(page, "u")
+    answer = answer_of(page, 0)
+    assert (answer["spectype"], answer["quality"], answer["bal"]) == ("STAR", -1, 1)
+    # One name in small letters is nobody else's, and nothing stays behind.
+    rename(page, "ann")
+    page.wait_for_timeout(100)
+    assert answer_of(page, 0) == answer and page.locator("#banners div").count() == 0
+    assert page.errors == []
+
+
 def test_a_clock_that_was_set_back(context, few):
     page = open_page(context, few[0])
     press(page, "4", "Home", "3")
@@ -1179,6 +1267,27 @@ def test_an_older_file_brings_nothing_back_by_itself(context, few, tmp_path):
     page.set_input_files("#file", vi(tmp_path / "both.csv", rows))
     page.locator("#banners", has_text="2 different answers").wait_for()
     assert answer_of(page, 3)["quality"] == -1
+
+
+def test_who_goes_on_from_a_file_in_another_browser_is_one_person(chromium, fifty, tmp_path):
+    """Taken at another time, all answers were those of a second person with the same name."""
+    paths = []
+    for browser in range(2):
+        context = chromium.new_context(accept_downloads=True)
+        page = open_page(context, fifty[0], "Ann")
+        if browser:
+            page.set_input_files("#file", paths[0])
+            until(page, "Object.keys(answers).length === 12")
+            press(page, "Home", "s", "3", "n", "End", "0")
+        else:
+            page.clock.set_fixed_time(datetime.now() - timedelta(days=1))
+            press(page, *["0"] * 12)
+        paths.append(download(page, tmp_path).rename(tmp_path / f"{PAGE_OF_ANN} ({browser}).csv"))
+        context.close()
+    labels, refused = merge(tmp_path, fifty[0].parents[1], *paths)
+    assert len(refused) == 0
+    assert set(labels["INSPECTORS"]) == {"", "Ann"} and labels["N_INSPECTORS"].sum() == 13
+    assert labels.loc[FIRST, "SPECTYPE"] == "STAR"
 
 
 def test_a_question_that_stands_is_not_answered_with_something_else(context, few, tmp_path):

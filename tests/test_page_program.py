@@ -13,7 +13,7 @@ import pytest
 from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import pages
 from quasarnet_al.inspection.vi import NEEDED, REPEATED, parse_vi
-from quasarnet_al.spectra.tables import records
+from quasarnet_al.spectra.tables import records, rounding
 
 BROWSER = Path(pages.__file__).parent / "browser"
 NODE = shutil.which("node")
@@ -140,6 +140,26 @@ def test_import_and_merge_take_the_same_answers():
     with pytest.raises(InputError):
         parse_vi("a.csv", b"\0")
     assert all("error" in page for _, page in read_by_page(["\0", "", "TARGETID\n7\n"]))
+
+
+@needs_node
+def test_import_and_merge_see_the_same_rounded_targetids():
+    """A rounded TARGETID may be that of another spectrum of the page, which got its answer."""
+    chance, texts, expected = random.Random(4), [], []
+    for number in range(300):
+        first = chance.choice([0, 10**15, 39627634556011093, -39627634556011093, 2**62])
+        ids = [first + chance.randrange(1000) for _ in range(chance.randrange(1, 9))]
+        unit = chance.choice([1, 2, 4, 8, 10, 100, 1000])
+        ids = [number // unit * unit for number in ids]
+        texts.append("TARGETID,VI_quality,VI_z,VI_spectype\n")
+        texts[-1] += "".join(f"{targetid},4,2.1,QSO\n" for targetid in ids)
+        expected.append(rounding(np.array(ids)))
+    assert set(expected) == {"", "15 digits", "double precision"}
+    for to, (_, page) in zip(expected, read_by_page(texts), strict=True):
+        assert (f"rounded to {to}," in page["error"]) if to else "error" not in page
+    text = "TARGETID,VI_quality,VI_z,VI_spectype\n3.96276E+16,4,2.1,QSO\n"
+    ((_, page),) = read_by_page([text], ["39627634556011093"])
+    assert "did a spreadsheet round it?" in page["refused"][0] and not page["elsewhere"]
 
 
 @needs_node

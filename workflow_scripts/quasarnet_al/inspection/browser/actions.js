@@ -86,7 +86,7 @@ function record(fields, before) {
   if (why) {
     const others = CLASSES.filter(([c]) => c !== after.spectype && !contradiction(c, after.z));
     banner("contradiction", `Not recorded: ${why}. Is it another class (Q, G, S) or another redshift (Z)?`,
-      ...others.map(([c]) => [`${c} at z = ${after.z.toFixed(4)}`, () => record({ ...fields, spectype: c }, before)]), ["Cancel", () => {}]);
+      ...others.map(([c]) => [`${c} at z = ${after.z.toFixed(4)}`, () => record({ ...fields, spectype: c }, snapshot())]), ["Cancel", () => {}]);
     return;
   }
   unbanner("contradiction");
@@ -130,6 +130,7 @@ function secondOpinion(index) {
   }
   if (!says.length) return;
   told.add(targetid);
+  view.opinion = { index, answer: a };
   banner("opinion", `You recorded ${index + 1} as ${a.spectype} at z = ${a.z.toFixed(4)}; ${says.join(", and ")}.`, ...actions, ["Look again", () => go(index)], ["OK", () => {}]);
 }
 const withIssue = (index, letter) => ISSUES.map(([l]) => l).filter((l) => l === letter || answerOf(index).issue.includes(l)).join("");
@@ -225,7 +226,6 @@ export function undoLast() {
   Object.assign(view, { z, touched, spectype, candidate });
   $("comment").value = answerOf(view.index).comment;
   unbanner("contradiction");
-  unbanner("opinion");
   refresh();
   return toast(`Undone on spectrum ${last.index + 1}`);
 }

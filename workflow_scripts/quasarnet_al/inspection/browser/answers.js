@@ -33,10 +33,12 @@ export function sane(value) {
 }
 
 // The time of a change: now, but always later than the change before it.
-export function laterThan(before) {
-  const now = new Date().toISOString();
+export function laterThan(before, now = new Date().toISOString()) {
   return now > before ? now : new Date(Date.parse(before) + 1).toISOString();
 }
+
+// A time that a page has written, and no spreadsheet since; undefined where it is something else.
+export const written = (time) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(time) && time <= new Date().toISOString() && !Number.isNaN(Date.parse(time)) ? time : undefined);
 
 // What may be undone: each step holds how everything was before it.
 export class Undo {

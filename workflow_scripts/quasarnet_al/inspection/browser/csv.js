@@ -147,14 +147,17 @@ export function readCsv(text, targetids) {
   }
   const twice = names.find((name, at) => name && names.indexOf(name) < at);
   if (twice) return { error: `The file names the column ${twice} twice.` };
+  const numbers = records.map(([, fields]) => (fields?.[names.indexOf("TARGETID")] ?? "").trim()).filter(isWholeNumber), to = rounding(numbers);
+  if (to) return { error: `All TARGETIDs of the file are rounded to ${to}, as a spreadsheet does: take the CSV as it was saved.` };
   const here = new Set(targetids), found = new Map(), rows = [], refused = [];
   let elsewhere = 0;
   const cells = records.map(([, fields]) => Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(/^'(?='*[=+\-@])/, "")])));
   const isWhole = ([, fields]) => fields?.length === names.length;
   const alone = sortedColumns(cells.filter((_, at) => isWhole(records[at])));
   records.forEach(([number, fields], at) => {
-    const broken = isWhole(records[at]) ? "" : fields ? `${fields.length} fields, not ${names.length}` : "a quote is not closed";
-    const cell = cells[at], targetid = /^-?\d+$/.test(cell.TARGETID) ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
+    const cell = cells[at], isNumber = isWholeNumber(cell.TARGETID), targetid = isNumber ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
+    const cut = isWhole(records[at]) ? "" : fields ? `${fields.length} fields, not ${names.length}` : "a quote is not closed";
+    const broken = cut || (isNumber ? "" : `TARGETID ${cell.TARGETID} is not a whole number: did a spreadsheet round it?`);
     if (!broken && !here.has(targetid)) { elsewhere += 1; return; }
     const answer = broken || movedIn(cell, alone) || answerIn(cell);
     if (typeof answer === "string") refused.push(`line ${number}: ${answer}`);
@@ -166,6 +169,17 @@ export function readCsv(text, targetids) {
     else rows.push([targetid, name, answer]);
   }
   return { rows, refused, elsewhere };
+}
+
+const isWholeNumber = (text) => /^-?\d+$/.test(text);
+
+// To what all TARGETIDs of a file were rounded, as `rounding` of tables.py finds it, or "": a rounded
+// TARGETID may be that of another spectrum.
+function rounding(texts) {
+  const ids = [...new Set(texts)].map(BigInt), size = (id, base) => id.toString(base).replace("-", "").length;
+  const units = [["15 digits", (id) => 10n ** BigInt(Math.max(0, size(id, 10) - 15))], ["double precision", (id) => 2n ** BigInt(Math.max(0, size(id, 2) - 53))]];
+  const isRounded = ([, unit]) => ids.reduce((sum, id) => sum + Math.log10(Number(unit(id))), 0) >= 6 && ids.every((id) => id % unit(id) === 0n);
+  return units.find(isRounded)?.[0] ?? "";
 }
 
 // A number in a cell: `empty` where it has nothing, NaN where it has something else.
@@ -197,7 +211,7 @@ function answerIn(cell) {
   return {
     spectype, z: z === null ? null : round4(z), zSet, quality, bal: bal === -1 ? null : bal,
     issue: ISSUES.map(([l]) => l).filter((l) => (cell.VI_issue || "").toUpperCase().includes(l)).join(""),
-    comment: cell.VI_comment || "", shown: cell.VI_shown || "",
+    comment: cell.VI_comment || "", shown: cell.VI_shown || "", time: cell.VI_time || "",
   };
 }
 

@@ -13,11 +13,11 @@ export function element(tag, properties, ...children) {
 export const keycap = (text) => element("kbd", { textContent: text });
 export const on = (node, flag, name = "on") => node.classList.toggle(name, Boolean(flag));
 
-// A button. A click of the mouse gives the focus back to the page, a key on it keeps it there.
+// A button. The mouse gives the focus back to the page (main.js), a key on it keeps it there.
 export function button(label, key, action, title) {
   const node = element("button", { title: title || "" }, label, key ? " " : null, key ? keycap(key) : null);
   node.type = "button";
-  node.addEventListener("click", (event) => { action(event); if (event.detail) node.blur(); });
+  node.addEventListener("click", action);
   return node;
 }
 export function pressed(node, flag) {

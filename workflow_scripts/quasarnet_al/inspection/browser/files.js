@@ -1,9 +1,9 @@
-import { differs, isEmpty } from "./answers.js";
+import { differs, isEmpty, written } from "./answers.js";
 import { plural } from "./base.js";
 import { fileName, readCsv, refusals, toCsv } from "./csv.js";
 import { banner, D, element, toast } from "./document.js";
 import { commitComment, go } from "./actions.js";
-import { answerOf, answers, change, refresh, session, view } from "./state.js";
+import { answerOf, answers, change, plainName, refresh, session, view } from "./state.js";
 
 // The CSV file of the page, out and in.
 
@@ -26,7 +26,8 @@ export function download() {
 
 export async function importFile(file) {
   if (!session.inspector) return;
-  const buffer = await file.arrayBuffer();
+  const buffer = await file.arrayBuffer().catch(() => null);
+  if (!buffer) { banner("import", `${file.name}: it cannot be read; is it a folder?`); return; }
   let text = new TextDecoder("utf-8").decode(buffer);
   if (text.includes("\ufffd")) text = new TextDecoder("latin1").decode(buffer);
   const found = readCsv(text, indexOfTarget.keys());
@@ -37,10 +38,13 @@ export async function importFile(file) {
   const fresh = list.filter(({ index, answer }) => !answerOf(index).time && !isEmpty(answer));
   const differing = list.filter(({ index, answer }) => answerOf(index).time && differs(answer, answerOf(index)));
   const names = [...new Set(list.map(({ name }) => name))].filter((name) => name && name !== session.inspector);
+  // My answer of another browser was given when the file says: taken now it would be another one
+  // beside that file.
+  const given = ({ time, name, answer }) => (!time && ["", plainName(session.inspector)].includes(plainName(name)) ? written(answer.time) : undefined);
   const take = (chosen) => {
     // What was answered while the question stood is newer than the file.
     const taken = chosen.filter(({ index, time }) => answerOf(index).time === time);
-    for (const { index, answer } of taken) change(index, answer, { keepShown: true });
+    for (const row of taken) change(row.index, row.answer, { keepShown: true, time: given(row) });
     go(view.index);
     toast(`${plural(taken.length, "answer")} taken from the file${taken.length < chosen.length ? `; ${chosen.length - taken.length} answered here meanwhile stay` : ""}`);
   };

@@ -9,7 +9,7 @@ import { buildHelp, onKey, openHelp } from "./keys.js";
 import { mouse } from "./mouse.js";
 import { draw } from "./plot.js";
 import { build, show, showLegend } from "./side.js";
-import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, refresh, schedule, session, settings, takeFrom, view, watchOtherTabs } from "./state.js";
+import { answerOf, answers, hooks, keepSettings, olderBatch, openFor, openStore, plainName, refresh, schedule, session, settings, takeFrom, unsaved, view, watchOtherTabs } from "./state.js";
 
 // The start of the page: what listens to what.
 
@@ -33,12 +33,16 @@ function sameSpectrum(box) {
   }, true);
 }
 
+// A button that the mouse has left is not the next key's: it was clicked, or was not to be.
+const leaveButton = () => { if (document.activeElement.matches("button")) document.activeElement.blur(); };
+
 function listen() {
   addEventListener("keydown", onKey);
+  addEventListener("mouseup", leaveButton, true);
   for (const id of ["classes", "qualities", "flags"]) sameSpectrum($(id));
   addEventListener("beforeunload", (event) => {
     commitComment();
-    if (!session.kept && JSON.stringify(answers) !== session.downloaded) event.preventDefault();
+    if (unsaved()) event.preventDefault();
   });
   addEventListener("hashchange", goToAddress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); refresh(); });
@@ -58,7 +62,7 @@ function listen() {
   $("smooth").addEventListener("input", () => { settings.smooth = Number($("smooth").value); keepSettings(); });
   $("template").addEventListener("change", () => { settings.template = $("template").value; keepSettings(); });
   for (const id of ["z-slider", "smooth", "template"]) leaveAfterMouse($(id));
-  const click = (id, action) => $(id).addEventListener("click", (event) => { if (event.detail) $(id).blur(); action(); });
+  const click = (id, action) => $(id).addEventListener("click", () => action());
   click("help", openHelp);
   click("download", download);
   click("import", () => $("file").click());
@@ -100,7 +104,7 @@ async function named() {
   const count = Object.keys(answers).length, { index } = view;
   await openFor(name);
   go(before ? index : firstOpen());
-  if (!before || !count) return;
+  if (!before || !count || plainName(name) === plainName(before)) return;
   banner("renamed", `This page now shows the answers of ${name}: ${Object.keys(answers).length || "none yet"}. The ${plural(count, "answer")} of ${before} stay under that name.`,
     [`${before} was a misspelling: take over the ${plural(count, "answer")}`, () => takeOver(before)], ["OK", () => {}]);
 }

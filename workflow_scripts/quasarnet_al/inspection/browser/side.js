@@ -121,6 +121,8 @@ function showHeader() {
   $("strip").scrollLeft = $("strip").children[view.index].offsetLeft - $("strip").clientWidth / 2;
   const n = left();
   if (n) unbanner("done");
+  const { opinion } = view;
+  if (opinion && ["spectype", "z", "quality"].some((name) => answerOf(opinion.index)[name] !== opinion.answer[name])) unbanner("opinion");
   $("left").textContent = `${view.index + 1} / ${N} · ${n ? `${n} left` : "all done"}`;
   $("inspector").textContent = session.inspector || "Your name?";
   on($("download"), JSON.stringify(answers) !== session.downloaded && Object.keys(answers).length, "fresh");

@@ -11,8 +11,9 @@ export const settings = { smooth: 4, emission: 1, absorption: 0, noise: true, ne
 export const session = { inspector: "", ready: false, downloaded: "{}", kept: true };
 // What is looked at. `spectype` is the class of the candidate that z was taken from, `drawn`
 // the spectrum that the screen shows, `since` when it was first drawn. `typed` is what stands in
-// the fields and was not taken yet, `refused` a typed redshift that could not be taken.
-export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, absorber: null, drawn: -1, since: 0, typed: {}, refused: "" };
+// the fields and was not taken yet, `refused` a typed redshift that could not be taken, `opinion`
+// the answer to which a second opinion was given last.
+export const view = { index: 0, z: 0, touched: false, spectype: "", candidate: -1, x: null, y: null, mark: null, features: null, absorber: null, drawn: -1, since: 0, typed: {}, refused: "", opinion: null };
 export const answers = {};
 export const seen = new Set();
 export const undo = new Undo();
@@ -111,17 +112,23 @@ export const snapshot = (index = view.index) => ({
 });
 
 // Change an answer; `before` is what an undo goes back to. `keepShown` leaves as it was what
-// the inspector had seen: for what is no judgement of class and redshift.
-export function change(index, fields, { before = snapshot(index), keepShown = false } = {}) {
+// the inspector had seen: for what is no judgement of class and redshift. `time` is when an answer
+// was given that comes from a file.
+export function change(index, fields, { before = snapshot(index), keepShown = false, time } = {}) {
   const record = D.spectra[index], after = { ...answerOf(index), ...fields };
   if (!keepShown) after.shown = [record.redrock && "redrock", seen.has(record.targetid) && "ensemble", record.earlier && "answers"].filter(Boolean).join(" ");
   undo.push(before);
-  put(record.targetid, after);
+  put(record.targetid, after, time);
   refresh();
 }
 
-function put(targetid, answer) {
-  answers[targetid] = { ...answer, time: laterThan((answers[targetid] || EMPTY).time) };
+function put(targetid, answer, time) {
+  answers[targetid] = { ...answer, time: laterThan((answers[targetid] || EMPTY).time, time) };
+  pass(targetid);
+}
+
+// Give an answer to the store and to other tabs.
+function pass(targetid) {
   keep(store.putAnswer(prefix(), targetid, answers[targetid]));
   channel?.postMessage({ prefix: prefix(), targetid, answer: answers[targetid] });
 }
@@ -143,7 +150,7 @@ export function sawEnsemble(targetid) {
 // ---------------------------------------------------------------- keeping
 
 // Answers are kept under the batch and the name of who gave them.
-const plainName = (name) => name.normalize("NFC").toLowerCase();
+export const plainName = (name) => name.normalize("NFC").toLowerCase();
 const prefix = (name = session.inspector) => `${D.title}\n${D.hash}\n${plainName(name)}\n`;
 async function keep(write) {
   if ((await write) || !session.kept) return;
@@ -230,26 +237,34 @@ export async function openStore() {
   if (typeof name === "string" && name) await openFor(name);
 }
 
-// The answers of those who had the page before, also where the browser keeps nothing.
+// The answers of those who had the page before, also where the browser keeps nothing, and what of
+// them was kept or downloaded.
 const remembered = new Map();
+
+// Whether a page that is closed now loses answers of anybody.
+export function unsaved() {
+  const others = [...remembered].filter(([owner]) => owner !== prefix()).map(([, other]) => other);
+  return !session.kept && [{ answers, downloaded: session.downloaded }, ...others].some((one) => JSON.stringify(one.answers) !== one.downloaded);
+}
 
 // Give the page to an inspector: with the answers kept under that name, and what this person
 // has decided before on an adjudication page.
 export async function openFor(name) {
   const { answers: kept, seen: ensembles, broken } = await store.load(prefix(name));
-  remembered.set(prefix(), { ...answers });
+  remembered.set(prefix(), { answers: { ...answers }, downloaded: session.kept ? JSON.stringify(answers) : session.downloaded });
   session.inspector = name;
   for (const targetid of Object.keys(answers)) delete answers[targetid];
   seen.clear();
   undo.clear();
   absorb(kept);
-  absorb(remembered.get(prefix()) || {});
+  const mine = remembered.get(prefix());
+  absorb(mine?.answers || {});
   for (const targetid of ensembles) seen.add(targetid);
   for (const record of D.spectra) {
-    const mine = (record.decided || []).filter((d) => plainName(d.inspector) === plainName(name)).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
-    for (const decided of mine) absorb({ [record.targetid]: decided });
+    const decisions = (record.decided || []).filter((d) => plainName(d.inspector) === plainName(name)).map((d) => sane({ ...d, bal: d.bal < 0 ? null : d.bal })).filter(Boolean);
+    for (const decided of decisions) absorb({ [record.targetid]: decided });
   }
-  session.downloaded = session.kept ? JSON.stringify(answers) : "{}";
+  session.downloaded = session.kept ? JSON.stringify(answers) : mine?.downloaded ?? "{}";
   keep(store.putSetting("inspector", name));
   nameOfTab(name);
   if (broken) banner("broken", `${plural(broken, "stored answer")} of this page could not be read and ${broken === 1 ? "is" : "are"} left out.`);
@@ -259,10 +274,11 @@ export async function openFor(name) {
 // this name since then stays.
 export async function takeFrom(name) {
   const { answers: kept } = await store.load(prefix(name));
-  for (const index of new Set([kept, remembered.get(prefix(name)) || {}].flatMap(absorb))) {
-    const { targetid } = D.spectra[index];
-    keep(store.putAnswer(prefix(), targetid, answers[targetid]));
+  const theirs = remembered.get(prefix(name));
+  for (const index of new Set([kept, theirs?.answers || {}].flatMap(absorb))) {
+    pass(D.spectra[index].targetid);
   }
+  if (theirs) theirs.downloaded = JSON.stringify(theirs.answers);
   refresh();
 }
 
