@@ -47,6 +47,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
             templates=config["inspection"]["redrock_templates"],
             inspection=lambda wildcards: settings(wildcards)["inspection"],
             adjudication=lambda wildcards: "yes" if is_adjudicated(wildcards.round) else "no",
+            closed=lambda wildcards: "yes" if CAMPAIGN.is_closed(int(wildcards.round)) else "no",
             seed=lambda wildcards: settings(wildcards)["seed"],
         shell:
             """
@@ -65,6 +66,7 @@ for minibatches, numbers in CAMPAIGN.grouped("minibatches"):
                 --complete {params.inspection[complete]} \
                 --repeats {params.inspection[repeats]} \
                 --adjudication {params.adjudication} \
+                --closed {params.closed} \
                 --seed {params.seed} \
                 --som {input.som:q} \
                 --vi {params.vi:q} \

@@ -103,7 +103,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"
 def test_names_in_tables_are_text_on_the_pages():
     part = {"title": HOSTILE, "href": HOSTILE, "spectra": 1, "answers": {HOSTILE: 1}}
     index = {"title": HOSTILE, "labels_dir": HOSTILE, "command": HOSTILE, "inspectors": 1}
-    index |= {"complete": 0.5, "adjudication": True}
+    index |= {"complete": 0.5, "adjudication": True, "closed": False}
     catalog = pool.catalog(1, HOSTILE)
     catalog["SPECTYPE"], catalog["Z"] = "<b>'\"&", 1.0
     import pandas as pd

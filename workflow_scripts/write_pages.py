@@ -46,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--repeats", type=float, default=0.0, help="share shown again on the next page")
     add("--seed", type=int, default=0, help="random seed of the choice of repeated spectra")
     add("--adjudication", choices=("yes", "no"), default="no", help="link the adjudication page")
+    add("--closed", choices=("yes", "no"), default="no", help="whether the round was closed early")
     add("--prospect", help="folder for the batch in the form that prospect opens")
     args = parser.parse_args(argv)
 
@@ -68,6 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         inspectors=args.inspectors,
         complete=args.complete,
         adjudication=args.adjudication == "yes",
+        closed=args.closed == "yes",
         command=args.command,
     )
     plural = "s" if len(minibatches) != 1 else ""

@@ -236,6 +236,37 @@ def test_the_index_counts_the_answers_that_the_merge_takes(tmp_path):
         merge.refuse_incomplete(batch, rows, [str(paths[0])], 0.5, "test-round-01")
 
 
+def test_the_index_of_a_round_that_was_closed_asks_nobody(tmp_path):
+    write_batch(tmp_path, 4, minibatch=2)
+    title = "desi-vi_test-round-01-minibatch-01_ann.csv"
+    path = vi(tmp_path / title, [(39627640553871919, "ann", 4, 2.1, "QSO", "")])
+    for more, words in (
+        (("--vi", path), "1 of 2 pages wait for labels"),
+        (("--vi", path, "--closed", "yes"), "it waits for no more labels"),
+        (("--closed", "yes"), "2 of 2 pages wait for labels"),
+    ):
+        text = (write_all(tmp_path, *more) / "index.html").read_text()
+        assert words in text and ("waiting" in text) == ("wait for labels" in words)
+
+
+def test_a_decision_without_a_time_is_not_lost(tmp_path):
+    """The page left it out, and the adjudicator's next file replaced the one that had it."""
+    write_batch(tmp_path, 3)
+    target = 39627640553871919
+    write_csv(tmp_path / "labels.csv", pd.DataFrame({"TARGETID": [target], "STATUS": "accepted"}))
+    for time, shown in (
+        ("", "1970-01-01T00:00:00.000Z"),
+        ("01/02/26 11:00", "1970-01-01T00:00:00.000Z"),
+        ("2026-01-01T11:00:00.250+02:00", "2026-01-01T09:00:00.250Z"),
+        ("2026-01-01 11:00", "2026-01-01T11:00:00.000Z"),
+    ):
+        path = tmp_path / "desi-vi_test-round-01-adjudication_eve.csv"
+        header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_time"
+        answers.vi(path, f"{target},eve,4,2.1,QSO,{time}", header=header)
+        (record,) = data_of(adjudicate(tmp_path, path))["spectra"]
+        assert record["decided"][0]["time"] == shown
+
+
 def test_a_decision_that_was_withdrawn_or_is_of_another_round_is_none(tmp_path):
     redshift = write_batch(tmp_path, 3)
     target = 39627640553871919

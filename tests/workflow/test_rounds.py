@@ -126,7 +126,14 @@ def test_people_may_close_a_round():
     Path("labels/test/round-01/closed").touch()
     # Without any answer there is nothing to learn from.
     assert campaign().waiting(1) == ["01", "02"]
-    hand_in(1, "desi-vi_one_me.csv", [11])
+    path = hand_in(1, "desi-vi_one_me.csv", [11])
+    answer = path.read_text()
+    # Nor with a header alone, or an answer that was withdrawn.
+    for text in (answer.splitlines()[0] + "\n", answer.replace(",4,", ",-1,")):
+        assert text != answer
+        path.write_text(text)
+        assert campaign().waiting(1) == ["01", "02"]
+    path.write_text(answer)
     found = campaign()
     assert found.waiting(1) == [] and not found.must_be_whole(1)
     assert not [line for line in found.passed_over() if "closed" in line]
@@ -190,6 +197,40 @@ def test_answers_that_another_browsers_file_replaced_are_named():
     hand_in(1, "a.csv", [12, 13, 14])
     Path("labels/test/round-01/b.csv").write_bytes(copy.read_bytes())
     assert not campaign().passed_over()
+
+
+def test_answers_that_a_backup_or_a_namesakes_file_replaced_are_named():
+    """All its targets were answered in the file that took its place, so nothing was said."""
+    select(1, 11, 12, 13, 14)
+    header = "TARGETID,VI_scanner,VI_quality,VI_z,VI_spectype,VI_time\n"
+
+    def lines(*answers):
+        rows = [f"{k},{a}" for k, a in zip((11, 12, 13), answers, strict=True)]
+        path = Path("labels/test/round-01/a.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header + "\n".join(rows) + "\n")
+        campaign().record([])
+        return [line for line in campaign().passed_over() if line.startswith("overwritten: ")]
+
+    first = [f"Ann B,4,2.1,QSO,2026-01-01T10:0{k}:00Z" for k in range(3)]
+    later = ["ann b,-1,,,2026-01-02T10:00:00Z", "Ann B,4,0.5,GALAXY,2026-01-02T10:01:00Z"]
+    assert not lines(*first)
+    assert not lines(*later, first[2])
+    # An older copy takes back the correction, and brings back what was withdrawn.
+    (line,) = lines(*first)
+    assert "a.csv: 2 answers of an earlier version" in line
+    # Also under another name.
+    file = Path("labels/test/round-01/a.csv")
+    file.rename(file.with_name("b.csv"))
+    assert line in campaign().passed_over()
+    file.with_name("b.csv").rename(file)
+    # Corrected by hand, where a spreadsheet has rewritten the time, and then the name: no loss.
+    edited = ["Ann B,4,2.2,QSO,01/02/26 11:00", later[1], first[2]]
+    assert not lines(*later, first[2]) and not lines(*edited)
+    assert not lines(*(row.replace("Ann B", "Ann Bee") for row in edited))
+    # The page makes one file's name of "Ann B" and "Ann_B".
+    (line,) = lines(*(f"Ann_B,4,2.3,QSO,2026-01-01T10:1{k}:00Z" for k in range(3)))
+    assert "a.csv: 3 answers of an earlier version" in line
 
 
 def test_what_no_rule_reads_is_named():

@@ -241,6 +241,33 @@ def withdrawals(rows: pd.DataFrame) -> list[tuple[str, int]]:
     return sorted(found)
 
 
+def unsaid(rows: pd.DataFrame, now: pd.DataFrame) -> set[int]:
+    """Return the TARGETIDs of the answers in `rows`, of one file as it was, that are no more.
+
+    Among the answers of now there is neither the same, in that file or of that inspector, nor one
+    of that inspector that may be as late. What withdrew no answer of now is none. An inspector
+    whose name was corrected in the file is known by the times of answers.
+    """
+    said, dated = ["TARGETID", "SPECTYPE", "Z", "QUALITY", "BAL"], ["TARGETID", "TIME"]
+    here, people = now["FILE"].isin(rows["FILE"]), _people(now)
+    renamed = here & (now["TIME"] != "") & _among(now[dated], rows[dated])
+    own = people.isin([*_people(rows), *people[renamed]])
+    given = rows[~_among(rows[said], now.loc[own | here, said])]
+    latest = now["TIME"][own].map(vi.latest).groupby(now["TARGETID"]).max()
+    times = given["TARGETID"].map(latest)
+    missing = times.isna() & (given["QUALITY"] >= 0)
+    return set(given["TARGETID"][missing | (given["TIME"].map(vi.moment) > times)])
+
+
+def _among(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
+    return pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
+
+
+def _people(rows: pd.DataFrame) -> pd.Series:
+    """Return who gave each answer, without what `vi.collect` tells people of one name apart by."""
+    return rows["INSPECTOR"].str.replace(r" \(\d+\)$", "", regex=True).str.casefold()
+
+
 def _merge_target(targetid: int, rows: list, page: str) -> tuple:
     answers = opinions([row for row in rows if is_adjudication(row.FILE, page)]) or opinions(rows)
     comments = " | ".join(sorted({row.COMMENT for row in rows if row.COMMENT}))

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from quasarnet_al.core import files
-from quasarnet_al.inspection import merge
+from quasarnet_al.inspection import merge, vi
 from quasarnet_al.inspection.line_lists import ABSORPTION, EMISSION, SKY, TELLURIC
 from quasarnet_al.inspection.record import SIZE, STEP, Record, mock_templates, rounded
 from quasarnet_al.spectra.grid import BLUE, LOG, Grid
@@ -103,9 +104,10 @@ def render_index(data: Record) -> str:
     Parameters
     ----------
     data : title, labels_dir, command (the next one to type), inspectors (wanted per
-        spectrum), complete (share of a page that counts as all of it), adjudication (whether
-        there is such a page) and minibatches, each with title, href, spectra (without those
-        that are shown again) and answers ({inspector: number answered})
+        spectrum), complete (share of a page that counts as all of it), closed (whether no more
+        answers are awaited), adjudication (whether there is such a page) and minibatches, each
+        with title, href, spectra (without those that are shown again) and answers
+        ({inspector: number answered})
     """
     rows, missing = [], []
     for part in data["minibatches"]:
@@ -117,13 +119,17 @@ def render_index(data: Record) -> str:
         if finished < data["inspectors"]:
             missing.append(part["title"])
         who = ", ".join(f"{name} {count}/{part['spectra']}" for name, count in answers.items())
-        state = "done" if finished >= data["inspectors"] else "waiting"
+        state = "closed" if data["closed"] else "waiting"
+        if finished >= data["inspectors"]:
+            state = "done"
         rows.append(
             f'<tr class="{state}"><td><a href="{_text(part["href"])}">{_text(part["title"])}</a>'
             f"<td>{part['spectra']}<td>{_text(who) or '–'}"
             f"<td>{finished} of {data['inspectors']}<td>{state}"
         )
     left = f"{len(missing)} of {len(rows)} pages wait for labels" if missing else "All are labelled"
+    if missing and data["closed"]:
+        left = "The round was closed; it waits for no more labels"
     adjudication = "an adjudication page, which that command writes"
     if data["adjudication"]:
         adjudication = "the <a href=adjudication.html>adjudication page</a>"
@@ -212,10 +218,19 @@ def earlier(spectrum: Record, rows: pd.DataFrame, page: str = "") -> Record:
         "earlier": [_answer(row) for row in opinions],
         "conflict": differences(opinions),
         "decided": [
-            _answer(row) | {"issue": row.ISSUE, "shown": row.SHOWN, "time": row.TIME}
+            _answer(row) | {"issue": row.ISSUE, "shown": row.SHOWN, "time": _page_time(row.TIME)}
             for row in decisions
         ],
     }
+
+
+def _page_time(text: str) -> str:
+    """Return a VI_time as a page writes it, which compares times as text.
+
+    What has no time that can be read is older than any answer of a page.
+    """
+    time = datetime.fromtimestamp(max(vi.moment(text), 0), UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _answer(row: Any) -> Record:
@@ -267,6 +282,7 @@ def write_round(
     inspectors: int = 1,
     complete: float = 0.5,
     adjudication: bool = False,
+    closed: bool = False,
     command: str = "snakemake",
 ) -> None:
     """Write `minibatch-MM.html` and `index.html` of a round.
@@ -279,6 +295,7 @@ def write_round(
     inspectors : wanted for each spectrum
     complete : share of a page that counts as all of it
     adjudication : whether there is a page for it by now, to which the index leads
+    closed : whether people say that the round is closed, which needs an answer
     command : what to type once CSV files were put into `common.labels_dir`
     """
     targets = [[int(s["targetid"]) for s in spectra] for spectra in minibatches]
@@ -293,7 +310,7 @@ def write_round(
         parts.append({"title": title, "href": name, "spectra": len(own), "answers": answers})
     index: Record = {"title": common.prefix, "labels_dir": common.labels_dir, "command": command}
     index |= {"inspectors": inspectors, "complete": complete, "minibatches": parts}
-    index["adjudication"] = adjudication
+    index |= {"adjudication": adjudication, "closed": closed and len(given) > 0}
     files.write_text(folder / "index.html", render_index(index))
     files.set_aside(folder, "minibatch-*.html", [part["href"] for part in parts])
 

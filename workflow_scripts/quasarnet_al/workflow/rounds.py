@@ -298,7 +298,7 @@ class Campaign:
         batch = self.results(number) / "batch.csv"
         if rows is None or not len(self.answers(number).files):
             return self.minibatches(number)
-        if handed_in.is_closed(self.labels(number)) or not batch.exists():
+        if not batch.exists():
             return []
         from quasarnet_al.inspection import merge
         from quasarnet_al.learning.batch import read_batch
@@ -306,6 +306,8 @@ class Campaign:
         inspection = self.settings(number)["inspection"]
         table = read_batch(batch)[["TARGETID", "MINIBATCH"]]
         given = merge.answered(rows, table["TARGETID"], self.page(number))
+        if self.is_closed(number) and len(given):
+            return []
         missing = []
         for minibatch, targets in table.groupby("MINIBATCH")["TARGETID"]:
             enough = [
@@ -318,7 +320,11 @@ class Campaign:
 
     def must_be_whole(self, number: int) -> bool:
         """Whether a merge fails where a minibatch of a round is without answers."""
-        return not self.is_oracle_round(number) and not handed_in.is_closed(self.labels(number))
+        return not self.is_oracle_round(number) and not self.is_closed(number)
+
+    def is_closed(self, number: int) -> bool:
+        """Whether people say that a round is closed, whatever is answered of it."""
+        return handed_in.is_closed(self.labels(number))
 
     def unmerged(self) -> list[str]:
         """Return the labels that were merged from other answers than people have handed in now.
@@ -978,20 +984,19 @@ class Campaign:
         """Return, by a file's name, how many answers of an earlier version are gone, and its copy.
 
         A page's file has a row for each spectrum that was ever answered in its browser: where one
-        is missing, the file is of another browser, or a row was deleted.
+        is missing or older, the file is of another browser or a backup, or a row was deleted.
         """
-        from quasarnet_al.inspection import vi
+        from quasarnet_al.inspection import merge, vi
 
         task, found = TASKS[self.config["task"]], dict[str, tuple[int, Path]]()
-        current = {file.name: file.digest for file in self.answers(number).files}
-        now = self.answers(number).rows
+        current = {file.digest for file in self.answers(number).files}
+        now, gone = self.answers(number).rows, self.gone(number)
         for digest, copy in handed_in.recorded(self.record_of(number)):
             path = Path(self.record_of(number), copy)
-            if now is None or path.name not in current or digest in current.values():
+            if now is None or path.name in gone or digest in current:
                 continue
             rows, *_ = vi.read_answers([path], task.spectypes, task.redshifts)
-            there = now[(now["FILE"] == path.name) | now["INSPECTOR"].isin(rows["INSPECTOR"])]
-            lost = set(rows["TARGETID"][rows["QUALITY"] >= 0]) - set(there["TARGETID"])
+            lost = merge.unsaid(rows, now)
             if len(lost) > found.get(path.name, (0, path))[0]:
                 found[path.name] = len(lost), path
         return found
