@@ -415,3 +415,11 @@ def test_two_people_of_one_name_on_one_page_are_two(tmp_path):
     # On another page a name is the same person.
     elsewhere = timed(tmp_path / name.replace("batch-01", "batch-02"), (1, 5), (2, 40))
     assert set(read_answers([one, elsewhere])[0]["INSPECTOR"]) == {"Ann"}
+
+
+@pytest.mark.parametrize("between", [" ", "  ", "     "])
+def test_several_blanks_are_one_beside_quotes_too(between):
+    """Columns that are lined up: a row with a quoted comment was read with its cells moved."""
+    fields = ["7", "4", "", "2.1", "QSO", "a  b"]
+    line = between.join(f'"{field}"' if " " in field or not field else field for field in fields)
+    assert split_record(f" {line} ", " ") == fields

@@ -223,3 +223,33 @@ def test_labels_of_people_replace_the_pipelines(tmp_path, program):
     assert labels["Z"].tolist() == [3.1, 0.0]
     assert labels["OBJECT"].tolist() == [77, 77]
     assert set(labels["ORIGIN"]) == {"dr16q"}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"CLASS": "GALAXY_AGN"}, "unknown class"),
+        ({"Z": 7e5}, "impossible redshift"),
+        ({"Z": 0.002}, "impossible redshift"),
+        ({"CLASS": "STAR", "Z": 0.5}, "impossible redshift"),
+        ({"Z": np.inf}, "impossible redshift"),
+    ],
+)
+def test_what_cannot_be_a_label_is_left_out(tmp_path, row, reason):
+    extraction, labels = boss.extract_spec([write_spec(tmp_path / "spec-x.fits", row)], grid.LOG)
+    assert not len(labels) and extraction.dropped == {reason: 1}
+
+
+@pytest.mark.parametrize("row", [{"MJD": 55240.7}, {"ZWARNING": 1e300}, {"PLATE": np.nan}])
+def test_identifiers_that_are_not_whole_are_refused(tmp_path, row):
+    with pytest.raises(InputError, match="is not a whole number"):
+        boss.extract_spec([write_spec(tmp_path / "spec-x.fits", row)], grid.LOG)
+
+
+def test_a_second_table_of_several_rows_is_refused(tmp_path):
+    """Of which row the spectrum is nobody says."""
+    path = write_spec(tmp_path / "spec-x.fits")
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits[2].append(fits[2].read())
+    with pytest.raises(InputError, match="has 2 rows, and not one"):
+        boss.extract_spec([path], grid.LOG)

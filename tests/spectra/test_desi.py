@@ -581,3 +581,29 @@ def test_paths_of_any_name(tmp_path, name, program):
     _, catalog = pool.read(folder / "pool.fits")
     assert set(catalog["SOURCE"]) == {str(path)}
     assert desi.source_path(catalog["SOURCE"][0], [folder]) == path
+
+
+def test_names_of_columns_have_no_case(tmp_path):
+    """A column of another case was taken for absent, which cuts nothing."""
+    table = samples.fibermap(6)
+    table["DESI_TARGET"][1], table["COADD_FIBERSTATUS"][2], table["OBJTYPE"][3] = 1, 2, "SKY"
+    expected = desi.extract(samples.write_coadd(tmp_path / "a.fits", 6, table), grid.LOG)
+    table.dtype.names = [name.lower() for name in table.dtype.names]
+    found = desi.extract(samples.write_coadd(tmp_path / "b.fits", 6, table), grid.LOG)
+    assert found.dropped == expected.dropped and len(found.catalog) == 3
+    for name in ("TARGETID", "TARGET_RA", "FLUX_R"):
+        assert found.catalog[name].tolist() == expected.catalog[name].tolist()
+
+
+def test_target_bits_that_are_masked_are_none(tmp_path):
+    """Stacked files of several surveys: astropy's number for nothing has the bit of quasars."""
+    base = samples.fibermap(4)
+    table = np.zeros(4, [*base.dtype.descr, ("SV3_DESI_TARGET", "i8")])
+    for name in base.dtype.names:
+        table[name] = base[name]
+    table["DESI_TARGET"], table["SV3_DESI_TARGET"] = [4, 1, 1, 0], [999999, 999999, 999999, 4]
+    path = samples.write_coadd(tmp_path / "a.fits", 4, table)
+    with fitsio.FITS(str(path), "rw") as fits:
+        number = len(table.dtype.names)
+        fits["FIBERMAP"].write_key(f"TNULL{number}", 999999)
+    assert desi.extract(path, grid.LOG).catalog["ROW"].tolist() == [0, 3]

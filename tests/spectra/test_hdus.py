@@ -277,3 +277,14 @@ def test_names_of_hdus_have_no_case(tmp_path):
     with opened(write(tmp_path / "x.fits", b_Flux=np.ones(3))) as fits:
         assert fits.headers["B_FLUX"].shape() == (3,)
         assert fits["B_FLUX"].read().sum() == 3
+
+
+def test_a_table_of_text_in_fits_is_refused_where_it_is_read(tmp_path):
+    """fitsio reads its TARGETIDs through doubles, and overwrites memory."""
+    path = write(tmp_path / "x.fits", A=np.zeros((3, 4), "f4"))
+    with fitsio.FITS(str(path), "rw") as fits:
+        fits.write({"TARGETID": np.arange(3, dtype="i4")}, extname="T", table_type="ascii")
+    with opened(path) as fits:
+        assert fits["A"].read().shape == (3, 4)
+    with pytest.raises(InputError, match="HDU T is a table of text in FITS"), opened(path) as fits:
+        fits["T"].read()

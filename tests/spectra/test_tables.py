@@ -1,5 +1,6 @@
 """Lists of TARGETIDs."""
 
+import fitsio
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,3 +85,18 @@ def test_targets_are_located_wherever_they_are():
     assert found.tolist() == [True, True, False, True, False]
     # Of two rows the first.
     assert place[found].tolist() == [2, 1, 0]
+
+
+def test_lists_of_targets_in_fits(tmp_path):
+    """Whatever its first HDUs, the type and the case; refused where its numbers are rounded."""
+    path, ids = tmp_path / "list.fits", 39627634556011093 + 70 * np.arange(9)
+    for kind in ("i8", "u8", "U20"):
+        with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+            fits.write(np.zeros((2, 2)))
+            fits.write(np.zeros((2, 2)))
+            fits.write({"targetid": ids.astype(kind)})
+        assert read_targetids([path]).tolist() == ids.tolist()
+    for rounded in (ids.astype("f8"), ids.astype("f8").astype("i8")):
+        fitsio.write(str(path), {"TARGETID": rounded}, clobber=True)
+        with pytest.raises(InputError, match=r"rounded|whole numbers"):
+            read_targetids([path])

@@ -590,3 +590,22 @@ def test_a_class_that_is_nothing_confirms_redrocks(tmp_path, empty):
     columns |= {"VI_SPECTYPE": [empty, "GALAXY"], "Redrock_spectype": ["QSO", "QSO"]}
     for extension in (None, "X"):
         assert labels(read(tmp_path, columns, extension)) == {0: ("QSO", 2.1), 1: ("GALAXY", 0.8)}
+
+
+def test_numbers_that_tnull_marks_are_nothing(tmp_path):
+    """As astropy writes masked columns: after a join the others' flags are 999999, above 0."""
+    path = tmp_path / "truth.fits"
+    columns = {"TARGETID": ids(3), "Z": [2.0, 1.0, 1.5], "QSO_MASKBITS": [2, 999999, 4]}
+    columns |= {"BAL": np.array([1, 0, 99], "u2")}
+    with fitsio.FITS(str(path), "rw", clobber=True) as fits:
+        fits.write([np.array(v) for v in columns.values()], names=list(columns))
+        fits[1].write_key("TNULL3", 999999)
+        fits[1].write_key("TNULL4", 99 - 2**15)
+    table = truth.read(path)
+    assert labels(table) == {0: ("QSO", 2.0), 2: ("QSO", 1.5)}
+    assert table["BAL"].tolist() == [1, 0, -1]
+
+
+def test_empty_text_in_fits_is_no_number(tmp_path):
+    columns = {"TARGETID": ids(3), "SPECTYPE": ["QSO", "QSO", "STAR"], "Z": ["2.0", "", "N/A"]}
+    assert labels(read(tmp_path, columns, "X")) == {0: ("QSO", 2.0)}

@@ -20,9 +20,9 @@ from pathlib import Path
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
-from quasarnet_al.spectra.columns import SPECTYPES
+from quasarnet_al.spectra.columns import SPECTYPES, STAR_Z, Z_RANGE
 from quasarnet_al.spectra.tables import DECIMAL_COMMA, is_number, records, whole_number, write_csv
-from quasarnet_al.spectra.truth import MIN_QUALITY, STAR_Z, Z_RANGE
+from quasarnet_al.spectra.truth import MIN_QUALITY
 
 ISSUES = "RCS"
 #: The columns that prospect writes.

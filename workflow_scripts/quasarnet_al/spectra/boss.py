@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import hdus, pool, rebin
-from quasarnet_al.spectra.columns import SPECTYPES
+from quasarnet_al.spectra.columns import SPECTYPES, impossible
 from quasarnet_al.spectra.extraction import BROKEN, Extraction, each, silently
 from quasarnet_al.spectra.grid import LOG, Grid
 from quasarnet_al.spectra.tables import whole_number
@@ -33,6 +33,8 @@ ROW = {
     "Z": ("Z",),
     "ZWARNING": ("ZWARNING",),
 }
+#: Those that are whole numbers.
+WHOLE = ("PLATE", "MJD", "FIBERID", "OBJECT", "ZWARNING")
 #: Those that some release lacks: DR8 has no THING_ID, SDSS-V no FIBERID.
 OPTIONAL = ("FIBERID", "CATALOGID", "OBJECT", "RA", "DEC")
 
@@ -91,7 +93,7 @@ def extract_spec(
     reason = rebin.defect(images, weight).astype("U24")
     rows = np.array([tuple(spec.row.values()) for spec in specs], dtype=DTYPE)
     if pipeline:
-        reason[~np.isfinite(rows["Z"]) | (rows["Z"] <= -1)] = "impossible redshift"
+        reason[impossible(rows["SPECTYPE"], rows["Z"])] = "impossible redshift"
         reason[~np.isin(rows["SPECTYPE"], SPECTYPES)] = "unknown class"
         reason[rows["ZWARN"] != 0] = "redshift warning"
     # SDSS-V gives all that is not in its catalogue one number, -999.
@@ -122,7 +124,8 @@ DTYPE = [
     ("TARGET_DEC", "f8"),
     ("Z", "f8"),
     ("ZWARN", "i8"),
-    ("SPECTYPE", "U6"),
+    # Longer than any class: GALAXY is another than a word that begins so.
+    ("SPECTYPE", "U32"),
     ("SOURCE", "U255"),
 ]
 
@@ -157,6 +160,8 @@ def _read_spec(path: Path, grid: Grid) -> _Spec:
 
 def _row(table: fitsio.hdu.TableHDU) -> dict:
     """Return the identifiers and the pipeline's word of a spec file's second table."""
+    if table.get_nrows() != 1:
+        raise ValueError(f"its second table has {table.get_nrows()} rows, and not one")
     there = {name.upper(): name for name in table.get_colnames()}
     values: dict = {}
     for name, spellings in ROW.items():
@@ -168,6 +173,9 @@ def _row(table: fitsio.hdu.TableHDU) -> dict:
                 and np.asarray(values[name]).dtype.kind not in "iuf"
             ):
                 raise ValueError(f"its column {found} is not of numbers")
+            # Floats that hold one exactly, at most.
+            if name in WHOLE and not (values[name] % 1 == 0 and abs(values[name]) < 2**53):
+                raise ValueError(f"its column {found} is not a whole number")
         elif name not in OPTIONAL:
             raise ValueError(f"it has no column {' or '.join(spellings)}")
     fiber = int(values.get("FIBERID", -1))

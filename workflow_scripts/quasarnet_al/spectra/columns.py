@@ -27,6 +27,24 @@ class Column:
 
 #: What a label, or the survey's pipeline, may call an object.
 SPECTYPES = ("QSO", "GALAXY", "STAR")
+#: Redshifts that a label can have: no star is bluer, and Lya leaves the grid at 7.2.
+Z_RANGE = (-0.01, 7.2)
+#: A star's redshift is a velocity below 3000 km/s, and no quasar is as close.
+STAR_Z = 0.01
+
+
+def impossible(spectype: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Return which objects are not at a redshift that their class can have, bool (n,).
+
+    Digits, and other classes, have none.
+    """
+    contradicting = ((spectype == "QSO") & (z < STAR_Z)) | (
+        (spectype == "STAR") & (np.abs(z) > STAR_Z)
+    )
+    inside = (z >= Z_RANGE[0]) & (z <= Z_RANGE[1])
+    return np.isin(spectype, SPECTYPES) & (contradicting | ~inside)
+
+
 _OF_MEMBERS = "of the members' mean probabilities"
 #: Every column, by name. Z, and what stands for an object, are of the table that they are in.
 COLUMNS = {

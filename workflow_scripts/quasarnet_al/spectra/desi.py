@@ -289,10 +289,7 @@ def read_hdu(path: Path, name: str) -> np.ndarray:
 def _read(path: Path, fits: hdus.KnownFits, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd, or fetch it again")
-    try:
-        data = fits[name].read()
-    except (OSError, ValueError) as error:
-        raise _damaged(path, f"HDU {name} cannot be read (truncated?)") from error
+    data = fits[name].read()
     if data is None:
         raise InputError(path, f"HDU {name} is empty", "give a coadd that holds spectra")
     return data
@@ -323,6 +320,10 @@ def _fibermap(path: Path, fits: hdus.KnownFits, targets: str) -> np.ndarray:
         check_columns(fibermap[:0], {name: known[name] for name in sorted(present)})
     except ValueError as error:
         raise _damaged(path, f"FIBERMAP: {error}") from error
+    nulls = fits.headers["FIBERMAP"].nulls()
+    for name in set(TARGET_COLUMNS) & present & nulls.keys():
+        # As where files of several surveys were stacked: the others' targets have no bits.
+        fibermap[name][fibermap[name] == nulls[name]] = 0
     targetid, count = np.unique(fibermap["TARGETID"], return_counts=True)
     if count.max() > 1:
         raise InputError(
@@ -338,7 +339,7 @@ def _check_order(path: Path, fits: hdus.KnownFits, fibermap: np.ndarray) -> None
 
     `SCORES`, which is in the order of the spectra, names the targets too.
     """
-    if "SCORES" not in fits or "TARGETID" not in fits["SCORES"].get_colnames():
+    if "SCORES" not in fits or "TARGETID" not in map(str.upper, fits["SCORES"].get_colnames()):
         return
     targetid = fits["SCORES"].read_column("TARGETID")
     if len(targetid) == len(fibermap) and (targetid != fibermap["TARGETID"]).any():

@@ -4,8 +4,9 @@ cfitsio trusts what a header declares. A column of variable length is read as ga
 ends the process (SIGSEGV), a size beyond the file's end asks for any amount of memory, and
 a path with brackets is taken for cfitsio's extended syntax. fitsio reads rows as bytes into
 an array of the scaled type: where an integer column is scaled, that array is of another size,
-all columns are garbage, and memory is overwritten. Every FITS file is read through `opened`,
-which refuses such columns and sizes, and takes any path. An HDU that carries checksums is
+all columns are garbage, and memory is overwritten. A table of text is read into memory of another
+size as well, and its whole numbers through doubles. Every FITS file is read through `opened`,
+which refuses such columns, tables and sizes, and takes any path. An HDU that carries checksums is
 compared with them before anything of it is used.
 """
 
@@ -13,6 +14,7 @@ import contextlib
 import gzip
 import math
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -82,6 +84,20 @@ class Header:
         """Say whether an image, packed in tiles or not, is of whole numbers."""
         return not self.cards.get("ZBITPIX", self.cards.get("BITPIX", "-")).startswith("-")
 
+    def nulls(self) -> dict[str, int]:
+        """Return the number that stands for nothing by the columns of whole numbers that have one.
+
+        FITS standard 4.0, section 7.3.2; fitsio returns it as any other.
+        """
+        found = {}
+        for key, text in self.cards.items():
+            column = key.removeprefix("TNULL")
+            kind = self.cards.get(f"TFORM{column}", "").lstrip("0123456789")[:1]
+            if key != column and kind in ZEROS and re.fullmatch(r"[+-]?[0-9]{1,20}", text):
+                name = self.cards.get(f"TTYPE{column}", "").upper()
+                found[name] = int(text) + int(self.number(f"TZERO{column}", 0.0))
+        return found
+
     def number(self, key: str, default: float) -> float:
         """Return the value of a card; NaN where it is not a number."""
         try:
@@ -128,6 +144,8 @@ class KnownFits(Fits):
 def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
     """Yield a FITS file, open for reading; whatever cannot be read of it is the file's fault.
 
+    Rows of a table have the names of its columns in capitals.
+
     Parameters
     ----------
     path : of any name: accents, brackets and braces included
@@ -152,7 +170,8 @@ def opened(path: str | Path, what: str, remedy: str) -> Iterator[KnownFits]:
             every = check(stream)
             # cfitsio reads brackets in a name as commands, and fitsio takes ASCII alone.
             alias = f"/dev/fd/{stream.fileno()}"
-            with KnownFits(alias) as fits:
+            # Names of columns have no case (FITS standard 4.0, section 7.3.1).
+            with KnownFits(alias, upper=True) as fits:
                 fits.every, fits.headers, fits.stream = every, {}, stream
                 for number, header in enumerate(every):
                     fits.headers.setdefault(_name(header, number), header)
@@ -235,6 +254,8 @@ def _fault(stream: BinaryIO, header: Header) -> str:
     fault = _fault_of_tiles(header) if header.cards.get("ZIMAGE") == "T" else ""
     if header.whole_numbers() and header.cards.keys() & {"BLANK", "ZBLANK"}:
         fault = "marks pixels as BLANK, and fitsio would give them a value"
+    if header.cards.get("XTENSION") == "TABLE":
+        fault = "is a table of text in FITS (XTENSION TABLE): write a binary one, or CSV"
     datasum, checksum = (header.cards.get(key, "") for key in ("DATASUM", "CHECKSUM"))
     if fault or not (datasum or checksum):
         return fault

@@ -12,9 +12,9 @@ import pandas as pd
 from quasarnet_al.core import chance
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.columns import Z_RANGE
 from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import read_csv, stack
-from quasarnet_al.spectra.truth import Z_RANGE
 
 #: Spectra within this angle are of one object, whatever survey took them, in arcseconds
 #: (a DESI fibre sees 1.5 arcseconds, a BOSS fibre 2).

@@ -79,6 +79,15 @@ def whole_numbers(texts: Iterable[object]) -> np.ndarray:
     return not_rounded(np.array([whole_number(str(text)) for text in texts], dtype=np.int64))
 
 
+def identifiers(values: np.ndarray, name: str = "TARGETID") -> np.ndarray:
+    """Return a column of `read_columns` as int64; raise ValueError as `whole_numbers`."""
+    if values.dtype.kind in "iu":
+        return not_rounded(values.astype(np.int64))
+    if values.dtype.kind not in "OSU":
+        raise ValueError(f"{name} is not a column of whole numbers")
+    return whole_numbers(values)
+
+
 def not_rounded(targetids: np.ndarray) -> np.ndarray:
     """Return TARGETIDs, int64 (n,); raise ValueError where all of them were rounded."""
     to = rounding(targetids)
@@ -176,13 +185,13 @@ def read_columns(
     Returns
     -------
     the name of the HDU in capitals ('' for a CSV), and the columns that are there by name:
-    text of a CSV as objects, NaN where empty
+    text of a CSV as objects, NaN where empty; numbers of FITS that TNULL marks too
 
     Raises
     ------
     InputError for a file that is not a table, or that names a column twice
     """
-    if ".fits" in Path(path).name.lower() or _starts_as_fits(path):
+    if _is_fits(path):
         return _read_fits_columns(path, wanted, tables, remedy)
     try:
         with _text(path) as lines:
@@ -334,6 +343,8 @@ def split_record(line: str, delimiter: str) -> list[str]:
     """
     if '"' not in line:
         return line.split(delimiter.strip(" ") or None)
+    if delimiter == " ":
+        line = line.strip()
     fields, field, at, size = [], "", 0, len(line)
     odd = f'"{delimiter}"'
     while True:
@@ -355,9 +366,13 @@ def split_record(line: str, delimiter: str) -> list[str]:
         if at >= size:
             return fields
         field, at = "", at + 1
+        while delimiter == " " == line[at]:
+            at += 1
 
 
-def _starts_as_fits(path: str | Path) -> bool:
+def _is_fits(path: str | Path) -> bool:
+    if ".fits" in Path(path).name.lower():
+        return True
     try:
         with open(path, "rb") as file:
             return file.read(6) == b"SIMPLE"
@@ -381,7 +396,13 @@ def _read_fits_columns(
         if not places or not fits[number].get_nrows():
             return names[number], {name: np.zeros(0, np.int64) for name in places}
         rows = fits[number].read(columns=[spelt[place] for place in places.values()])
-    return names[number], {name: _native(rows[spelt[place]]) for name, place in places.items()}
+        nulls = fits.every[number].nulls()
+    columns = {name: _native(rows[spelt[place].upper()]) for name, place in places.items()}
+    for name, place in places.items():
+        null = nulls.get(spelt[place].upper())
+        if null is not None and (empty := columns[name] == null).any():
+            columns[name] = np.where(empty, np.nan, columns[name])
+    return names[number], columns
 
 
 def csv_header(path: str | Path) -> list[str]:
@@ -421,35 +442,23 @@ def read_targetids(paths: Iterable[str | Path]) -> np.ndarray:
     text (`read_columns`) it is the column TARGETID; rows whose STATUS says that nobody looked
     are left out. A list has one number per line; lines that start with # are comments.
     """
-    found = [np.zeros(0, np.int64)]
-    for path in paths:
-        if ".fits" in Path(path).name:
-            found.append(_read_fits(path))
-        else:
-            found.append(_read_text(path))
+    found = [np.zeros(0, np.int64), *map(_targetids, paths)]
     return np.unique(np.concatenate(found))
 
 
-def _read_fits(path: str | Path) -> np.ndarray:
-    with hdus.opened(path, "a FITS file with a table of TARGETIDs", "check the path") as fits:
-        values = fits["CATALOG" if "CATALOG" in fits else 1].read(columns="TARGETID")
-        if values.dtype.kind != "i":
-            raise ValueError("TARGETID is not a column of whole numbers")
-        return values.astype(np.int64)
-
-
-def _read_text(path: str | Path) -> np.ndarray:
+def _targetids(path: str | Path) -> np.ndarray:
     remedy = "write plain digits, one per line, or a table with a column TARGETID"
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-        lines = [line for line in lines if line.strip() and not line.startswith("#")]
-        if lines and re.search("[A-Za-z]{2}", lines[0]):
-            columns = read_columns(path, ("TARGETID", "STATUS"), (), remedy)[1]
-            if "TARGETID" not in columns:
-                raise ValueError("it has no column TARGETID")
-            looked = columns.get("STATUS", columns["TARGETID"]) != NOT_INSPECTED
-            return whole_numbers(columns["TARGETID"][looked])
-        return whole_numbers(lines)
+        if not _is_fits(path):
+            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+            lines = [line for line in lines if line.strip() and not line.startswith("#")]
+            if not (lines and re.search("[A-Za-z]{2}", lines[0])):
+                return whole_numbers(lines)
+        columns = read_columns(path, ("TARGETID", "STATUS"), ("CATALOG",), remedy)[1]
+        if "TARGETID" not in columns:
+            raise ValueError("it has no column TARGETID")
+        looked = columns.get("STATUS", columns["TARGETID"]) != NOT_INSPECTED
+        return identifiers(columns["TARGETID"][looked])
     except (OSError, ValueError) as error:
         raise InputError(path, f"is not a list of TARGETIDs ({error})", remedy) from error
 

@@ -15,14 +15,13 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra import boss, pool
-from quasarnet_al.spectra.columns import SPECTYPES
+from quasarnet_al.spectra.columns import SPECTYPES, STAR_Z, impossible
 from quasarnet_al.spectra.tables import (
     DECIMAL_COMMA,
     NOTHING,
-    not_rounded,
+    identifiers,
     read_columns,
     rounded,
-    whole_numbers,
 )
 
 #: Labels count when the mean quality of their inspections is at least this
@@ -32,10 +31,6 @@ MIN_QUALITY = 2.5
 #: differ by less than that (DESI survey validation, Alexander et al. 2023).
 Z_TOLERANCE = 0.0033
 QUALITY_TOLERANCE = 2
-#: Redshifts that a label can have: no star is bluer, and Lya leaves the grid at 7.2.
-Z_RANGE = (-0.01, 7.2)
-#: A star's redshift is a velocity below 3000 km/s, and no quasar is as close.
-STAR_Z = 0.01
 #: Largest redshifts at which a pipeline fits a star (redrock 0.002, SDSS 0.004) and a galaxy
 #: (redrock 1.7, SDSS 2): beyond them class and redshift are not from one fit.
 LARGEST_Z = {"STAR": STAR_Z, "GALAXY": 2.0}
@@ -267,7 +262,8 @@ def read(path: str | Path, identities: Sequence[Sequence[str]] = IDENTITIES) -> 
     table = _one_per_object(rows)
     unsure = (table["REASON"] == "") & ~(table["QUALITY"] >= MIN_QUALITY)
     table.loc[unsure, "REASON"] = "unsure label"
-    table.loc[(table["REASON"] == "") & _impossible(table), "REASON"] = "impossible redshift"
+    wrong = impossible(table["SPECTYPE"].to_numpy(), table["Z"].to_numpy())
+    table.loc[(table["REASON"] == "") & wrong, "REASON"] = "impossible redshift"
     table.attrs |= {"taken": "; ".join(taken), "path": str(path)}
     return table
 
@@ -281,13 +277,6 @@ def read_all(paths: Sequence[str | Path]) -> pd.DataFrame:
     every = pd.concat([table[table["REASON"] == ""] for table in map(read, paths)])
     table = _one_per_object(every.reset_index())
     return table[table["REASON"] == ""]
-
-
-def _impossible(table: pd.DataFrame) -> pd.Series:
-    """Return which objects are not at a redshift that their class can have; digits have none."""
-    quasar, star, z = table["SPECTYPE"] == "QSO", table["SPECTYPE"] == "STAR", table["Z"]
-    contradicting = (quasar & (z < STAR_Z)) | (star & (z.abs() > STAR_Z))
-    return table["SPECTYPE"].isin(SPECTYPES) & (contradicting | ~z.between(*Z_RANGE))
 
 
 def _judges(path: str | Path, columns: Mapping) -> list[Judge]:
@@ -471,7 +460,7 @@ def _identity(
     for names in identities:
         if all(name in columns for name in names):
             try:
-                numbers = [_whole_numbers(columns[name], name) for name in names]
+                numbers = [identifiers(columns[name], name) for name in names]
             except ValueError as error:
                 raise InputError(path, str(error), REMEDY) from error
             return boss.targetid(*numbers) if len(numbers) == 3 else numbers[0]
@@ -479,16 +468,8 @@ def _identity(
     raise InputError(path, f"has no column {wanted}", REMEDY)
 
 
-def _whole_numbers(values: np.ndarray, name: str) -> np.ndarray:
-    if values.dtype.kind in "iu":
-        return not_rounded(values.astype(np.int64))
-    if values.dtype.kind not in "OSU":
-        raise ValueError(f"{name} is not a column of whole numbers")
-    return whole_numbers(values)
-
-
-#: Yes, no and nothing in tables of text: as pandas, TOPCAT, R and astropy write them.
-WORDS = {"true": "1", "t": "1", "false": "0", "f": "0", "--": "nan", "": "nan"}
+#: Yes and no in tables of text: as pandas, TOPCAT, R and astropy write them.
+WORDS = {"true": "1", "t": "1", "false": "0", "f": "0"}
 
 
 def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
@@ -496,7 +477,8 @@ def _numbers(path: str | Path, name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "biuf" and values.ndim == 1:
         return values.astype(np.float64)
     try:
-        text = pd.Series(values, dtype=object).str.strip().str.lower().replace(WORDS)
+        text = pd.Series(values, dtype=object).str.strip().str.lower()
+        text = text.mask(text.isin(NOTHING)).replace(WORDS)
         text = text.str.replace(DECIMAL_COMMA, r"\1.\2", regex=True)
         return pd.to_numeric(text).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:

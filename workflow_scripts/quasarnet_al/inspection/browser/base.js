@@ -9,9 +9,9 @@ export const MEANING = {
   1: "1 unlikely: signal, but nothing to identify",
   0: "0 nothing there",
 };
-// A star's redshift is a velocity below 3000 km/s (STAR_Z of vi.py); no quasar is nearer.
+// A star's redshift is a velocity below 3000 km/s (STAR_Z of columns.py); no quasar is nearer.
 export const STAR_Z = 0.01;
-// The redshifts that an answer may have (Z_RANGE of truth.py).
+// The redshifts that an answer may have (Z_RANGE of columns.py).
 export const Z_MIN = -0.01;
 export const Z_MAX = 7.2;
 export const C_KM_S = 299792.458;

@@ -59,6 +59,7 @@ export const fileName = (title, inspector) => `desi-vi_${title}_${inspector.norm
 // a quote is not closed.
 export function splitRecord(line, delimiter) {
   if (delimiter === " " && !line.includes('"')) return line.trim().split(/\s+/);
+  if (delimiter === " ") line = line.trim();
   const fields = [], odd = `"${delimiter}"`;
   let at = 0;
   for (;;) {
@@ -81,6 +82,7 @@ export function splitRecord(line, delimiter) {
     fields.push(field);
     if (at >= line.length) return fields;
     at += 1;
+    while (delimiter === " " && line[at] === " ") at += 1;
   }
 }
 
