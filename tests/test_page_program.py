@@ -123,7 +123,7 @@ def test_import_and_merge_take_the_same_answers():
         "VI_BAL": ["", "0", "1", "1.0", "-1", "2"],
         "Redrock_z": ["", "-1", "2.5", "0.0003", "12", "bad"],
         "Redrock_spectype": ["", "qso", "STAR", "sky"],
-        "VI_comment": ["", "'=1+1", "a, b"],
+        "VI_comment": ["", "'=1+1", "a, b", "ok;'=1; '-2"],
     }
     lines, targets = ["\t".join(header)], []
     for number in range(6000):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from helpers.answers import vi
@@ -306,6 +306,9 @@ def test_any_bytes_are_read_or_named(tmp_path_factory, content):
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), max_size=20))
+@example(";=")
+@example("good;'=1;=2")
+@example(";'\tx")
 def test_comments_survive_writing_and_no_cell_is_a_formula(tmp_path_factory, comment):
     path = tmp_path_factory.mktemp("vi") / "desi-vi_t_u.csv"
     table = pd.DataFrame({"TARGETID": [1], "VI_quality": 4, "VI_z": 1.0, "VI_spectype": "QSO"})

@@ -21,7 +21,14 @@ import pandas as pd
 
 from quasarnet_al.core.files import InputError
 from quasarnet_al.spectra.columns import SPECTYPES, STAR_Z, Z_RANGE
-from quasarnet_al.spectra.tables import DECIMAL_COMMA, is_number, records, whole_number, write_csv
+from quasarnet_al.spectra.tables import (
+    DECIMAL_COMMA,
+    as_typed,
+    is_number,
+    records,
+    whole_number,
+    write_csv,
+)
 from quasarnet_al.spectra.truth import MIN_QUALITY
 
 ISSUES = "RCS"
@@ -66,7 +73,6 @@ ROW_COLUMNS = [
     "TIME",
     "REDROCK_Z",
 ]
-_FORMULA = re.compile(r"^'(?='*[=+\-@])")
 #: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
 MANY = 10
 #: All time zones are whole multiples of this from each other, seconds.
@@ -493,10 +499,7 @@ def _cells(header: list[str], fields: list[str] | str) -> dict[str, str]:
         raise _Refused(fields)
     if len(fields) != len(header):
         raise _Refused(f"has {len(fields)} fields, the header {len(header)}")
-    return {
-        name: _FORMULA.sub("", field.strip(), count=1)
-        for name, field in zip(header, fields, strict=True)
-    }
+    return {name: as_typed(field.strip()) for name, field in zip(header, fields, strict=True)}
 
 
 def _written_target(header: list[str], fields: list[str] | str) -> str:

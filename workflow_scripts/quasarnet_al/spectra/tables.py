@@ -486,7 +486,9 @@ def write_csv(
 #: What a spreadsheet runs: a cell's first character, or the first after a semicolon or a line's
 #: end, where the semicolon separates cells. Tabs, spaces and apostrophes before it do not help;
 #: the full-width forms are those of East Asian keyboards (OWASP, "CSV injection").
-_FORMULA = re.compile(r"(^|[;\r\n])(?=[\s'\"]*[=+\-@＝＋－＠]|\t)")
+_FORMULA = r"[\s'\"]*[=+\-@＝＋－＠\t]"
+_UNMARKED = re.compile(rf"(^|[;\r\n])(?={_FORMULA})")
+_MARKED = re.compile(rf"(^|[;\r\n])'(?={_FORMULA})")
 
 
 def harmless(text: object) -> object:
@@ -495,8 +497,13 @@ def harmless(text: object) -> object:
     Numbers, and lists of numbers with spaces between them, are not formulas.
     """
     if isinstance(text, str) and not all(map(is_number, text.split(" "))):
-        return _FORMULA.sub(r"\1'", text)
+        return _UNMARKED.sub(r"\1'", text)
     return text
+
+
+def as_typed(text: str) -> str:
+    """Take away the apostrophes that `harmless` puts, so that text survives writing and reading."""
+    return _MARKED.sub(r"\1", text)
 
 
 def is_number(text: str) -> bool:

@@ -32,8 +32,11 @@ const SAID = ["TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_B
 // Columns of prospect that are left out where the files of the production do not say.
 const OPTIONAL = ["EXPID", "NIGHT", "Spec_version", "Redrock_version", "Template_version", "Redrock_deltachi2"];
 
-// An apostrophe keeps a spreadsheet from running text as a formula.
-const harmless = (text) => (/^'*[=+\-@]/.test(text) && !/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text) ? `'${text}` : text);
+// An apostrophe keeps a spreadsheet from running text as a formula, as `harmless` of tables.py says.
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const UNMARKED = /(^|;)(?=[\s'"]*[=+\-@＝＋－＠\t])/g;
+const MARKED = /(^|;)'(?=[\s'"]*[=+\-@＝＋－＠\t])/g;
+const harmless = (text) => (NUMBER.test(text) ? text : text.replace(UNMARKED, "$1'"));
 
 function cellText(value) {
   const text = String(value).replace(/[\r\n]+/g, " ");
@@ -153,7 +156,7 @@ export function readCsv(text, targetids) {
   if (to) return { error: `All TARGETIDs of the file are rounded to ${to}, as a spreadsheet does: take the CSV as it was saved.` };
   const here = new Set(targetids), found = new Map(), rows = [], refused = [];
   let elsewhere = 0;
-  const cells = records.map(([, fields]) => Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(/^'(?='*[=+\-@])/, "")])));
+  const cells = records.map(([, fields]) => Object.fromEntries(names.map((name, i) => [name, (fields?.[i] ?? "").trim().replace(MARKED, "$1")])));
   const isWhole = ([, fields]) => fields?.length === names.length;
   const alone = sortedColumns(cells.filter((_, at) => isWhole(records[at])));
   records.forEach(([number, fields], at) => {
