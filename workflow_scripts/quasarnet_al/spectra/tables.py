@@ -531,6 +531,8 @@ def read_table(
         if missing:
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
         rows = fits[extension].read(columns=wanted)
+        spelt = {name.upper(): name for name in fits[extension].get_colnames()}
+        rows.dtype.names = [spelt[name] for name in rows.dtype.names]
         for name in columns or ():
             if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
                 raise ValueError(f"{name} has values that are not finite numbers")
