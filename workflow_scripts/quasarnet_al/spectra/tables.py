@@ -527,11 +527,12 @@ def read_table(
         if extension not in fits:
             raise ValueError(f"it has no table {extension}")
         wanted = [*columns, *others] if columns else None
-        missing = set(wanted or ()) - set(fits[extension].get_colnames())
+        spelt = {name.upper(): name for name in fits[extension].get_colnames()}
+        missing = set(wanted or ()) - set(spelt.values())
         if missing:
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
         rows = fits[extension].read(columns=wanted)
-        spelt = {name.upper(): name for name in fits[extension].get_colnames()}
+        # `opened` gives names in capitals; those of our own tables are as they were written.
         rows.dtype.names = [spelt[name] for name in rows.dtype.names]
         for name in columns or ():
             if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():

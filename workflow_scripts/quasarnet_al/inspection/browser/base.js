@@ -20,9 +20,10 @@ export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 export const round4 = (z) => Math.round(z * 1e4) / 1e4 || 0;
 export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+export const isNumber = (text) => /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text);
+
 // A typed redshift: a decimal comma is taken for a point; null where it is not a number.
 export function typedRedshift(text) {
   const trimmed = text.trim().replace(/^([^,.]*),([^,.]*)$/, "$1.$2");
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(trimmed)) return null;
-  return Number(trimmed);
+  return isNumber(trimmed) ? Number(trimmed) : null;
 }

@@ -1,5 +1,5 @@
 import { contradiction, differs, isComplete } from "./answers.js";
-import { CLASSES, ISSUES, plural, round4, STAR_Z, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
+import { CLASSES, ISSUES, isNumber, plural, round4, STAR_Z, typedRedshift, Z_MAX, Z_MIN } from "./base.js";
 
 // The CSV of a page: what prospect writes, and three columns more (vi.py). Pure.
 
@@ -33,10 +33,9 @@ const SAID = ["TARGETID", "VI_quality", "VI_issue", "VI_z", "VI_spectype", "VI_B
 const OPTIONAL = ["EXPID", "NIGHT", "Spec_version", "Redrock_version", "Template_version", "Redrock_deltachi2"];
 
 // An apostrophe keeps a spreadsheet from running text as a formula, as `harmless` of tables.py says.
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const UNMARKED = /(^|;)(?=[\s'"]*[=+\-@＝＋－＠\t])/g;
 const MARKED = /(^|;)'(?=[\s'"]*[=+\-@＝＋－＠\t])/g;
-const harmless = (text) => (NUMBER.test(text) ? text : text.replace(UNMARKED, "$1'"));
+const harmless = (text) => (isNumber(text) ? text : text.replace(UNMARKED, "$1'"));
 
 function cellText(value) {
   const text = String(value).replace(/[\r\n]+/g, " ");
@@ -160,9 +159,9 @@ export function readCsv(text, targetids) {
   const isWhole = ([, fields]) => fields?.length === names.length;
   const alone = sortedColumns(cells.filter((_, at) => isWhole(records[at])));
   records.forEach(([number, fields], at) => {
-    const cell = cells[at], isNumber = isWholeNumber(cell.TARGETID), targetid = isNumber ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
+    const cell = cells[at], readable = isWholeNumber(cell.TARGETID), targetid = readable ? String(BigInt(cell.TARGETID)) : cell.TARGETID;
     const cut = isWhole(records[at]) ? "" : fields ? `${fields.length} fields, not ${names.length}` : "a quote is not closed";
-    const broken = cut || (isNumber ? "" : `TARGETID ${cell.TARGETID} is not a whole number: did a spreadsheet round it?`);
+    const broken = cut || (readable ? "" : `TARGETID ${cell.TARGETID} is not a whole number: did a spreadsheet round it?`);
     if (!broken && !here.has(targetid)) { elsewhere += 1; return; }
     const answer = broken || movedIn(cell, alone) || answerIn(cell);
     if (typeof answer === "string") refused.push(`line ${number}: ${answer}`);
