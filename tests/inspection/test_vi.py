@@ -48,7 +48,7 @@ def test_prospect_accepts_redrock_with_a_quality_alone(tmp_path):
     assert not refused
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(tmp_path, encoding, end):
     path = tmp_path / "a.csv"
@@ -250,7 +250,9 @@ def test_empty_answers_accept_redrock(tmp_path):
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"TARGETID,VI_z\n1,2\n", "VI_quality, VI_spectype"),
-        ("TARGETID,VI_quality".encode("utf-16"), "not a text file"),
+        ("TARGETID,VI_quality".encode("utf-16"), "no column VI_z, VI_spectype"),
+        ("TARGETID,VI_quality".encode("utf-16")[:-1], "truncated data"),
+        ("TARGETID,VI_quality".encode("utf-16-le"), "not a text file"),
         (b"SIMPLE  =  T", "no column TARGETID"),
         (b"TARGETID,TARGETID,VI_quality,VI_z,VI_spectype\n", "twice"),
     ],

@@ -27,8 +27,9 @@ def test_lists_of_targets(tmp_path):
         "X\tTARGETID\n\t7\n\t9\n",
     ],
 )
-def test_lists_in_tables_of_others(tmp_path, text):
-    (tmp_path / "list.csv").write_text(text)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lists_in_tables_of_others(tmp_path, text, encoding):
+    (tmp_path / "list.csv").write_text(text, encoding=encoding)
     assert read_targetids([tmp_path / "list.csv"]).tolist() == [7, 9]
 
 

@@ -352,7 +352,7 @@ ECSV = """# %ECSV 1.0
         TEXT.replace("Bo\n", "Bo\n TARGETID, Z,SPECTYPE,BAL,by\n"),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_tables_of_text_as_people_write_them(tmp_path, text, encoding):
     path, packed = tmp_path / "truth.csv", tmp_path / "truth.csv.gz"
     path.write_bytes(text.encode(encoding))

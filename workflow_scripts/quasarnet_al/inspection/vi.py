@@ -24,6 +24,7 @@ from quasarnet_al.spectra.columns import SPECTYPES, STAR_Z, Z_RANGE
 from quasarnet_al.spectra.tables import (
     DECIMAL_COMMA,
     as_typed,
+    decoded,
     is_number,
     records,
     whole_number,
@@ -472,13 +473,10 @@ def _read_table(
     path: str | os.PathLike, content: bytes, needed: tuple[str, ...]
 ) -> tuple[list[str], list[tuple[int, list[str] | str]]]:
     """Return the header and (line number, fields, or why there are none) of each row."""
-    if b"\0" in content:
-        raise InputError(path, "is not a text file", "hand in the CSV itself")
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    try:
+        text = decoded(content)
+        if "\0" in text:
+            raise InputError(path, "is not a text file", "hand in the CSV itself")
         header, rows = records(re.split(r"\r\n|\r|\n", text), needed)
     except ValueError as error:
         raise InputError(path, f"is not a table ({error})", "hand in the CSV itself") from error

@@ -1,5 +1,6 @@
 """Small tables: lists of TARGETIDs from any of our files, FITS tables with provenance."""
 
+import codecs
 import contextlib
 import gzip
 import os
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Spectra that nobody looked at may be asked for again.
 NOT_INSPECTED = "not inspected"
+#: A spreadsheet's "Unicode text"; a mark of two bytes says it, and which of a pair comes first.
+UTF_16 = "utf-16"
 
 
 def write_fits(
@@ -201,15 +204,41 @@ def read_columns(
 
 
 def _text(path: str | Path) -> TextIO:
-    """Open a text, packed where its name says so, in UTF-8 or, where it is not that, in Latin-1."""
+    """Open a text, packed where its name says so; of its encodings see `decoded`."""
     opened: Any = gzip.open if Path(path).suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig") as lines:
+    with opened(path, "rb") as packed:
+        encoding = _encoding(packed.read(2))
+    with opened(path, "rt", encoding=encoding) as lines:
         try:
             while lines.read(2**20):
                 pass
         except UnicodeDecodeError:
-            return opened(path, "rt", encoding="latin-1")
-    return opened(path, "rt", encoding="utf-8-sig")
+            if encoding == UTF_16:
+                raise
+            encoding = "latin-1"
+    return opened(path, "rt", encoding=encoding)
+
+
+def decoded(content: bytes) -> str:
+    """Return a text that people hand in: UTF-8, UTF-16 by its mark, or what is neither in Latin-1.
+
+    Spreadsheets write UTF-16 as "Unicode text", and Latin-1 on older systems.
+
+    Raises
+    ------
+    ValueError for UTF-16 that is cut off
+    """
+    encoding = _encoding(content[:2])
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        if encoding == UTF_16:
+            raise
+        return content.decode("latin-1")
+
+
+def _encoding(start: bytes) -> str:
+    return UTF_16 if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 #: A spreadsheet that writes semicolons between cells writes a comma in numbers.
@@ -450,7 +479,7 @@ def _targetids(path: str | Path) -> np.ndarray:
     remedy = "write plain digits, one per line, or a table with a column TARGETID"
     try:
         if not _is_fits(path):
-            lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+            lines = decoded(Path(path).read_bytes()).splitlines()
             lines = [line for line in lines if line.strip() and not line.startswith("#")]
             if not (lines and re.search("[A-Za-z]{2}", lines[0])):
                 return whole_numbers(lines)
