@@ -16,7 +16,10 @@ def main(argv: list[str] | None = None) -> None:
         "--curves", nargs="+", required=True, help="learning curves by run_arm.py (CSV)"
     )
     parser.add_argument(
-        "--metric", default="average_precision", help="figure of merit of the figure"
+        "--metric",
+        choices=experiment.FIGURES,
+        default="average_precision",
+        help="figure of merit of the figure",
     )
     parser.add_argument(
         "--baseline",

@@ -152,6 +152,15 @@ MNIST = {
             "$NOWHERE_AL/r: there is no $NOWHERE_AL; set it",
         ),
         ({"gate": {"incumbent": "~nobody-al/w.h5"}}, "there is no ~nobody-al"),
+        ({"seed": 4.0}, "seed: 4.0 is not of type 'integer'"),
+        ({"seed": 10**400}, "is not of type 'integer'"),
+        ({"seed": "4"}, "seed: '4' is not of type 'integer', but text: write it without quotes"),
+        ({"rounds": [{"from": 2.0}]}, "rounds.0.from: 2.0 is not of type 'integer'"),
+        ({"batch": {"percentile": float("nan")}}, "percentile: nan is not of type 'number'"),
+        ({"ensemble": {"noise": float("inf")}}, "noise: inf is not of type 'number'"),
+        ({"ensemble": {"learning_rate": "1e-3"}}, "without quotes, and 1e-3 as 1.0e-3"),
+        ({"mock": {"m": {"tiles": [1], "night": 1}}}, "night: 1 is less than the minimum of"),
+        ({"experiment": {"metric": "completeness"}}, "is not one of ['average_precision'"),
         ({"run": "../elsewhere"}, "run"),
         (
             {"data": "/nowhere", "labelled": {"b": {"boss": "{data}/x"}}},
@@ -298,6 +307,8 @@ def test_paths_may_begin_at_home_and_hold_variables(monkeypatch, tmp_path):
         ("run: x\nbatch: {size: 2, size: 3}\n", "line 2: the key 'size' is there twice"),
         ("run: x\nlabelled:\n  a: {survey: m\npool: 3\n", "line 4: expected ',' or '}'"),
         ("run: x\n\tseed: 1\n", "line 2: found character"),
+        ("run: x\nexperiment:\n arms: {off: {}}\n", "line 3: the key 'off' is not text in YAML"),
+        ("run: x\nmock: {1: {}}\n", "line 2: the key '1' is not text in YAML"),
     ],
 )
 def test_a_fault_of_yaml_names_file_and_line(text, fault, tmp_path):

@@ -4,6 +4,7 @@ import jsonschema
 import yaml
 
 from quasarnet_al.core import options
+from quasarnet_al.judging.experiment import FIGURES
 from quasarnet_al.learning import acquisition
 from quasarnet_al.workflow import config, schema
 
@@ -59,6 +60,10 @@ def test_names_of_acquisition_functions_come_from_their_registry():
         acquisition.NAMES
     )
     assert all(f"`{name}`" in schema.README.read_text() for name in acquisition.NAMES)
+
+
+def test_a_study_compares_by_figures_of_which_it_is_known_whether_more_is_better():
+    assert RULES["properties"]["experiment"]["properties"]["metric"]["enum"] == list(FIGURES)
 
 
 def test_a_strategy_of_a_study_takes_what_it_does_not_say_from_the_batch():

@@ -14,20 +14,30 @@ import jsonschema
 import yaml
 
 from quasarnet_al.core.files import InputError
+from quasarnet_al.spectra.tables import is_number
 from quasarnet_al.tasks.registry import TASKS
 
 #: Value of `ensemble.start`: members go on from their weights of the round before.
 PREVIOUS = "previous"
 
 
+#: What a key of a mapping may be in YAML: text, or `<<`.
+_NAMES = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads YAML, but refuses a key that is twice in a mapping: the first would be lost."""
+    """Reads YAML, but refuses keys whose meaning would be lost.
+
+    Of a key that is twice in a mapping the first would be, and of the name `off` all but False.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                fault = f"the key {key.value!r} is there twice"
+            fault = f"the key {key.value!r} is there twice" if key.value in seen else ""
+            if key.tag not in _NAMES:
+                fault = f"the key {key.value!r} is not text in YAML: put quotes around it"
+            if fault:
                 raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -45,6 +55,24 @@ def read_yaml(path: str | Path) -> Any:
         raise InputError(path, f"is not a config ({error})", "give a YAML file") from error
 
 
+def _is_number(value: object) -> bool:
+    # Programs keep numbers in 64 bits; NaN is not below any limit.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+#: Checks a config. To JSON schema NaN is a number, which no limit excludes, and 4.0 an integer,
+#: which no program takes.
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "number": lambda _, value: _is_number(value),
+            "integer": lambda _, value: _is_number(value) and isinstance(value, int),
+        }
+    ),
+)
+
+
 def validate(config: dict, schema: str | Path) -> dict:
     """Return the config with the schema's defaults filled in; `plan.check` also looks at tiles.
 
@@ -55,7 +83,7 @@ def validate(config: dict, schema: str | Path) -> dict:
     rules = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     # Snakemake hands its config over as ordered dictionaries of its own.
     config = json.loads(json.dumps(config, default=str))
-    errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(config), key=_place)
+    errors = sorted(Validator(rules).iter_errors(config), key=_place)
     if errors:
         error = jsonschema.exceptions.best_match(errors)
         while error.parent is not None and error.parent.validator == "oneOf":
@@ -199,6 +227,8 @@ def _fault(error: jsonschema.ValidationError) -> str:
     """Say what is wrong with a value, and for an unknown key which one was meant."""
     if error.validator_value == "string" and "tiles" in error.absolute_path:
         return f"{error.message}: write TILEID/NIGHT, as 80693/20210204"
+    if error.validator == "type" and isinstance(error.instance, str) and is_number(error.instance):
+        return f"{error.message}, but text: write it without quotes, and 1e-3 as 1.0e-3"
     if error.validator == "oneOf":
         return _fault_of_source(error)
     if error.validator == "not":

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-import jsonschema
 import yaml
 
 from quasarnet_al.core.files import InputError, content_of, read_json
 from quasarnet_al.spectra.tiles import check_tile, coadds_matching, matching, read_tiles, stem
-from quasarnet_al.workflow.config import validate
+from quasarnet_al.workflow.config import Validator, validate
 
 #: The layout of coadds that a pattern names, in folders of any kind.
 FILES = "files"
@@ -105,7 +104,7 @@ def _changes(config: dict, schema: str | Path) -> list[dict]:
     if not isinstance(config.get("rounds"), list):
         return []
     rules = yaml.safe_load(Path(schema).read_text())["properties"]["rounds"]
-    for error in jsonschema.Draft202012Validator(rules).iter_errors(config["rounds"]):
+    for error in Validator(rules).iter_errors(config["rounds"]):
         place = ".".join(["rounds", *map(str, error.absolute_path)])
         raise InputError("config", f"{place}: {error.message}", "see config/README.md")
     changes = sorted(config["rounds"], key=lambda change: change["from"])
