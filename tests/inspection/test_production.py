@@ -1,6 +1,8 @@
+import fitsio
 import numpy as np
 import pytest
 
+from helpers import samples
 from helpers.pages import data_of, write_all, write_batch
 from quasarnet_al.inspection import production
 
@@ -12,6 +14,18 @@ def test_bits_in_words():
     assert production.words(bits, production.TARGET_BITS["SV1_DESI_TARGET"]) == "QSO, QSO_Z5, BGS"
     assert production.words(4, production.ZWARN_BITS) == "small Δχ² to the next fit"
     assert production.words(0, production.ZWARN_BITS) == ""
+
+
+def test_target_bits_that_are_masked_are_not_shown(tmp_path):
+    """Of another survey's targets, in files that were stacked: astropy's number has many bits."""
+    table = samples.fibermap(2)
+    table["DESI_TARGET"] = [4, 999999]
+    coadd = samples.write_coadd(tmp_path / "coadd.fits", 2, table)
+    with fitsio.FITS(str(coadd), "rw") as fits:
+        number = table.dtype.names.index("DESI_TARGET") + 1
+        fits["FIBERMAP"].write_key(f"TNULL{number}", 999999)
+    facts = production.read(coadd, np.arange(2), table["TARGETID"])
+    assert [fact.get("details", {}).get("targeted as") for fact in facts] == ["QSO", None]
 
 
 def test_magnitudes_are_dereddened_where_the_dust_is_known():

@@ -133,6 +133,11 @@ def test_the_bits_are_those_of_the_coadds_survey(files):
     _, rows = classify(folder, "sv3.fits", *words)
     assert rows.dtype.names[3] == "SV3_DESI_TARGET"
     assert sorted(rows["SV3_DESI_TARGET"]) == [4, 6]
+    # Numbers that TNULL marks are no bits.
+    with fitsio.FITS(str(coadd), "rw") as fits:
+        fits["FIBERMAP"].write_key(f"TNULL{len(survey.dtype.names)}", 6)
+    _, rows = classify(folder, "sv3.fits", *words)
+    assert sorted(rows["SV3_DESI_TARGET"]) == [0, 4]
 
 
 def test_the_afterburners_table_needs_redrock_and_one_coadd(files):

@@ -127,7 +127,7 @@ def _fibermap(
     with _opened(path) as fits:
         header = fits[0].read_header()
         version = _dependency(header, "desispec")
-        fibermap = fits["FIBERMAP"].read() if "FIBERMAP" in fits else None
+        fibermap = desi.read_fibermap(fits) if "FIBERMAP" in fits else None
         exposures = fits["EXP_FIBERMAP"].read() if "EXP_FIBERMAP" in fits else None
     for fact, row, targetid in zip(facts, rows, targetids, strict=True):
         details: dict[str, str] = {}

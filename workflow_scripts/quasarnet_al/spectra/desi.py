@@ -289,10 +289,19 @@ def read_hdu(path: Path, name: str) -> np.ndarray:
 def _read(path: Path, fits: hdus.KnownFits, name: str) -> np.ndarray:
     if name not in fits:
         raise InputError(path, f"has no HDU {name}", "give a DESI coadd, or fetch it again")
-    data = fits[name].read()
+    data = read_fibermap(fits) if name == "FIBERMAP" else fits[name].read()
     if data is None:
         raise InputError(path, f"HDU {name} is empty", "give a coadd that holds spectra")
     return data
+
+
+def read_fibermap(fits: hdus.KnownFits) -> np.ndarray:
+    """Return FIBERMAP; target bits that TNULL marks are none, as in stacks of several surveys."""
+    fibermap, nulls = fits["FIBERMAP"].read(), fits.headers["FIBERMAP"].nulls()
+    for name, null in nulls.items():
+        if name.endswith("_TARGET"):
+            fibermap[name][fibermap[name] == null] = 0
+    return fibermap
 
 
 def _damaged(path: Path, fault: str) -> InputError:
@@ -320,10 +329,6 @@ def _fibermap(path: Path, fits: hdus.KnownFits, targets: str) -> np.ndarray:
         check_columns(fibermap[:0], {name: known[name] for name in sorted(present)})
     except ValueError as error:
         raise _damaged(path, f"FIBERMAP: {error}") from error
-    nulls = fits.headers["FIBERMAP"].nulls()
-    for name in set(TARGET_COLUMNS) & present & nulls.keys():
-        # As where files of several surveys were stacked: the others' targets have no bits.
-        fibermap[name][fibermap[name] == nulls[name]] = 0
     targetid, count = np.unique(fibermap["TARGETID"], return_counts=True)
     if count.max() > 1:
         raise InputError(
