@@ -187,7 +187,7 @@ PROGRAMS = {
         {
             "batch": corpus.BATCH,
             "labels": corpus.LABELS,
-            "scores": but(corpus.SCORES, *UNREAD, "no TARGETID"),
+            "scores": but(corpus.SCORES, *UNREAD, "no TARGETID", "TARGETID a double"),
             "metrics": corpus.JSON,
         },
     ),

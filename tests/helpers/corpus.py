@@ -282,6 +282,7 @@ LABELLED = POOL | {
 }
 MAP = FITS | {
     "no BMU": edit(MAP=without("BMU")),
+    "BMU a double": edit(MAP=retyped("BMU", "f8")),
     "no TARGETID": edit(MAP=without("TARGETID")),
     "fewer rows": edit(MAP=but_one),
     "other rows": edit(MAP=flip),
@@ -298,12 +299,14 @@ SELECTION = FITS | {
 QN = FITS | {
     "no TARGETID": edit(QN=without("TARGETID")),
     "no C_LYA": edit(QN=without("C_LYA")),
+    "TARGETID a double": edit(QN=retyped("TARGETID", "f8")),
     "no TARGET_RA": edit(QN=without("TARGET_RA")),
     "a redshift NaN": edit(QN=put("Z_QN", np.nan)),
     "a confidence text": edit(QN=retyped("C_LYA", "U8")),
 }
 SCORES = FITS | {
     "no TARGETID": edit(SCORES=without("TARGETID")),
+    "TARGETID a double": edit(SCORES=retyped("TARGETID", "f8")),
     "no ENTROPY": edit(SCORES=without("ENTROPY")),
     "fewer rows": edit(SCORES=but_one),
     "other rows": edit(SCORES=flip),

@@ -548,8 +548,8 @@ def read_table(
 ) -> np.ndarray:
     """Read a FITS table in the machine's byte order; `maker` is the program to run again.
 
-    Where `columns` are named, all of their values must be finite numbers; those of `others`,
-    which are read beside them, may be anything.
+    Where `columns` are named, all of their values must be finite numbers, whole where `COLUMNS`
+    says so; those of `others`, which are read beside them, may be anything.
     """
     what = f"a file with the table {extension}"
     with hdus.opened(path, what, f"make it with {maker}") as fits:
@@ -564,8 +564,10 @@ def read_table(
         # `opened` gives names in capitals; those of our own tables are as they were written.
         rows.dtype.names = [spelt[name] for name in rows.dtype.names]
         for name in columns or ():
-            if rows.dtype[name].kind not in "fiu" or not np.isfinite(rows[name]).all():
-                raise ValueError(f"{name} has values that are not finite numbers")
+            whole = name in COLUMNS and COLUMNS[name].kind.startswith("i")
+            kinds, numbers = ("iu", "whole") if whole else ("fiu", "finite")
+            if rows.dtype[name].kind not in kinds or not np.isfinite(rows[name]).all():
+                raise ValueError(f"{name} has values that are not {numbers} numbers")
         return rows.astype(rows.dtype.newbyteorder("="))
 
 
