@@ -37,6 +37,36 @@ def test_round_trip(tmp_path, rows, grid):
     assert fitsio.read_header(str(path), ext="SPECTRA")["DROPPED"] == '{"sky": 3}'
 
 
+def test_a_table_is_known_by_its_columns_names(tmp_path):
+    """In another order they are the same, and one of a person's own does no harm."""
+    spectra, catalog = make(3)
+    catalog["TARGET_RA"], catalog["TARGET_DEC"], catalog["SNR"] = 1.5, 2.5, 3
+    labels = pool.labels(3, "test")
+    labels["SPECTYPE"], labels["Z"], labels["TARGETID"] = "QSO", 2.25, catalog["TARGETID"]
+    pool.write(tmp_path / "set.fits", spectra, catalog, LOG, labels)
+
+    def turned(table):
+        made = np.zeros(3, [("MINE", "U5"), *table.dtype.descr[::-1]])
+        for name in table.dtype.names:
+            made[name] = table[name]
+        # As an editor of tables may keep it: wider than other files' floats.
+        return made.astype([(n, "i8" if n == "SNR" else made.dtype[n]) for n in made.dtype.names])
+
+    with (
+        fitsio.FITS(str(tmp_path / "set.fits")) as old,
+        fitsio.FITS(str(tmp_path / "other.fits"), "rw") as new,
+    ):
+        new.write(old["SPECTRA"].read(), extname="SPECTRA", header=old["SPECTRA"].read_header())
+        new.write(turned(catalog), extname="CATALOG")
+        new.write(turned(labels), extname="LABELS")
+    for found, expected in zip(
+        pool.read_labelled(tmp_path / "other.fits")[1:], (catalog, labels), strict=True
+    ):
+        assert found.dtype == expected.dtype
+        for name in expected.dtype.names:
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
 def test_same_content_same_bytes(tmp_path):
     spectra, catalog = make(5)
     for name in ("one.fits", "two.fits"):

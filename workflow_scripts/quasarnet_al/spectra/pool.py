@@ -6,7 +6,7 @@ A labelled set is a pool file with one more table, `LABELS`.
 import json
 import os
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 
 from quasarnet_al.core.files import InputError, fits_file, provenance
 from quasarnet_al.spectra import hdus
-from quasarnet_al.spectra.columns import CATALOG, LABELS, Column
+from quasarnet_al.spectra.columns import CATALOG, LABELS, SPECTYPES, Z_RANGE, Column
 from quasarnet_al.spectra.grid import DIGIT, GRIDS, Grid
 from quasarnet_al.spectra.tables import cards, check_columns, describe, table
 
@@ -206,16 +206,16 @@ class _Content:
 
 def _read(path: str | Path, wanted: Grid | None = None, spectra: bool = True) -> _Content:
     with opened(path) as fits:
-        _grid(path, fits, wanted)
+        grid = _grid(path, fits, wanted)
         rows, pixels = fits["SPECTRA"].get_dims()
         image = np.zeros((0, pixels), np.float32)
         if spectra and rows:
             image = fits["SPECTRA"].read().astype(np.float32, copy=False)
-        catalog = check_columns(fits["CATALOG"].read(), CATALOG, "SOURCE")
+        catalog = _known(fits["CATALOG"].read(), CATALOG, "SOURCE")
         catalog = _with_text(catalog, "SOURCE", _from_ascii)
         labels = None
         if "LABELS" in fits:
-            labels = check_columns(fits["LABELS"].read(), LABELS, "ORIGIN")
+            labels = _known(fits["LABELS"].read(), LABELS, "ORIGIN")
     if len(catalog) != rows or (labels is not None and len(labels) != rows):
         raise InputError(path, "has tables that differ in length", "make it again")
     # NaN is not between any limits either.
@@ -223,18 +223,33 @@ def _read(path: str | Path, wanted: Grid | None = None, spectra: bool = True) ->
         raise InputError(
             path, f"has spectra that are not finite, or beyond {LARGEST:g}", "extract it again"
         )
-    fault = "" if labels is None else _fault_of_labels(labels, catalog)
+    classes = () if grid == DIGIT else SPECTYPES
+    fault = "" if labels is None else _fault_of_labels(labels, catalog, classes)
     if fault:
         raise InputError(path, f"LABELS {fault}", "make it again")
     return _Content(image, catalog, labels)
 
 
-def _fault_of_labels(labels: np.ndarray, catalog: np.ndarray) -> str:
+def _known(rows: np.ndarray, columns: Mapping[str, Column], text: str) -> np.ndarray:
+    """Return the columns that a table has here, in our order and of our types.
+
+    Whoever adds a column of his own to the file may change both.
+    """
+    rows = check_columns(rows, columns, text)
+    result = table(columns, len(rows), **{text: rows.dtype[text].str})
+    for name in result.dtype.names or ():
+        result[name] = rows[name]
+    return result
+
+
+def _fault_of_labels(labels: np.ndarray, catalog: np.ndarray, classes: Sequence[str]) -> str:
     """Say what cannot be learned from: a network takes whatever it is given."""
     quasars = labels["Z"][labels["SPECTYPE"] == "QSO"]
     if (labels["TARGETID"] != catalog["TARGETID"]).any():
         return "has targets that differ from those of CATALOG"
-    if not (np.isfinite(quasars) & (quasars > -1)).all():
+    if classes and not np.isin(labels["SPECTYPE"], classes).all():
+        return f"has a SPECTYPE that is not {', '.join(classes)}"
+    if not ((quasars >= Z_RANGE[0]) & (quasars <= Z_RANGE[1])).all():
         return "has a quasar whose Z is not a redshift"
     if not np.isin(labels["BAL"], (-1, 0, 1)).all():
         return "has a BAL that is not 1, 0 or -1"
