@@ -6,6 +6,7 @@ remedy; no output and no part of one is left.
 
 import pytest
 
+from helpers import corpus
 from helpers.cases import PROGRAMS, TRAINING, arguments, inputs, make_good
 from helpers.programs import end
 
@@ -37,10 +38,31 @@ def test_good_input_ends_well(program, good, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("program", "name", "fault"), CASES)
 def test_bad_input_ends_in_one_line(program, name, fault, good, tmp_path, capsys, monkeypatch):
+    damage = PROGRAMS[program][1][name][fault]
+    assert_refused(program, name, damage, good, tmp_path, capsys, monkeypatch)
+
+
+#: Good files by themselves, which do not belong to the others.
+STRANGE = [
+    ("choose_release", "validation", corpus.linear),
+    ("compare_variants", "validation", corpus.linear),
+    ("report_round", "pool", corpus.linear),
+    ("report_round", "pool", corpus.edit(CATALOG=corpus.flip)),
+]
+
+
+@pytest.mark.parametrize(("program", "name", "change"), STRANGE)
+def test_a_file_of_another_run_ends_in_one_line(
+    program, name, change, good, tmp_path, capsys, monkeypatch
+):
+    assert_refused(program, name, change, good, tmp_path, capsys, monkeypatch)
+
+
+def assert_refused(program, name, change, good, tmp_path, capsys, monkeypatch):
     given = inputs(program, good)
     bad = tmp_path / "input" / good[name].name
     bad.parent.mkdir()
-    PROGRAMS[program][1][name][fault](given[name], bad)
+    change(given[name], bad)
     given[name] = bad
     out = tmp_path / "out"
     out.mkdir()

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     # What is measured here is measured against the labels' redshifts, whose zero point is 0.
     best = networks[losses.index(min(losses))]
     best = replace(best, viewing=replace(viewing, zero_point=0.0))
-    spectra, _, labels = pool.read_labelled(args.validation)
+    spectra, _, labels = pool.read_labelled(args.validation, best.grid)
     classification = options.from_arguments(Classification, args)
     seen = scores.combine(scores.lines_of_members([best], spectra))
     best = calibration.balanced(best, seen, labels)

@@ -29,10 +29,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("--variants and --trained go in pairs")
     task = TASKS[args.task]
     classification = options.from_arguments(Classification, args)
-    spectra, _, labels = pool.read_labelled(args.validation)
     rows = []
     for variant, path in zip(args.variants, args.trained, strict=True):
-        for network in read_ensemble(path, task.layout):
+        networks = read_ensemble(path, task.layout)
+        spectra, _, labels = pool.read_labelled(args.validation, networks[0].grid)
+        for network in networks:
             found = task.evaluate([network], spectra, labels, classification)
             figures_of_merit = {name: found[name] for name in task.headline} | task.details(found)
             rows.append({"variant": variant, "seed": network.name, **figures_of_merit})

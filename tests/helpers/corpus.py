@@ -267,6 +267,15 @@ POOL = FITS | {
     "a pixel infinite": edit(SPECTRA=pixel(np.inf)),
     "a pixel as of damaged bytes": edit(SPECTRA=pixel(1e38)),
 }
+
+
+def linear(good, bad):
+    """Write a pool file of the linear grid, which is whole."""
+    POOL["another grid"](good, bad)
+    with fitsio.FITS(str(bad), "rw") as fits:
+        fits["SPECTRA"].write_key("GRID", "linear")
+
+
 LABELLED = POOL | {
     "no LABELS": edit(LABELS=None),
     "no Z": edit(LABELS=without("Z")),

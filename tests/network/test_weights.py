@@ -412,3 +412,9 @@ def test_a_file_system_without_locks(tmp_path):
     locked = environment | {"HDF5_USE_FILE_LOCKING": "TRUE"}
     result = subprocess.run(command, env=locked, capture_output=True, text=True)
     assert result.returncode == 2 and "unable to lock file" in result.stderr
+
+
+def test_members_of_one_name_are_not_packed(tmp_path):
+    networks = [replace(random_network(seed=seed), name="member-00") for seed in (1, 2)]
+    with pytest.raises(InputError, match=r"e\.h5: would have two members member-00; give each"):
+        weights.pack(tmp_path / "e.h5", networks, {})

@@ -13,6 +13,7 @@ from quasarnet_al.learning import acquisition, som
 from quasarnet_al.learning.scores import member_values, read_scores
 from quasarnet_al.learning.selection import Candidates, Selection
 from quasarnet_al.spectra import pool
+from quasarnet_al.spectra.grid import Grid
 from quasarnet_al.spectra.tables import read_csv, stack, write_csv
 
 #: Columns of the pool's catalogue that the batch has; those of the survey's pipeline are renamed.
@@ -43,6 +44,23 @@ class Exposures:
         starts = np.cumsum([0, *self.lengths])
         place = np.searchsorted(starts, rows, side="right") - 1
         return place, rows - starts[place]
+
+    def read_pool(self, number: int, grid: Grid | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return spectra and catalogue of the pool file `number`, as `pool.read` does.
+
+        Raises `InputError` where it is not that of the score table beside it.
+        """
+        table, path = self.files[number]
+        spectra, catalog = pool.read(path, grid)
+        start = sum(self.lengths[:number])
+        scored = self.scores["TARGETID"][start : start + self.lengths[number]]
+        if not np.array_equal(catalog["TARGETID"], scored):
+            raise InputError(
+                path,
+                f"is not the pool file of {table}",
+                "give both in the same order, or score the pool file again",
+            )
+        return spectra, catalog
 
 
 def read_exposures(
@@ -109,15 +127,8 @@ def make(
     frames, spectra, catalogs, order = [], [], [], []
     for number in np.unique(place):
         here = np.flatnonzero(place == number)
-        table, path = exposures.files[number]
-        scores = read_scores(table)
-        image, catalog = pool.read(path)
-        if not np.array_equal(catalog["TARGETID"], scores["TARGETID"]):
-            raise InputError(
-                path,
-                f"is not the pool file of {table}",
-                "give both in the same order, or score the pool file again",
-            )
+        scores = read_scores(exposures.files[number][0])
+        image, catalog = exposures.read_pool(number)
         spectra.append(image[row[here]])
         catalogs.append(catalog[row[here]])
         cells = exposures.cells[chosen[here]]

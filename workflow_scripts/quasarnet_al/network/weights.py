@@ -186,7 +186,14 @@ def pack(
     attributes: Mapping[str, object],
     layout: Layout = QUASARNP,
 ) -> None:
-    """Write an ensemble: every network in a group of its own, named as the network."""
+    """Write an ensemble: every network in a group of its own, named as the network.
+
+    Raises `InputError` where two networks have one name.
+    """
+    names = [network.name for network in networks]
+    again = next((name for name in names if names.count(name) > 1), "")
+    if again:
+        raise InputError(path, f"would have two members {again}", "give each file its own name")
     with hdf5_file(path) as file:
         for name, value in attributes.items():
             file.attrs[name] = value

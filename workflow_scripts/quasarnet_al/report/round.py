@@ -108,7 +108,7 @@ def _choice(task: Task, files: Files, batch: _Batch, percentile: float | None) -
     selection.check_spectra(files.selection, reasons, rows["TARGETID"], files.scores, of)
     left = discarded(reasons)
     place, row = exposures.locate(left)
-    images = {number: pool.read(files.pool[number])[0] for number in np.unique(place)}
+    images = {n: exposures.read_pool(n, batch.grid)[0] for n in np.unique(place)}
     outliers = [images[number][r] for number, r in zip(place, row, strict=True)]
     figures = [
         scores(reasons, batch.table["ACQUISITION"][0]),
