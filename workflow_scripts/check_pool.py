@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from quasarnet_al.core.program import command_line, program
+from quasarnet_al.core.program import command_line, fraction, program
 from quasarnet_al.spectra import counts
 from quasarnet_al.spectra.tables import write_csv
 
@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--pool", nargs="+", required=True, help="pool files (FITS)")
     parser.add_argument(
         "--broken",
-        type=float,
+        type=fraction,
         default=0.0,
         help="largest fraction of the files behind them that may be broken or absent",
     )

@@ -10,7 +10,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from quasarnet_al.core.program import command_line, positive, program, progress
+from quasarnet_al.core.program import command_line, fraction, positive, program, progress
 from quasarnet_al.spectra import boss, desi, pool
 from quasarnet_al.spectra.extraction import extract_all
 from quasarnet_al.spectra.grid import GRIDS
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--truth", help="truth table: keep its objects, with their labels")
     add("--origin", default="", help="name of the labelled set")
     add(
-        "--broken", type=float, default=0.0, help="largest fraction of the files that may be "
+        "--broken", type=fraction, default=0.0, help="largest fraction of the files that may be "
         "broken or absent: they are left out, named and counted"
     )  # fmt: skip
     add("--threads", type=positive, default=1, help="number of coadds read at once")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from quasarnet_al.core import files
-from quasarnet_al.core.program import command_line, program
+from quasarnet_al.core.program import command_line, fraction, program
 from quasarnet_al.inspection import merge, vi
 from quasarnet_al.inspection.agreement import agreement
 from quasarnet_al.learning.batch import read_batch
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument(
         "--complete",
-        type=float,
+        type=fraction,
         default=0.5,
         help="share of a minibatch that counts as all of it, for --whole",
     )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from quasarnet_al.core.files import at_once, read_json
-from quasarnet_al.core.program import command_line, positive, program
+from quasarnet_al.core.program import command_line, fraction, positive, program
 from quasarnet_al.mock import survey
 
 
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--fractions", type=Path, help="JSON of kind: share, instead of the mix's")
     parser.add_argument("--depth", type=float, default=1.0, help="exposure time over 1,000 s")
-    parser.add_argument("--repeats", type=float, default=0.1, help="share of repeated targets")
+    parser.add_argument("--repeats", type=fraction, default=0.1, help="share of repeated targets")
     parser.add_argument("--threads", type=positive, default=1, help="petals simulated at once")
     args = parser.parse_args(argv)
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from quasarnet_al.core.program import command_line, program
+from quasarnet_al.core.program import command_line, fraction, program
 from quasarnet_al.inspection import pages, prospect, vi
 from quasarnet_al.inspection.record import read_round
 from quasarnet_al.tasks.registry import TASKS
@@ -42,8 +42,8 @@ def main(argv: list[str] | None = None) -> None:
     add = parser.add_argument
     add("--command", default="snakemake", help="command to type once labels are handed in")
     add("--inspectors", type=int, default=1, help="number of inspectors wanted per spectrum")
-    add("--complete", type=float, default=0.5, help="share of a page that counts as all of it")
-    add("--repeats", type=float, default=0.0, help="share shown again on the next page")
+    add("--complete", type=fraction, default=0.5, help="share of a page that counts as all of it")
+    add("--repeats", type=fraction, default=0.0, help="share shown again on the next page")
     add("--seed", type=int, default=0, help="random seed of the choice of repeated spectra")
     add("--adjudication", choices=("yes", "no"), default="no", help="link the adjudication page")
     add("--closed", choices=("yes", "no"), default="no", help="whether the round was closed early")

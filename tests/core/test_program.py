@@ -11,6 +11,7 @@ import zlib
 import fitsio
 import pytest
 
+import check_pool
 from helpers.paths import PYTHON, ROOT
 from quasarnet_al.core import files
 from quasarnet_al.core.program import program, progress
@@ -217,3 +218,13 @@ def test_sigterm_leaves_no_part_of_an_output(tmp_path):
     command, environment = script([*body, "os.kill(os.getpid(), signal.SIGTERM)"])
     assert subprocess.run(command, env=environment).returncode == 128 + signal.SIGTERM
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("given", ["10", "-0.1", "nan", "many"])
+def test_a_fraction_is_between_0_and_1(given, tmp_path, capsys):
+    """10 for 10 % would let all files be broken."""
+    words = ["--pool", str(tmp_path / "pool.fits"), "--broken", given, "--output", "x.csv"]
+    with pytest.raises(SystemExit) as end:
+        check_pool.main(words)
+    assert end.value.code == 2
+    assert f"argument --broken: invalid fraction value: '{given}'" in capsys.readouterr().err

@@ -11,8 +11,8 @@ from quasarnet_al.spectra.tables import write_fits
 FIRST = 39627634556011093  # above 2^53: a double would change it
 
 
-def write_qn(path, targetid, snr, z, strongest, second=0.1):
-    """A table of spectra whose two most confident lines are given."""
+def write_qn(path, targetid, snr, z, strongest, second=0.1, step=1):
+    """A table of spectra whose two most confident lines are given; by step -1 written backwards."""
     count = len(targetid)
     columns = {"TARGETID": np.array(targetid) + FIRST, "TILEID": np.full(count, 7, np.int32)}
     columns |= {"TARGET_RA": np.full(count, 10.0), "TARGET_DEC": np.full(count, -5.0)}
@@ -21,14 +21,15 @@ def write_qn(path, targetid, snr, z, strongest, second=0.1):
     for name in LINES:
         columns |= {f"C_{name}": np.full(count, 1.0) * confidence[name], f"Z_{name}": np.array(z)}
     columns |= {"P_QSO": np.array(strongest), "Z_ERR": np.array(z) / 1000}
-    write_fits(path, "QN", columns | {"Z_QN": np.array(z), "C_BAL": np.linspace(0.2, 0.8, count)})
+    columns |= {"Z_QN": np.array(z), "C_BAL": np.linspace(0.2, 0.8, count)}
+    write_fits(path, "QN", dict(list(columns.items())[::step]))
 
 
 @pytest.fixture
 def catalog(tmp_path):
     """The catalogue by other cuts, as a function; a table that is given twice counts once."""
     write_qn(tmp_path / "a.fits", [5, 3, 1], [2, 9, 4], [2.0, 1.5, 3.0], [0.9, 0.6, 0.9])
-    write_qn(tmp_path / "b.fits", [5, 3], [6, 1], [2.1, 1.6], [0.9, 0.9], second=0.7)
+    write_qn(tmp_path / "b.fits", [5, 3], [6, 1], [2.1, 1.6], [0.9, 0.9], second=0.7, step=-1)
     (tmp_path / "link.fits").symlink_to("b.fits")
     tables = [str(tmp_path / name) for name in ("a.fits", "b.fits", "a.fits", "link.fits")]
 

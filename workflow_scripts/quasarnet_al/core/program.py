@@ -51,6 +51,14 @@ def positive(text: str) -> int:
     return value
 
 
+def fraction(text: str) -> float:
+    """Return a number from 0 to 1, for argparse's `type`."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError
+    return value
+
+
 class _WithDefaults(argparse.HelpFormatter):
     """Tells the default of every option that has one."""
 
