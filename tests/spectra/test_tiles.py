@@ -34,7 +34,8 @@ def test_filters(table, tmp_path):
     assert tiles.read_tiles(table, "cumulative", ["main"], ["dark"]) == every[:2]
     assert tiles.read_tiles(table, "cumulative", nights=[20210601, 20210602]) == every[1:3]
     chosen = tmp_path / "list.txt"
-    chosen.write_text("80605\n3\n")
+    # With a comment, and with the mark that Windows' editors put before UTF-8.
+    chosen.write_text("# of May\r\n80605\r\n3\r\n", encoding="utf-8-sig")
     assert tiles.read_tiles(table, "cumulative", tile_list=chosen) == every[2:]
     # Of a list of tiles the config may take some.
     assert tiles.read_tiles(table, "cumulative", ["main"], tile_list=chosen) == every[2:3]

@@ -110,7 +110,7 @@ def read_tiles(
     layout : "cumulative" (TILEID/LASTNIGHT) or "perexp" (TILEID/EXPID)
     surveys, programs : values of SURVEY and PROGRAM to take; all where empty
     nights : first and last night to take
-    tile_list : file with TILEIDs to take, one per line
+    tile_list : file with TILEIDs to take, one per line; lines that begin with # are comments
 
     Raises
     ------
@@ -162,7 +162,8 @@ def _refuse_absent(path: str | Path, column: str, absent: set[str], remedy: str)
 
 def _tile_list(path: str | Path) -> set[int]:
     try:
-        return {int(line) for line in Path(path).read_text().split()}
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        return {int(word) for line in lines if not line.startswith("#") for word in line.split()}
     except (OSError, ValueError) as error:
         raise InputError(
             path, f"is not a list of TILEIDs ({error})", "write one per line"
