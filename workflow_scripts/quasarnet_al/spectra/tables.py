@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import fitsio
 import numpy as np
-from numpy.lib.recfunctions import repack_fields
 
 from quasarnet_al.core.files import InputError, fits_file, provenance, write_text
 from quasarnet_al.spectra import hdus
@@ -566,7 +565,7 @@ def read_table(
         rows.dtype.names = [spelt[name] for name in rows.dtype.names]
         if wanted:
             # In one order, whatever the file's: tables are joined.
-            rows = repack_fields(rows[wanted])
+            rows = rows[wanted].astype([(name, rows.dtype[name]) for name in wanted])
         for name in columns or ():
             whole = name in COLUMNS and COLUMNS[name].kind.startswith("i")
             kinds, numbers = ("iu", "whole") if whole else ("fiu", "finite")
