@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.pool:
         spectra, catalog = pool.read(args.pool, grid)
     else:
-        read, tell = partial(desi.extract, targets=args.targets), partial(progress, unit="files")
+        alone, tell = len(args.coadd or ()) == 1, partial(progress, unit="files")
+        read = partial(desi.extract, targets=args.targets, unnamed=alone)
         if args.boss:
             found, _ = boss.extract_spec(args.boss, grid, pipeline=False, tell=tell)
         else:

@@ -34,6 +34,11 @@ def main(argv: list[str] | None = None) -> None:
         ]
     )
     rows = rows[np.lexsort((rows["TILEID"], -rows["SNR"], rows["TARGETID"]))]
+    # Noise is never the same twice: all numbers alike are one spectrum, of two copies of a table.
+    again = np.append(False, np.all([np.diff(rows[name]) == 0 for name in NUMBERS], axis=0))
+    if again.any():
+        print(f"in the tables more than once, and counted once: {again.sum()} spectra")
+    rows = rows[~again]
     _, first, exposures = np.unique(rows["TARGETID"], return_index=True, return_counts=True)
     objects = rows[first]
     confidence = np.stack([objects[f"C_{name}"] for name in LINES], axis=1)

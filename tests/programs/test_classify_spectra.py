@@ -179,3 +179,16 @@ def test_spectra_of_sdss_need_no_label(shared_data, tmp_path):
     place = np.searchsorted(rows["TARGETID"], labels["TARGETID"])
     assert (np.abs(rows["Z_QN"][place] - labels["Z"]) / (1 + labels["Z"]) < 0.01).sum() == 38
     np.testing.assert_array_equal(rows["SNR"][place], labelled.catalog["SNR"])
+
+
+def test_rows_are_no_targets_where_another_file_has_them_too(files, tmp_path, program):
+    """Two files without FIBERMAP would have objects 0, 1, 2 ... in common."""
+    folder, _ = files
+    one, two = (samples.write_coadd(tmp_path / f"{name}.fits", 3, FIBERMAP=None) for name in "ab")
+    options = ("--weights", folder / "ensemble.h5", "--targets", "all", "--coadd")
+    _, rows = classify(tmp_path, "qn.fits", *options, one)
+    assert rows["TARGETID"].tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match=r"a\.fits: has no HDU FIBERMAP"):
+        classify(tmp_path, "qn.fits", *options, one, two)
+    extract = ("extract_spectra.py", "--targets", "all", "--coadd", one, "--output", tmp_path / "p")
+    assert "has no HDU FIBERMAP" in program(*extract).stderr

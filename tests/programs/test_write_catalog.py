@@ -11,7 +11,7 @@ from quasarnet_al.spectra.tables import write_fits
 FIRST = 39627634556011093  # above 2^53: a double would change it
 
 
-def write_qn(path, targetid, snr, z, strongest, second=0.1, step=1):
+def write_qn(path, targetid, snr, z, strongest, second=0.1, step=1, bal=None):
     """A table of spectra whose two most confident lines are given; by step -1 written backwards."""
     count = len(targetid)
     columns = {"TARGETID": np.array(targetid) + FIRST, "TILEID": np.full(count, 7, np.int32)}
@@ -21,17 +21,19 @@ def write_qn(path, targetid, snr, z, strongest, second=0.1, step=1):
     for name in LINES:
         columns |= {f"C_{name}": np.full(count, 1.0) * confidence[name], f"Z_{name}": np.array(z)}
     columns |= {"P_QSO": np.array(strongest), "Z_ERR": np.array(z) / 1000}
-    columns |= {"Z_QN": np.array(z), "C_BAL": np.linspace(0.2, 0.8, count)}
+    columns |= {"Z_QN": np.array(z), "C_BAL": np.array(bal or np.linspace(0.2, 0.8, count))}
     write_fits(path, "QN", dict(list(columns.items())[::step]))
 
 
 @pytest.fixture
 def catalog(tmp_path):
-    """The catalogue by other cuts, as a function; a table that is given twice counts once."""
+    """The catalogue by other cuts, as a function; spectra that are given twice count once."""
     write_qn(tmp_path / "a.fits", [5, 3, 1], [2, 9, 4], [2.0, 1.5, 3.0], [0.9, 0.6, 0.9])
     write_qn(tmp_path / "b.fits", [5, 3], [6, 1], [2.1, 1.6], [0.9, 0.9], second=0.7, step=-1)
     (tmp_path / "link.fits").symlink_to("b.fits")
-    tables = [str(tmp_path / name) for name in ("a.fits", "b.fits", "a.fits", "link.fits")]
+    write_qn(tmp_path / "copy.fits", [1, 5], [4, 2], [3.0, 2.0], [0.9, 0.9], bal=[0.8, 0.2])
+    names = ("a.fits", "b.fits", "a.fits", "link.fits", "copy.fits")
+    tables = [str(tmp_path / name) for name in names]
 
     def made(*cut):
         out = tmp_path / "catalog.fits"

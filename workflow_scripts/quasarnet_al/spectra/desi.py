@@ -153,13 +153,21 @@ def find_all(root: str | Path, layout: str, names: Iterable[str]) -> Found:
     return found
 
 
-def extract(path: str | Path, grid: Grid, targets: str = "qso", flaws: bool = False) -> Extraction:
+def extract(
+    path: str | Path,
+    grid: Grid,
+    targets: str = "qso",
+    flaws: bool = False,
+    unnamed: bool = False,
+) -> Extraction:
     """Read one coadd file and return its targets, normalised.
 
     Parameters
     ----------
     targets : "qso" (quasar targets), "all" (all targets) or "sky" (sky fibres)
     flaws : whether to measure FLAW, half as much work again
+    unnamed : whether a file without FIBERMAP is taken too, with all targets and the number of the
+        row as TARGETID: no other file may be beside it, whose rows have the same numbers
 
     Raises
     ------
@@ -168,7 +176,7 @@ def extract(path: str | Path, grid: Grid, targets: str = "qso", flaws: bool = Fa
     path = Path(path)
     notes: dict[str, list[str]] = {}
     with _open(path) as fits, path.open("rb") as stream:
-        fibermap = _fibermap(path, fits, targets)
+        fibermap = _fibermap(path, fits, unnamed and targets == "all")
         _check_order(path, fits, fibermap)
         reason = _cuts(fibermap, targets)
         rows = np.flatnonzero(reason == "")
@@ -308,9 +316,9 @@ def _damaged(path: Path, fault: str) -> InputError:
     return InputError(path, fault, "fetch it again from the production")
 
 
-def _fibermap(path: Path, fits: hdus.KnownFits, targets: str) -> np.ndarray:
+def _fibermap(path: Path, fits: hdus.KnownFits, unnamed: bool) -> np.ndarray:
     first = next((f"{arm}_FLUX" for arm in cameras(fits) if f"{arm}_FLUX" in fits), None)
-    if "FIBERMAP" not in fits and targets == "all" and first:
+    if "FIBERMAP" not in fits and unnamed and first:
         # Files cut for tests hold fluxes only. They can be classified, by row.
         fibermap = np.zeros(fits[first].get_dims()[0], dtype=[("TARGETID", "i8")])
         fibermap["TARGETID"] = np.arange(len(fibermap))
