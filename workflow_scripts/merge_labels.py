@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
 
     batch = read_batch(args.batch)
     task = TASKS[args.task]
-    rows, faults, refused = vi.read_answers(args.vi, task.spectypes, task.redshifts)
+    rows, faults, refused = vi.read_answers(args.vi, task.spectypes, task.redshifts, batch)
     refused += [(name, 0, "", fault) for name, fault in faults.items()]
     if rows.empty and not any(line for _, line, _, _ in refused):
         raise files.InputError(
@@ -50,7 +50,6 @@ def main(argv: list[str] | None = None) -> None:
             f"holds no answer, nor do the other CSV files ({'; '.join(faults.values())})",
             "hand in the CSV files of this batch's pages",
         )
-    merge.refuse_moved(batch, rows, args.vi)
     if args.whole:
         merge.refuse_incomplete(batch, rows, args.vi, args.complete, args.title_prefix)
     labels, elsewhere, counts = merge.merge(rows, batch["TARGETID"], args.title_prefix)

@@ -6,6 +6,7 @@ from pathlib import Path
 from quasarnet_al.core.program import command_line, fraction, program
 from quasarnet_al.inspection import pages, prospect, vi
 from quasarnet_al.inspection.record import read_round
+from quasarnet_al.learning.batch import read_batch
 from quasarnet_al.tasks.registry import TASKS
 
 
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     task = TASKS[args.task]
-    handed_in, *_ = vi.read_answers(args.vi, task.spectypes, task.redshifts)
+    handed_in, *_ = vi.read_answers(args.vi, task.spectypes, task.redshifts, read_batch(args.batch))
     batch = read_round(
         args.batch, args.batch_pool, args.input_root, args.som, args.cutouts, args.redrock_templates
     )

@@ -24,6 +24,8 @@ from quasarnet_al.workflow.rounds import Campaign
 
 #: Of a tile: its numbers follow each other, and the last one is what the first is rounded to.
 TARGETS = [FIRST_TARGET + k for k in (0, 1, 2, 7)]
+#: Redrock's redshifts of them.
+REDROCK = [1.0, 1.5, 2.0, 2.5]
 LABELS, RESULTS = Path("labels/t/round-01"), Path("results/t/round-01")
 ALL = {"accepted": 4}
 
@@ -38,11 +40,21 @@ class Case:
     z: float = 2.0
 
 
-def answers(name: str, z=2.0, spectype="QSO", quality=4, targets=TARGETS, time="", user="Ann"):
+def answers(
+    name: str,
+    z=2.0,
+    spectype="QSO",
+    quality=4,
+    targets=TARGETS,
+    time="",
+    user="Ann",
+    redrock=None,
+):
     """Write answers to some spectra, as a page does."""
     path = LABELS / name
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame({"TARGETID": targets, "VI_scanner": user, "VI_quality": quality})
+    table["Redrock_z"] = redrock
     table["VI_issue"], table["VI_z"], table["VI_spectype"] = "", z, spectype
     table.assign(VI_comment="", VI_time=time).to_csv(path, index=False)
     return path
@@ -190,6 +202,11 @@ CASES = {
     ),
     "a star at z 3": Case(lambda: answers("b.csv", 3.0, "STAR", user="Bob"), "STAR at z", ALL),
     "a quasar at z 0": Case(lambda: answers("b.csv", 0.0, user="Bob"), "QSO at z = 0", ALL),
+    "a file of prospect whose targets were sorted": Case(
+        lambda: answers("b.csv", 0.5, "GALAXY", user="Bob", redrock=REDROCK[::-1]),
+        "4 rows of labels/t/round-01 are refused: b.csv line 2: Redrock_z 2.5000 of line 2",
+        ALL,
+    ),
     "targets of another batch": Case(
         lambda: answers("b.csv", targets=[5, 6], user="Bob"), "are about targets that are not", ALL
     ),
@@ -249,8 +266,8 @@ def fault_of(name: str, folder: Path) -> str:
     folder.mkdir()
     with _inside(folder):
         RESULTS.mkdir(parents=True)
-        rows = [f"{k},{k // 2 + 1},{target}\n" for k, target in enumerate(TARGETS)]
-        (RESULTS / "batch.csv").write_text("RANK,MINIBATCH,TARGETID\n" + "".join(rows))
+        table = pd.DataFrame({"RANK": range(4), "MINIBATCH": [1, 1, 2, 2], "TARGETID": TARGETS})
+        table.assign(REDROCK_Z=REDROCK).to_csv(RESULTS / "batch.csv", index=False)
         answers(ANN)
         _merge()
         before = (RESULTS / "labels.csv").read_bytes()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 import answer_by_oracle
 import merge_labels
 from helpers.answers import BATCH, merged, read_all, vi, write_answers
-from quasarnet_al.core.files import InputError
 from quasarnet_al.inspection import merge
 from quasarnet_al.inspection.agreement import agreement as agree
 from quasarnet_al.inspection.vi import SPECTYPES, read_answers
@@ -224,10 +223,14 @@ def test_a_file_of_prospect_whose_targets_were_sorted_is_refused(tmp_path, batch
     first, second, third = BATCH[1], BATCH[2], BATCH[0]
     rows = [f"{first},a,,2.1,4,2.1,QSO", f"{second},a,,0.0003,4,0,STAR"]
     path = vi(tmp_path / "a.csv", *rows, f"{third},a,,0.5,4,0.5,GALAXY", header=header)
-    with pytest.raises(
-        InputError, match=f"line 2: Redrock_z 2.1000 is not that of TARGETID {first}"
-    ):
-        merge_files(tmp_path, batch, path)
+    other = write_answers(tmp_path, "b.csv", "b", [BATCH[0]], z=2.1)
+    labels, refused, _ = merge_files(tmp_path, batch, path, other)
+    assert pd.read_csv(labels)["INSPECTORS"].fillna("").tolist() == ["b", "", ""]
+    reasons = pd.read_csv(refused)["REASON"]
+    assert len(reasons) == 3
+    assert reasons.str.startswith(
+        f"Redrock_z 2.1000 of line 2 is not that of TARGETID {first}"
+    ).all()
 
 
 def test_refusals_are_written(tmp_path, batch, capsys):

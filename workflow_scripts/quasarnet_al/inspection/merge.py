@@ -29,8 +29,6 @@ LABEL_COLUMNS = [
     "ISSUE",
     "COMMENT",
 ]
-#: Files hold redrock's redshift with four decimals.
-REDROCK_DIGITS = 1e-4
 REFUSED_COLUMNS = ["FILE", "LINE", "TARGETID", "REASON"]
 
 
@@ -175,31 +173,6 @@ def refuse_incomplete(
                 Path(paths[0]).parent,
                 f"minibatch {minibatch} has answers to {known.sum()} of {len(known)} spectra",
                 "the batch differs from the one that was inspected: hand in this round's pages",
-            )
-
-
-def refuse_moved(batch: pd.DataFrame, rows: pd.DataFrame, paths: Iterable[str]) -> None:
-    """Raise `InputError` for a file in which TARGETID was sorted without its other columns.
-
-    Redrock's redshifts tell, where file and batch have them: in such a file most are those of
-    other targets of the batch. Redrock run again gives a few targets another redshift.
-    """
-    if "REDROCK_Z" not in batch:
-        return
-    known = batch.set_index("TARGETID")["REDROCK_Z"].dropna()
-    rows = rows[rows["TARGETID"].isin(known.index) & rows["REDROCK_Z"].notna()]
-    for path in paths:
-        file = rows[rows["FILE"] == Path(path).name]
-        z, own = file["REDROCK_Z"].to_numpy(), known[file["TARGETID"]].to_numpy()
-        others = (np.abs(z[:, None] - known.to_numpy()) < REDROCK_DIGITS).any(axis=1)
-        moved = others & (np.abs(z - own) >= Z_TOLERANCE * (1 + own))
-        if moved.sum() > (np.abs(z - own) < REDROCK_DIGITS).sum():
-            row = file[moved].iloc[0]
-            raise InputError(
-                path,
-                f"line {row['LINE']}: Redrock_z {row['REDROCK_Z']:.4f} is not that of TARGETID "
-                f"{row['TARGETID']} but of another: a column was sorted by itself",
-                "hand in the CSV as the page or prospect saved it",
             )
 
 

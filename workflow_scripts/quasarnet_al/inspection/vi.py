@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from quasarnet_al.core.files import InputError
@@ -30,7 +31,7 @@ from quasarnet_al.spectra.tables import (
     whole_number,
     write_csv,
 )
-from quasarnet_al.spectra.truth import MIN_QUALITY
+from quasarnet_al.spectra.truth import MIN_QUALITY, Z_TOLERANCE
 
 ISSUES = "RCS"
 #: The columns that prospect writes.
@@ -76,6 +77,8 @@ ROW_COLUMNS = [
 ]
 #: Nobody answers so many spectra of a page anew and leaves no earlier answer as it was.
 MANY = 10
+#: Files hold redrock's redshift with four decimals.
+REDROCK_DIGITS = 1e-4
 #: All time zones are whole multiples of this from each other, seconds.
 ZONE = 900
 #: What of a time has been lost, seconds, by what is left of it.
@@ -98,7 +101,10 @@ class _Refused(Exception):
 
 
 def read_vi(
-    path: str | os.PathLike, spectypes: Sequence[str] = SPECTYPES, redshifts: bool = True
+    path: str | os.PathLike,
+    spectypes: Sequence[str] = SPECTYPES,
+    redshifts: bool = True,
+    batch: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Read what one inspector handed in.
 
@@ -108,6 +114,7 @@ def read_vi(
         fields or prospect's older unquoted comments (a comma as `","`, a quote doubled),
         UTF-8 or Latin-1, any line ends; rows as `tables.records` finds them.
     spectypes, redshifts : what an answer may say, see `tasks.Task`
+    batch : of `learning.batch.read_batch`, what the answers are about
 
     Returns
     -------
@@ -121,7 +128,9 @@ def read_vi(
         refused from quality 2 on; below, a class and a redshift never become a label.
         Only a quasar needs a redshift. A row is also refused whose TARGETID is not that of
         VI_answer, or whose cell is not what VI_answer says in a column that was sorted by
-        itself (`_sorted_columns`); a cell that differs elsewhere was changed by somebody.
+        itself (`_sorted_columns`); a cell that differs elsewhere was changed by somebody. All
+        rows are refused where redrock's redshifts are those of other targets of the batch
+        (`_of_others`).
 
     Raises
     ------
@@ -134,7 +143,7 @@ def read_vi(
         raise InputError(
             path, f"cannot be read ({error.strerror or error})", "check the name"
         ) from error
-    return parse_vi(path, content, spectypes, redshifts)
+    return parse_vi(path, content, spectypes, redshifts, batch)
 
 
 def parse_vi(
@@ -142,6 +151,7 @@ def parse_vi(
     content: bytes,
     spectypes: Sequence[str] = SPECTYPES,
     redshifts: bool = True,
+    batch: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
     """Read the content of a file as `read_vi` does; `path` names it in errors and rows."""
     name = Path(path).name
@@ -162,14 +172,19 @@ def parse_vi(
             )
         except _Refused as reason:
             refused.append((line, _written_target(header, fields), str(reason)))
-    refused.sort()
-    return _frame(rows, ROW_COLUMNS), refused
+    answers = _frame(rows, ROW_COLUMNS)
+    moved = _of_others(answers, batch)
+    if moved:
+        refused += [(line, str(target), moved) for _, _, line, target, *_ in rows]
+        answers = empty_rows()
+    return answers, sorted(refused)
 
 
 def read_answers(
     paths: Iterable[str | os.PathLike],
     spectypes: Sequence[str] = SPECTYPES,
     redshifts: bool = True,
+    batch: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, str], list[tuple]]:
     """Read several files as `read_vi` does.
 
@@ -184,7 +199,7 @@ def read_answers(
     refused: list[tuple] = []
     for path in paths:
         try:
-            rows, rejected = read_vi(path, spectypes, redshifts)
+            rows, rejected = read_vi(path, spectypes, redshifts, batch)
         except InputError as error:
             faults[Path(path).name] = str(error)
             continue
@@ -425,6 +440,29 @@ def _refuse_moved(cell: dict[str, str], alone: Collection[str]) -> None:
                 f"{name} {cell[name]!r} is not what VI_answer says ({said!r}): a spreadsheet has "
                 "rounded it, or sorted one column by itself; hand in the CSV as the page saved it"
             )
+
+
+def _of_others(rows: pd.DataFrame, batch: pd.DataFrame | None) -> str:
+    """Say that TARGETID was sorted without the other columns of a file, or nothing.
+
+    Redrock's redshifts tell, where file and batch have them: in such a file most are those of
+    other targets of the batch. Redrock run again gives a few targets another redshift.
+    """
+    if batch is None or "REDROCK_Z" not in batch:
+        return ""
+    known = batch.set_index("TARGETID")["REDROCK_Z"].dropna()
+    rows = rows[rows["TARGETID"].isin(known.index) & rows["REDROCK_Z"].notna()]
+    z, own = rows["REDROCK_Z"].to_numpy(), known[rows["TARGETID"]].to_numpy()
+    others = (np.abs(z[:, None] - known.to_numpy()) < REDROCK_DIGITS).any(axis=1)
+    moved = others & (np.abs(z - own) >= Z_TOLERANCE * (1 + own))
+    if moved.sum() <= (np.abs(z - own) < REDROCK_DIGITS).sum():
+        return ""
+    row = rows[moved].iloc[0]
+    return (
+        f"Redrock_z {row['REDROCK_Z']:.4f} of line {row['LINE']} is not that of TARGETID "
+        f"{row['TARGETID']} but of another, and so are most: a column was sorted by itself; hand "
+        "in the CSV as the page or prospect saved it"
+    )
 
 
 def _plain(text: str) -> int | float | str:

@@ -171,11 +171,15 @@ class Campaign:
     def _parse(self, answers: Answers, files: list[HandedIn], number: int) -> None:
         from quasarnet_al.inspection import vi  # only here: pandas takes its time to start
 
-        task, tables = TASKS[self.config["task"]], []
+        task, tables, batch = TASKS[self.config["task"]], [], self._batch(number)
         for file in files:
             try:
                 rows, refused = vi.parse_vi(
-                    self.labels(number) / file.name, file.content, task.spectypes, task.redshifts
+                    self.labels(number) / file.name,
+                    file.content,
+                    task.spectypes,
+                    task.redshifts,
+                    batch,
                 )
             except InputError as error:
                 answers.passed_over[file.name] = "; ".join(map(str, error.args[1:]))
@@ -184,6 +188,18 @@ class Campaign:
             tables.append(rows)
             answers.refused += [(file.name, *row) for row in refused]
         answers.rows = vi.collect(tables)
+
+    def _batch(self, number: int) -> "pd.DataFrame | None":
+        """Return the batch of a round, None where there is none that can be read.
+
+        One that people have answered is looked at by `check_frozen`.
+        """
+        from quasarnet_al.learning.batch import read_batch
+
+        try:
+            return read_batch(self.results(number) / "batch.csv")
+        except InputError:
+            return None
 
     def copies(self, number: int) -> list[str]:
         """Return the copies that `record` makes of a round's files; a new content is a new path."""
@@ -989,13 +1005,14 @@ class Campaign:
         from quasarnet_al.inspection import merge, vi
 
         task, found = TASKS[self.config["task"]], dict[str, tuple[int, Path]]()
+        batch = self._batch(number)
         current = {file.digest for file in self.answers(number).files}
         now, gone = self.answers(number).rows, self.gone(number)
         for digest, copy in handed_in.recorded(self.record_of(number)):
             path = Path(self.record_of(number), copy)
             if now is None or path.name in gone or digest in current:
                 continue
-            rows, *_ = vi.read_answers([path], task.spectypes, task.redshifts)
+            rows, *_ = vi.read_answers([path], task.spectypes, task.redshifts, batch)
             lost = merge.unsaid(rows, now)
             if len(lost) > found.get(path.name, (0, path))[0]:
                 found[path.name] = len(lost), path
