@@ -204,7 +204,7 @@ CASES = {
     "a quasar at z 0": Case(lambda: answers("b.csv", 0.0, user="Bob"), "QSO at z = 0", ALL),
     "a file of prospect whose targets were sorted": Case(
         lambda: answers("b.csv", 0.5, "GALAXY", user="Bob", redrock=REDROCK[::-1]),
-        "4 rows of labels/t/round-01 are refused: b.csv line 2: Redrock_z 2.5000 of line 2",
+        "4 rows of labels/t/round-01/b.csv are refused: line 2: Redrock_z 2.5000 of line 2",
         ALL,
     ),
     "targets of another batch": Case(

@@ -76,6 +76,16 @@ def test_the_first_unlabelled_round_ends_the_graph():
     assert campaign().numbers == [1, 2]
 
 
+def test_a_file_of_another_page_closes_no_round_that_has_no_batch_yet():
+    """The merge would stop the run that chooses the batch."""
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "a.csv", [11, 13])
+    hand_in(2, "desi-vi_test-round-01-minibatch-01_me.csv", [11])
+    assert campaign().waiting(2) == ["01", "02"]
+    hand_in(2, "desi-vi_test-round-02-minibatch-01_me.csv", [21])
+    assert campaign().waiting(2) == []
+
+
 def test_answers_beyond_the_last_round_of_the_config_are_named():
     """A release does not learn from them."""
     for number in (1, 2):
@@ -260,8 +270,20 @@ def test_rows_about_other_targets_are_counted_with_the_likely_reason():
     select(1, *(first + k for k in range(4)))
     hand_in(1, "a.csv", [(first + k) // 100 * 100 for k in range(1)] + [12])
     [line] = campaign().passed_over()
-    assert "2 rows of labels/test/round-01 are about targets that are not in this batch" in line
+    name = "labels/test/round-01/a.csv"
+    assert f"2 rows of {name} are about targets that are not in this batch" in line
     assert "a spreadsheet has rounded it" in line
+
+
+def test_each_file_with_refused_rows_is_named():
+    """The second of them would be left out for what is wrong with the first."""
+    select(1, 11, 12, 13, 14)
+    for name in ("a.csv", "b.csv"):
+        hand_in(1, name, [11, 12], quality=7)
+    said = campaign().passed_over()
+    assert [line.partition(": VI_quality")[0] for line in said] == [
+        f"2 rows of labels/test/round-01/{name}.csv are refused: line 2" for name in "ab"
+    ]
 
 
 def test_later_answers_wait_with_an_earlier_round():

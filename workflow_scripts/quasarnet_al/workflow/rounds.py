@@ -305,8 +305,8 @@ class Campaign:
     def waiting(self, number: int) -> list[str]:
         """Return the minibatches of a round that still wait for an inspector.
 
-        While the round's batch is not on disk any CSV counts: `merge_labels.py --whole` looks
-        again.
+        While the round's batch is not on disk any CSV counts that is not called after another
+        page: `merge_labels.py --whole` looks again.
         """
         if self.is_oracle_round(number):
             return []
@@ -314,9 +314,12 @@ class Campaign:
         batch = self.results(number) / "batch.csv"
         if rows is None or not len(self.answers(number).files):
             return self.minibatches(number)
+        from quasarnet_al.inspection import merge, vi
+
         if not batch.exists():
-            return []
-        from quasarnet_al.inspection import merge
+            titles = [vi.title_of(file.name) for file in self.answers(number).files]
+            own = any(not title or title.startswith(f"{self.page(number)}-") for title in titles)
+            return [] if own else self.minibatches(number)
         from quasarnet_al.learning.batch import read_batch
 
         inspection = self.settings(number)["inspection"]
@@ -982,18 +985,9 @@ class Campaign:
                     f"{_count(len(withdrawn), 'answer')} of {folder} {_is(len(withdrawn))} "
                     f"withdrawn later (VI_quality -1): {printable(name)} line {line}{more}"
                 )
-            refused, elsewhere = len(answers.refused), self._elsewhere(number)
-            if refused:
-                name, line, _, reason = answers.refused[0]
-                lines.append(
-                    f"{_count(refused, 'row')} of {folder} {_is(refused)} refused: {name} line "
-                    f"{line}: {reason}" + (", ..." if refused > 1 else "")
-                )
-            if elsewhere:
-                lines.append(
-                    f"{_count(len(elsewhere), 'row')} of {folder} {_is(len(elsewhere))} about "
-                    f"targets that are not in this batch: {elsewhere[0]}"
-                )
+            lines += _of_each_file(folder, answers.refused, "refused")
+            elsewhere = [(*row[:3], row[3].partition(": ")[2]) for row in self._elsewhere(number)]
+            lines += _of_each_file(folder, elsewhere, "about targets that are not in this batch")
         return lines
 
     def _overwritten(self, number: int) -> dict[str, tuple[int, Path]]:
@@ -1052,8 +1046,8 @@ class Campaign:
 
         return merge.withdrawals(rows)
 
-    def _elsewhere(self, number: int) -> list[str]:
-        """Return where each answer is that is not about the round's batch, and the reason."""
+    def _elsewhere(self, number: int) -> list[tuple]:
+        """Return the answers that are not about the round's batch, `merge.REFUSED_COLUMNS`."""
         rows, batch = self.answers(number).rows, self.results(number) / "batch.csv"
         if rows is None or not batch.exists():
             return []
@@ -1061,10 +1055,7 @@ class Campaign:
         from quasarnet_al.learning.batch import read_batch
 
         _, refused = merge.of_batch(rows, read_batch(batch)["TARGETID"], self.page(number))
-        return [
-            f"{name} line {line}: {reason.partition(': ')[2]}"
-            for name, line, _, reason in refused.to_numpy(dtype=object).tolist()
-        ]
+        return list(map(tuple, refused.to_numpy(dtype=object).tolist()))
 
     def _misplaced(self) -> list[tuple[str, str]]:
         """Return entries of the folders of labels that no rule reads, and why."""
@@ -1133,6 +1124,18 @@ def _alike(one: str, two: str) -> bool:
     """Return whether a folder's name is perhaps another spelling of the run's."""
     one, two = (re.sub(r"[\W_]", "", name).casefold() for name in (one, two))
     return difflib.SequenceMatcher(None, one, two).ratio() > 0.9
+
+
+def _of_each_file(folder: Path, refused: Iterable[tuple], what: str) -> list[str]:
+    """Say how many rows of each file are not taken, and of the first of them why."""
+    found: dict[str, list[tuple]] = {}
+    for name, *row in refused:
+        found.setdefault(name, []).append(tuple(row))
+    return [
+        f"{_count(len(rows), 'row')} of {folder}/{printable(name)} {_is(len(rows))} {what}: line "
+        f"{rows[0][0]}: {rows[0][2]}" + (", ..." if len(rows) > 1 else "")
+        for name, rows in sorted(found.items())
+    ]
 
 
 def _count(number: int, one: str, more: str = "") -> str:
