@@ -115,8 +115,11 @@ if workflow.is_main_process:
             # Snakemake calls the hooks of the main workflow only.
             CAMPAIGN.record(labelled_rounds())
         else:
-            for target in get_argument_parser().parse_known_args(sys.argv[1:])[0].targets:
+            typed = get_argument_parser().parse_known_args(sys.argv[1:])[0]
+            for target in typed.targets:
                 CAMPAIGN.check_target(target, workflow.rules)
+            for target in sorted(typed.forcerun or []):
+                CAMPAIGN.check_target(target, workflow.rules, forced=True)
             if RESTORES:
                 CAMPAIGN.check_restorable()
     except InputError as error:

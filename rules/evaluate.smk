@@ -12,9 +12,7 @@ rule evaluate_ensemble:
         ensemble="results/<run>/round-{round}/ensemble.h5",
         validation="results/<run>/validation.fits",
         training="results/<run>/round-{round}/training.fits",
-        before=lambda wildcards: expand(
-            "results/<run>/round-{number}/training.fits", number=earlier_rounds(wildcards)
-        ),
+        before=lambda wildcards: CAMPAIGN.taught_before(int(wildcards.round)),
     output:
         metrics="results/<run>/round-{round}/metrics.json",
     log:

@@ -22,7 +22,9 @@ rule select_batch:
         labels=lambda wildcards: expand(
             "results/<run>/round-{number}/labels.csv", number=earlier_rounds(wildcards)
         ),
-        exclude=lambda wildcards: settings(wildcards)["batch"]["exclude"],
+        exclude=lambda wildcards: (
+            settings(wildcards)["batch"]["exclude"] + CAMPAIGN.answered_after(int(wildcards.round))
+        ),
     output:
         batch="results/<run>/round-{round}/batch.csv",
         batch_pool="results/<run>/round-{round}/batch.fits",

@@ -252,6 +252,8 @@ def test_errors_of_use_end_in_one_clear_line(tmp_path):
     ):
         result = snakemake(folder, target, "-n", status=1)
         assert fault in result.stderr.splitlines()[-1]
+    result = snakemake(folder, "-n", "--forcerun", "train_member", status=1)
+    assert "perhaps train_members is meant" in result.stderr.splitlines()[-1]
     (folder / "twice.yaml").write_text("run: x\nseed: 1\nseed: 2\n")
     result = snakemake(folder, "-n", config="twice.yaml", status=1)
     assert "twice.yaml: line 3: the key 'seed' is there twice" in result.stderr.splitlines()[-1]

@@ -246,6 +246,18 @@ def test_one_label_arrives_at_a_time(answered, tmp_path):
     assert "assemble_training" not in wanted
 
 
+def test_a_batch_that_is_chosen_again_asks_for_nothing_that_is_answered(answered, tmp_path):
+    """Where the answers to the first of two rounds are discarded, those to the second stay."""
+    folder = tmp_path / "copy"
+    shutil.copytree(answered, folder, symlinks=True)
+    discard = [PYTHON, str(ROOT / "workflow_scripts/discard_answers.py"), "--run", "tiny"]
+    subprocess.run([*discard, "--round", "1"], cwd=folder, check=True, capture_output=True)
+    target = "results/tiny/round-01/batch.csv"
+    snakemake(folder, target, changes=PEOPLE + "batch: {size: 60}\n")
+    assert len(batch(folder, 1)) == 60
+    assert not set(batch(folder, 1)) & set(batch(folder, 2))
+
+
 def test_another_run_uses_the_same_pool_and_map(answered):
     """Nothing is extracted, fitted or mapped again, and the first run's files stay."""
     config = yaml.safe_load((ROOT / CONFIG).read_text())

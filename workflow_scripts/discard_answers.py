@@ -42,8 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     number = 1
     while (aside := args.labels / args.run / DISCARDED / f"{name}-{number}").exists():
         number += 1
+    told = "would go" if args.dry_run else "goes"
     for file in sorted(chosen):
-        print(f"{labels / file}: discarded, {aside / 'labels' / file}")
+        print(f"{labels / file} {told} to {aside / 'labels' / file}")
     if args.dry_run:
         return
     handed_in.move_aside(labels, record, sorted(chosen), aside)

@@ -86,6 +86,35 @@ def test_a_file_of_another_page_closes_no_round_that_has_no_batch_yet():
     assert campaign().waiting(2) == []
 
 
+def test_what_taught_the_weights_of_another_run_taught_the_ensemble_too():
+    """Their validation objects would flatter it."""
+    for path in ("other/round-01", "other/round-02", "other/round-03", "box", "test/round-01"):
+        Path("results", path, "weights").mkdir(parents=True)
+        Path("results", path, "training.fits").touch()
+    first = "results/test/round-01/training.fits"
+    for start, beside in (
+        ("results/other/round-02/weights/member-00.h5", ["other/round-01", "other/round-02"]),
+        ("results/box/quasarnet.h5", ["box"]),
+        ("results/test/round-01/weights/member-00.h5", []),
+        ("weights/quasarnet-mock.h5", []),
+    ):
+        found = campaign(ensemble={"start": start})
+        sets = [f"results/{name}/training.fits" for name in beside]
+        assert found.taught_before(1) == sets
+        assert found.taught_before(2) == [first, *sets]
+    assert campaign(ensemble={"start": "previous"}).taught_before(2) == [first]
+
+
+def test_a_frozen_file_cannot_be_forced():
+    """Snakemake only said that there is no rule."""
+    select(1, 11, 12, 13, 14)
+    hand_in(1, "a.csv", [11])
+    path = "results/test/round-01/batch.csv"
+    campaign().check_target(path, [])
+    with pytest.raises(InputError, match=r"is made by no rule now.*leave it out of --forcerun"):
+        campaign().check_target(path, [], forced=True)
+
+
 def test_answers_beyond_the_last_round_of_the_config_are_named():
     """A release does not learn from them."""
     for number in (1, 2):
@@ -682,7 +711,7 @@ def test_discarded_answers_are_listed_and_moved_aside(capsys):
     content = path.read_text()
     words = ["--run", "test", "--round", "1", "--files", "a.csv"]
     discard_answers.main([*words, "--dry-run"])
-    assert "a.csv" in capsys.readouterr().out and path.exists()
+    assert "a.csv would go to labels/test/discarded" in capsys.readouterr().out and path.exists()
     discard_answers.main(words)
     assert not path.exists() and other.exists()
     assert Path("labels/test/discarded/round-01-1/labels/a.csv").read_text() == content

@@ -25,6 +25,7 @@ from quasarnet_al.inspection import handed_in
 from quasarnet_al.inspection.handed_in import HandedIn, printable
 from quasarnet_al.tasks.registry import TASKS
 from quasarnet_al.workflow import plan
+from quasarnet_al.workflow.config import PREVIOUS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -538,6 +539,31 @@ class Campaign:
         before = self._now(number - 1)["som"] if number > 1 else self.config["som"]
         return config["som"] != before
 
+    def answered_after(self, number: int) -> list[str]:
+        """Return the batches of later rounds, which people have answered.
+
+        There are some where the answers to a round were discarded: nobody is asked twice.
+        """
+        return [str(self.results(n) / "batch.csv") for n in self.frozen if n > number]
+
+    def taught_before(self, number: int) -> list[str]:
+        """Return the training sets of all that a round's ensemble may go on from.
+
+        Those of the rounds before, and where a round starts from the weights of another run's
+        round or release, those that lie beside them.
+        """
+        found = [self.results(n) / "training.fits" for n in range(1, number)]
+        starts = {self.settings(n)["ensemble"]["start"] for n in range(1, number + 1)}
+        for start in sorted(starts - {"", PREVIOUS}):
+            folder = Path(start).parent
+            beside = [folder / "training.fits"]
+            if re.fullmatch(r"round-\d\d", folder.parent.name):
+                sets = sorted(folder.parent.parent.glob("round-??/training.fits"))
+                beside += [path for path in sets if path.parent.name <= folder.parent.name]
+            own = Path("results", self.run).resolve()
+            found += [p for p in beside if p.exists() and own not in p.resolve().parents]
+        return list(map(str, found))
+
     def teams(self, number: int) -> dict[str, list[int]]:
         """Return the members of each team of a round, by the team's name."""
         return plan.teams(self.settings(number))
@@ -618,10 +644,11 @@ class Campaign:
                 f"set it back, or give the new value under `rounds` with `from: {number}`",
             )
 
-    def check_target(self, target: str, rules: Iterable[Any]) -> None:
+    def check_target(self, target: str, rules: Iterable[Any], forced: bool = False) -> None:
         """Raise `InputError` for a target that none of Snakemake's rules makes.
 
-        A file that is there is no fault: it may be frozen, or a person's.
+        A file that is there is no fault: it may be frozen, or a person's; but nothing makes it
+        again, if that is `forced`.
         """
         names = [rule.name for rule in rules]
         round_ = re.match(rf"results/{re.escape(self.run)}/round-(\d\d)/", target)
@@ -632,6 +659,12 @@ class Campaign:
             )
         if target in names or any(rule.is_producer(target) for rule in rules):
             return
+        if Path(target).exists() and forced:
+            raise InputError(
+                target,
+                "is made by no rule now: it is of a round that people have answered, or a source",
+                "leave it out of --forcerun; workflow_scripts/discard_answers.py opens a round",
+            )
         if not Path(target).exists():
             meant = difflib.get_close_matches(target, names, 1)
             remedy = f"perhaps {meant[0]} is meant" if meant else "README names targets and files"
@@ -909,8 +942,9 @@ class Campaign:
             return []
         counts = ", ".join(map(str, found.values()))
         return [
-            f"the validation set has changed: the ensembles of {_rounds(list(found))} learned from "
-            f"{counts} of its spectra, which are left out of their figures"
+            f"the ensembles of {_rounds(list(found))} learned from {counts} spectra of the "
+            "validation set, which are left out of their figures: it has changed, or they go on "
+            "from weights that had learned from these"
         ]
 
     def _frozen_lines(self) -> list[str]:
