@@ -380,6 +380,9 @@ def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
     assert campaign(batch={"size": 4, "minibatch": 2, "acquisition": "random"}).warnings(1) == [
         nothing
     ]
+    # The last of all rounds is answered: nobody's work can be saved.
+    hand_in(1, "a.csv", [11, 12, 13, 14])
+    assert "warning" not in campaign(rounds=1).next_steps("snakemake")
 
 
 # -- frozen rounds -----------------------------------------------------------------------

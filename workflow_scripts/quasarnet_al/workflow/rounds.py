@@ -863,9 +863,10 @@ class Campaign:
         ]
         if self._lent:
             lines.append(f"the map stays as it is: {', '.join(self._lent)} chose batches with it")
-        lines += self.warnings(last)
-        lines += self.passed_over()
         missing = self.waiting(last)
+        if missing or self.is_oracle_round(last):
+            lines += self.warnings(last)
+        lines += self.passed_over()
         if missing and Path(places["inspection"]).exists():
             plural = "minibatch" if len(missing) == 1 else "minibatches"
             lines.append(
