@@ -47,8 +47,8 @@ def main(argv: list[str] | None = None) -> None:
             raise InputError(
                 args.validation,
                 f"contains no {name} but those that the ensemble learned from",
-                "set `seed` and the shares labelled.*.validation back, add a labelled set, or leave "
-                "out weights of ensemble.start that have seen these",
+                "set `seed` and the shares labelled.*.validation back, add a labelled set, or "
+                "leave out ensemble.start where its weights have seen these",
             )
     classification = options.from_arguments(Classification, args)
     if training.spectra.shape[1] != spectra.shape[1]:

@@ -385,6 +385,21 @@ def test_an_ensemble_that_has_learnt_nothing_is_named_before_people_are_asked():
     assert "warning" not in campaign(rounds=1).next_steps("snakemake")
 
 
+def test_a_release_from_before_the_last_labels_is_called_so():
+    """It is made again by its own command alone, and was shown as if it had learned from all."""
+    for number in (1, 2):
+        select(number, 11, 12, 13, 14)
+        hand_in(number, "a.csv", [11, 13])
+        (RESULTS / f"round-{number:02d}/labels.csv").touch()
+        os.utime(RESULTS / f"round-{number:02d}/labels.csv", (number, number))
+    path = RESULTS / "release/quasarnet-test.h5"
+    path.parent.mkdir()
+    path.touch()
+    assert "older" not in campaign().next_steps("snakemake")
+    os.utime(path, (1, 1))
+    assert f"{path} (older than the labels of round 2)" in campaign().next_steps("snakemake")
+
+
 # -- frozen rounds -----------------------------------------------------------------------
 
 

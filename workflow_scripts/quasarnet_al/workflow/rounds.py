@@ -47,6 +47,9 @@ APART = {"classification": {"catalogue_cut"}}
 CHOICE = ("batch.csv", "batch.fits", "selection.fits", "selection.json")
 
 
+#: What follows new labels only where its own command is given.
+BY_COMMAND = ("release", "catalogue", "archive")
+
 _UNMERGED = "was merged from other answers than are handed in now, and Snakemake does not know it"
 
 
@@ -844,7 +847,11 @@ class Campaign:
             "catalogue": f"{results}/catalog.fits",
             "archive": f"{results}/archive.tar",
         }
-        lines = [f"{name + ':':12} {path}" for name, path in places.items() if Path(path).exists()]
+        lines = [
+            f"{name + ':':12} {path}{self._outdated(path) if name in BY_COMMAND else ''}"
+            for name, path in places.items()
+            if Path(path).exists()
+        ]
         for number in numbers:
             lines += self._merged(number)
         lines += [f"{path}: {_UNMERGED}: add --forcerun merge_labels" for path in self.unmerged()]
@@ -887,6 +894,13 @@ class Campaign:
             if beyond:
                 lines.append(f"the answers to {_rounds(beyond)} are not used: `rounds` is {number}")
         return "\n".join(["", *lines])
+
+    def _outdated(self, path: str) -> str:
+        """Say of a file that labels have come since it was made."""
+        labels = {n: self.results(n) / "labels.csv" for n in self.numbers}
+        time = Path(path).stat().st_mtime_ns
+        later = [n for n, p in labels.items() if p.exists() and p.stat().st_mtime_ns > time]
+        return f" (older than the labels of {_rounds(later)})" if later else ""
 
     def _merged(self, number: int) -> list[str]:
         """Say what the merge made of a round's answers."""
