@@ -653,6 +653,12 @@ def test_what_was_learned_from_is_not_restored_from_other_labels():
     learned = RESULTS / "round-02/training.fits"
     learned.write_text("of the labels before")
     assert learned not in campaign().products()
+    # Another seed makes another validation set, whose objects teach nothing.
+    assert learned in campaign(seed=2).products()
+    learned.unlink()
+    with pytest.raises(InputError, match=r"training.fits: is gone, and the config's `seed` has"):
+        campaign(seed=2).check_restorable()
+    learned.write_text("of the labels before")
     labels.write_text("after")
     assert learned in campaign().products()
     learned.unlink()

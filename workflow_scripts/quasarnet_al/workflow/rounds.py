@@ -225,8 +225,8 @@ class Campaign:
                 people += [self.labels(number) / name for name in (*names, handed_in.CLOSED)]
         patterns = ("release/*.h5", "release/*.json", "release/*.csv", "gate/*", "catalog.fits")
         results = [path for pattern in patterns for path in sorted(run.glob(pattern))]
-        corrected = filter(self._corrected_since, self.frozen)
-        taught = [self.results(number) / "training.fits" for number in corrected]
+        changed = filter(self._taught_otherwise, self.frozen)
+        taught = [self.results(number) / "training.fits" for number in changed]
         return [path for path in (*people, *taught, self._made) if path.is_file()] + results
 
     def record_of(self, number: int) -> str:
@@ -788,15 +788,16 @@ class Campaign:
         """Raise `InputError` where a file of an answered round would be made of other labels.
 
         What a round learned from is made of the labels of the rounds before it, which people may
-        have corrected since.
+        have corrected since, less the validation set, which depends on the seed.
         """
         for number in self.frozen:
-            corrected, path = self._corrected_since(number), self.results(number) / "training.fits"
-            if corrected and not path.exists():
+            changed, path = self._taught_otherwise(number), self.results(number) / "training.fits"
+            if changed and not path.exists():
                 raise InputError(
                     path,
-                    f"is gone, and {' and '.join(corrected)} have been corrected since it was made",
-                    "restore it from archive.tar or a backup; it would be made of other labels",
+                    f"is gone, and {' and '.join(changed)} changed since it was made",
+                    "restore it from archive.tar or a backup, or set the seed back; it would be "
+                    "made of other labels",
                 )
 
     def date_back(self, made: Iterable[tuple[Iterable[str], Iterable[str]]]) -> None:
@@ -999,6 +1000,12 @@ class Campaign:
             if name.endswith("labels.csv") and labels.exists() and _digest(labels) != digest:
                 found.append(f"the labels of round {int(labels.parent.name[-2:])}")
         return found
+
+    def _taught_otherwise(self, number: int) -> list[str]:
+        """Name what has changed of that by which the training set of a frozen round was made."""
+        seed = self._recorded(number)["settings"].get("seed", self.config["seed"])
+        changed = ["the config's `seed` has"] * (seed != self.config["seed"])
+        return changed + [f"{name} have" for name in self._corrected_since(number)]
 
     def passed_over(self) -> list[str]:
         """Name what people handed in and no rule reads, and rows that are refused."""
