@@ -445,7 +445,7 @@ UNREADABLE = ("absent", "link to nothing", "link to itself")
 MANGLED = "3.96276E+16"
 CSV = {k: v for k, v in ANYTHING.items() if k != "text"} | {
     "a letter": text("this is a letter\nand no data\n"),
-    "UTF-16": lambda good, bad: bad.write_text(good.read_text(), encoding="utf-16"),
+    "UTF-16 cut off": lambda good, bad: bad.write_bytes(good.read_text().encode("utf-16")[:-1]),
     "line ends alone": text("\n\n\n"),
     "a quote that stays open": lambda good, bad: bad.write_text('"' + good.read_text()),
     "gzip": packed,
@@ -453,7 +453,7 @@ CSV = {k: v for k, v in ANYTHING.items() if k != "text"} | {
     "no TARGETID": renamed("TARGETID"),
 }
 #: A table that any columns may have.
-PLAIN_CSV = {k: v for k, v in CSV.items() if k not in ("a letter", "no TARGETID", "UTF-16")}
+PLAIN_CSV = {k: v for k, v in CSV.items() if k not in ("a letter", "no TARGETID")}
 CURVE = {k: v for k, v in CSV.items() if k != "no TARGETID"} | {
     "no labels": renamed("labels"),
     "labels text": cells("labels", "many"),
