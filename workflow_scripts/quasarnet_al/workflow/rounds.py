@@ -545,8 +545,11 @@ class Campaign:
     def answered_after(self, number: int) -> list[str]:
         """Return the batches of later rounds, which people have answered.
 
-        There are some where the answers to a round were discarded: nobody is asked twice.
+        There are some where the answers to a round were discarded: nobody is asked twice. A round
+        of an oracle has none; with them as inputs it would be chosen again once people answer.
         """
+        if self.is_oracle_round(number):
+            return []
         return [str(self.results(n) / "batch.csv") for n in self.frozen if n > number]
 
     def taught_before(self, number: int) -> list[str]:
